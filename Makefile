@@ -1,0 +1,62 @@
+# Every target sets itself up: `make demo` and `make test` work on a bare machine with make and Python 3.11 or newer.
+# Overridable: PYTHON (the interpreter to build the environment from), VENV (where it goes), INSTALL_FLAGS (for
+# `uv pip install`, e.g. "--resolution lowest-direct"), PYTEST_FLAGS. CI=true adds the tests marked slow.
+
+PYTHON ?= python3
+VENV ?= .venv
+INSTALL_FLAGS ?=
+PYTEST_FLAGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := balanced_nn tests $(wildcard benchmarks)
+SELECT := $(if $(filter true 1,$(CI)),,-m "not slow")
+
+# Importing TensorFlow without byte code costs tens of seconds, every time.
+unexport PYTHONDONTWRITEBYTECODE
+# TensorFlow's start-up messages say nothing about this project.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint types layers doctest format bench-sets clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+
+demo: $(STAMP)  ## a plain MLP collapses on real data; this package's network does not
+	$(BIN)/python -m balanced_nn demo
+
+test: $(STAMP)  ## the tests (CI=true: the slow ones too)
+	$(BIN)/python -m pytest $(SELECT) $(PYTEST_FLAGS)
+
+check: lint types layers test doctest  ## everything that CI runs
+
+lint: $(STAMP)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy
+	$(BIN)/mypy
+
+layers: $(STAMP)  ## import-linter: no room imports a room above it
+	$(BIN)/lint-imports
+
+doctest: $(STAMP)  ## the examples in the docstrings
+	$(BIN)/python -m pytest --doctest-modules balanced_nn $(PYTEST_FLAGS)
+
+format: $(STAMP)  ## let ruff mend and format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environments, caches and builds
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "balanced_nn needs Python 3.11 or newer; \
+	'$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	$(BIN)/python -m pip install --quiet --upgrade uv
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(INSTALL_FLAGS) --editable '.[dev]'
+	touch $@

@@ -1,0 +1,25 @@
+"""Neural networks for imbalanced tables that do not answer "all one class"."""
+
+from importlib.metadata import version
+
+from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._lr_search import suggest_learning_rate
+from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
+from balanced_nn._range_test import learning_rate_range_test
+from balanced_nn._report import CollapseReport
+from balanced_nn._resampling import ClassResampler
+from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scorer
+
+__all__ = [
+    "BalancedNNClassifier",
+    "ClassResampler",
+    "CollapseReport",
+    "RobustSmoothScaler",
+    "TabularPreprocessor",
+    "collapse_aware_scorer",
+    "learning_rate_range_test",
+    "make_collapse_aware_scorer",
+    "suggest_learning_rate",
+]
+
+__version__ = version("balanced-nn")

@@ -1,0 +1,101 @@
+"""Which rows train the network, and which are held out?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from balanced_nn._specs import FloatArray, IntArray
+
+MIN_HELD_OUT_ROWS = 2  # of each class that is held out
+MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of a matrix, with targets and weights; the matrix itself is shared, never copied.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_matrix_rows, n_features)
+        The matrix, float32.
+    rows : ndarray of shape (n_samples,)
+        Which matrix rows are meant; a row may come several times.
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    """
+
+    X: FloatArray
+    rows: IntArray
+    y: IntArray
+    weight: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def sample(self, n_rows: int) -> FloatArray:
+        """At most `n_rows` rows of the matrix, evenly spread, as fed."""
+        step = max(1, -(-len(self) // n_rows))
+        return self.X[self.rows[::step]]
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """Indices of the training rows and of the rows held out, and the classes that could spare none."""
+
+    train: IntArray
+    valid: IntArray  # empty: no hold-out
+    classes_without: tuple[int, ...]  # class indices
+
+
+def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int) -> HoldOut:
+    """Split off a stratified part of the rows.
+
+    Each class gives `fraction` of its rows, and at least two: for a rare class the fraction grows, up to 0.3. A class
+    that cannot spare two rows then stays in training as a whole. Where fewer than two classes could be held out,
+    nothing is: such a part could not tell a collapsed network from a good one.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    fraction : float
+        Fraction of each class to hold out, in (0, 1).
+    rng : numpy.random.Generator
+        Source of the draw.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    HoldOut
+        Both parts in ascending order of the rows.
+
+    Examples
+    --------
+    >>> split = hold_out(np.repeat([0, 1], [90, 10]), 0.1, np.random.default_rng(0), 2)
+    >>> len(split.train), len(split.valid), split.classes_without
+    (89, 11, ())
+    """
+    held: list[IntArray] = []
+    without: list[int] = []
+    for label in range(n_classes):
+        members = np.flatnonzero(y == label)
+        size = _held_out_size(len(members), fraction)
+        if size == 0:
+            without.append(label)
+        else:
+            held.append(rng.permutation(members)[:size])
+    if len(held) < 2:
+        return HoldOut(np.arange(len(y)), np.empty(0, dtype=np.intp), tuple(range(n_classes)))
+    valid = np.sort(np.concatenate(held))
+    return HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without))
+
+
+def _held_out_size(n_rows: int, fraction: float) -> int:
+    size = round(n_rows * fraction)
+    if size < MIN_HELD_OUT_ROWS:
+        largest = int(n_rows * max(fraction, MAX_FRACTION_OF_RARE_CLASS))
+        size = MIN_HELD_OUT_ROWS if largest >= MIN_HELD_OUT_ROWS else 0
+    return min(size, n_rows - 1)

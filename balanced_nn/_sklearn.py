@@ -1,0 +1,28 @@
+"""Which private scikit-learn names do we use? This is their only door."""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "Options",
+    "RealNotInt",
+    "StrOptions",
+    "check_feature_names_in",
+    "check_sample_weight",
+    "fit_context",
+    "safe_indexing",
+    "scorer_response_methods",
+]
+
+
+def scorer_response_methods(scorer: object) -> tuple[str, ...] | None:
+    """Return the methods of a classifier that a scorer of scikit-learn may read, None for any other callable."""
+    methods = getattr(scorer, "_response_method", None)
+    if isinstance(methods, str):
+        return (methods,)
+    return tuple(methods) if isinstance(methods, list | tuple) else None

@@ -1,0 +1,17 @@
+"""Which warnings does balanced_nn raise, and from which scikit-learn warning does each derive?"""
+
+from sklearn.exceptions import ConvergenceWarning
+
+__all__ = ["CollapseError", "CollapseWarning", "RareClassWarning"]
+
+
+class CollapseWarning(ConvergenceWarning):
+    """A fitted network answers one class, or the same probability for every row."""
+
+
+class CollapseError(RuntimeError):
+    """Raised instead of `CollapseWarning` by ``on_collapse="raise"``."""
+
+
+class RareClassWarning(UserWarning):
+    """A class has too few rows for a step that needs several, such as the hold-out or SMOTE."""

@@ -1,0 +1,56 @@
+"""Does the hold-out keep what it promises, for any class sizes?"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balanced_nn._data import Dataset, hold_out
+
+sizes = st.lists(st.integers(1, 60), min_size=2, max_size=5)
+
+
+@given(sizes, st.floats(0.05, 0.9), st.integers(0, 2**31))
+def test_both_parts_are_disjoint_complete_and_leave_every_class_in_training(counts, fraction, seed):
+    y = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    split = hold_out(y, fraction, np.random.default_rng(seed), len(counts))
+    np.testing.assert_array_equal(np.sort(np.concatenate([split.train, split.valid])), np.arange(len(y)))
+    assert set(y[split.train]) == set(range(len(counts)))
+
+
+@given(sizes, st.floats(0.05, 0.3), st.integers(0, 2**31))
+def test_a_class_is_held_out_with_two_rows_or_more_or_not_at_all(counts, fraction, seed):
+    y = np.repeat(np.arange(len(counts)), counts)
+    split = hold_out(y, fraction, np.random.default_rng(seed), len(counts))
+    held = np.bincount(y[split.valid], minlength=len(counts))
+    assert all(n == 0 or n >= 2 for n in held)
+    assert {c for c, n in enumerate(held) if n == 0} == set(split.classes_without)
+    assert all(n <= max(round(fraction * total), 0.3 * total) for n, total in zip(held, counts, strict=True))
+
+
+@pytest.mark.parametrize(("n_rare", "held"), [(100, 15), (20, 3), (8, 2), (7, 2), (6, 0), (1, 0)])
+def test_the_fraction_grows_for_a_rare_class_and_only_for_that(n_rare, held):
+    y = np.repeat([0, 1, 2], [1000, 1000, n_rare])
+    split = hold_out(y, 0.15, np.random.default_rng(0), 3)
+    np.testing.assert_array_equal(np.bincount(y[split.valid], minlength=3), [150, 150, held])
+
+
+def test_nothing_is_held_out_where_only_one_class_could_be():
+    split = hold_out(np.repeat([0, 1], [100, 5]), 0.15, np.random.default_rng(0), 2)
+    assert len(split.valid) == 0
+    assert len(split.train) == 105
+
+
+def test_the_seed_decides_the_split():
+    y = np.repeat([0, 1], [90, 10])
+    one, same, other = (hold_out(y, 0.2, np.random.default_rng(seed), 2).valid for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+@given(st.integers(1, 100), st.integers(1, 50))
+def test_a_sample_holds_at_most_the_rows_asked_for(n_rows, most):
+    data = Dataset(
+        np.arange(n_rows, dtype=np.float32)[:, None], np.arange(n_rows), np.zeros(n_rows, int), np.ones(n_rows)
+    )
+    assert 1 <= len(data.sample(most)) <= min(most, n_rows)
