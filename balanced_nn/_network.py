@@ -1,0 +1,187 @@
+"""What is a fitted network, without Keras? Arrays, and the forward pass over them in NumPy."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import erf, expit
+
+from balanced_nn._specs import FloatArray, NetworkSpec
+
+BATCH_NORM_EPSILON = 1e-3  # the default of Keras
+BLOCK_BYTES = 2**22  # activations of one block of rows stay in cache, memory stays bounded
+_SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
+_SELU_ALPHA = 1.6732632423543772
+
+
+@dataclass(frozen=True)
+class BatchNormArrays:
+    """Scale, shift and statistics of one BatchNorm layer; each of shape (n_units,), float32."""
+
+    gamma: FloatArray
+    beta: FloatArray
+    mean: FloatArray
+    variance: FloatArray
+
+
+@dataclass(frozen=True)
+class LayerArrays:
+    """One Dense layer, followed by BatchNorm (and then without a bias of its own) or not; float32."""
+
+    kernel: FloatArray  # shape (n_in, n_out)
+    bias: FloatArray | None  # shape (n_out,)
+    norm: BatchNormArrays | None
+
+    def folded(self) -> tuple[FloatArray, FloatArray]:
+        """Kernel and bias in float64 that do the work of Dense and BatchNorm at once."""
+        kernel = self.kernel.astype(np.float64)
+        if self.norm is None:
+            assert self.bias is not None
+            return kernel, self.bias.astype(np.float64)
+        scale = self.norm.gamma / np.sqrt(self.norm.variance.astype(np.float64) + BATCH_NORM_EPSILON)
+        return kernel * scale, self.norm.beta - self.norm.mean * scale
+
+
+def activate(z: FloatArray, activation: str) -> FloatArray:
+    """Apply a hidden activation to `z`, in place where that is possible."""
+    match activation:
+        case "relu":
+            return np.maximum(z, 0.0, out=z)
+        case "tanh":
+            return np.tanh(z, out=z)
+        case "logistic":
+            return expit(z, out=z)
+        case "gelu":
+            return 0.5 * z * (1.0 + erf(z / np.sqrt(2.0).astype(z.dtype)))
+        case "selu":
+            negative = _SELU_ALPHA * np.expm1(np.minimum(z, 0.0))
+            return (_SELU_SCALE * np.where(z > 0.0, z, negative)).astype(z.dtype, copy=False)
+        case _:
+            return z
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """A fitted multi-layer perceptron as arrays.
+
+    Weights are kept in float32, as trained; the forward pass of a prediction runs in float64, because in float32 the
+    last bits of a row's result depend on the other rows of its block.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The architecture.
+    layers : tuple of LayerArrays
+        Hidden layers, then the output layer.
+    """
+
+    spec: NetworkSpec
+    layers: tuple[LayerArrays, ...]
+
+    @cached_property
+    def _folded(self) -> list[tuple[FloatArray, FloatArray]]:
+        return [layer.folded() for layer in self.layers]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_folded"}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+        return all(np.isfinite(kernel).all() and np.isfinite(bias).all() for kernel, bias in self._folded)
+
+    def logits(self, X: FloatArray, dtype: type[np.floating] = np.float64) -> FloatArray:
+        """Raw outputs of shape (n_samples, n_outputs), computed in blocks of rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_inputs)
+            The preprocessed matrix.
+        dtype : float64 or float32
+            Precision of the forward pass.
+        """
+        folded = self._folded
+        if dtype is not np.float64:
+            folded = [(kernel.astype(dtype), bias.astype(dtype)) for kernel, bias in folded]
+        widest = max(self.spec.n_inputs, *(bias.size for _, bias in folded))
+        block = max(1, BLOCK_BYTES // (np.dtype(dtype).itemsize * widest))
+        if len(X) <= block:
+            return self._forward(X, folded, dtype)
+        out = np.empty((len(X), self.spec.n_outputs), dtype=dtype)
+        for start in range(0, len(X), block):
+            out[start : start + block] = self._forward(X[start : start + block], folded, dtype)
+        return out
+
+    def _forward(
+        self, X: FloatArray, folded: list[tuple[FloatArray, FloatArray]], dtype: type[np.floating]
+    ) -> FloatArray:
+        hidden = np.asarray(X, dtype=dtype)
+        for kernel, bias in folded[:-1]:
+            hidden = hidden @ kernel
+            hidden += bias
+            hidden = activate(hidden, self.spec.activation)
+        kernel, bias = folded[-1]
+        return hidden @ kernel + bias
+
+
+def initial_network(
+    spec: NetworkSpec, output_bias: FloatArray, sample: FloatArray, rng: np.random.Generator
+) -> FittedNetwork:
+    """Draw the initial weights.
+
+    Kernels are normal with the variance that keeps activations alive: 2 / n_in for ReLU and GELU (He et al., ICCV
+    2015), 1 / n_in for SELU (Klambauer et al., NeurIPS 2017), 2 / (n_in + n_out) for the others and for the output
+    layer (Glorot and Bengio, AISTATS 2010). BatchNorm statistics start at those of `sample`, so that they never have
+    to be forgotten.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The architecture.
+    output_bias : ndarray of shape (n_classes,)
+        Log of the class frequencies as fed, less the offset of the loss; see [1]_.
+    sample : ndarray of shape (n_rows, n_inputs)
+        Some rows as the network will be fed.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    FittedNetwork
+
+    References
+    ----------
+    .. [1] T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 3.3.
+    """
+    layers: list[LayerArrays] = []
+    hidden = sample.astype(np.float64)
+    n_in = spec.n_inputs
+    for n_out in spec.hidden_layer_sizes:
+        kernel = _draw_kernel(n_in, n_out, spec.activation, rng)
+        layer, hidden = _initial_layer(kernel, hidden, spec)
+        layers.append(layer)
+        n_in = n_out
+    kernel = _draw_kernel(n_in, spec.n_outputs, "identity", rng)
+    bias = output_bias[1:] - output_bias[:1] if spec.n_outputs == 1 else output_bias
+    layers.append(LayerArrays(kernel, bias.astype(np.float32), None))
+    return FittedNetwork(spec, tuple(layers))
+
+
+def _draw_kernel(n_in: int, n_out: int, activation: str, rng: np.random.Generator) -> FloatArray:
+    variances = {"relu": 2.0 / n_in, "gelu": 2.0 / n_in, "selu": 1.0 / n_in}
+    scale = np.sqrt(variances.get(activation, 2.0 / (n_in + n_out)))
+    return (scale * rng.standard_normal((n_in, n_out))).astype(np.float32)
+
+
+def _initial_layer(kernel: FloatArray, inputs: FloatArray, spec: NetworkSpec) -> tuple[LayerArrays, FloatArray]:
+    n_out = kernel.shape[1]
+    if not spec.batch_norm:
+        layer = LayerArrays(kernel, np.zeros(n_out, np.float32), None)
+    else:
+        z = inputs @ kernel
+        mean, variance = z.mean(axis=0).astype(np.float32), z.var(axis=0).astype(np.float32)
+        norm = BatchNormArrays(np.ones(n_out, np.float32), np.zeros(n_out, np.float32), mean, variance)
+        layer = LayerArrays(kernel, None, norm)
+    folded_kernel, folded_bias = layer.folded()
+    return layer, activate(inputs @ folded_kernel + folded_bias, spec.activation)

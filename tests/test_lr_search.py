@@ -1,0 +1,65 @@
+"""Is a learning rate found, and is the fallback taken whenever the trace says nothing?"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from balanced_nn import suggest_learning_rate
+from balanced_nn._lr_search import FALLBACK_LEARNING_RATE, range_test_rates, search_learning_rate
+from balanced_nn._specs import RangeTestTrace
+
+RATES = range_test_rates(1e-5, 1.0, 100)
+
+
+def bowl(lowest_at: float) -> np.ndarray:
+    """A loss that falls to a minimum at a rate and diverges behind it."""
+    decades = np.log10(RATES / lowest_at)
+    return np.where(decades < 0, 0.7 + 0.1 * np.maximum(decades, -3) ** 2 / 9, 0.7 + 5 * decades**2)
+
+
+@pytest.mark.parametrize("lowest_at", [0.01, 0.03, 0.1])
+def test_the_choice_lies_below_the_rate_of_the_lowest_loss(lowest_at):
+    rate = suggest_learning_rate(RangeTestTrace(RATES, bowl(lowest_at)))
+    assert lowest_at / 100 < rate < lowest_at / 10
+
+
+def test_a_steeper_divergence_behind_the_minimum_does_not_move_the_choice():
+    calm = bowl(0.03)
+    wild = np.where(RATES > 0.3, np.inf, calm)
+    assert suggest_learning_rate(RangeTestTrace(RATES, wild)) == suggest_learning_rate(RangeTestTrace(RATES, calm))
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        (np.full(100, np.nan), "only 0 finite losses"),
+        (np.full(100, 0.7), "never fell"),
+        (np.linspace(0.7, 5, 100), "never fell"),
+        (np.concatenate([np.full(5, 0.7), np.full(95, np.inf)]), "only 5 finite losses"),
+    ],
+)
+def test_a_trace_without_an_answer_gives_the_fallback_and_says_why(losses, reason):
+    search = search_learning_rate(RangeTestTrace(RATES, losses))
+    assert search.is_fallback
+    assert search.learning_rate == FALLBACK_LEARNING_RATE
+    assert reason in search.reason
+
+
+@given(arrays(float, 100, elements=st.floats(allow_nan=True, allow_infinity=True)))
+def test_any_trace_gives_a_usable_rate(losses):
+    with np.errstate(over="ignore", invalid="ignore"):
+        rate = suggest_learning_rate(RangeTestTrace(RATES, losses))
+    assert 1e-4 <= rate <= 1e-2
+
+
+@given(st.integers(0, 10))
+def test_few_steps_give_a_usable_rate(n_steps):
+    assert suggest_learning_rate(RangeTestTrace(RATES[:n_steps], bowl(0.03)[:n_steps])) == FALLBACK_LEARNING_RATE
+
+
+@given(st.floats(0.1, 10))
+def test_the_scale_of_the_loss_does_not_matter(scale):
+    trace = RangeTestTrace(RATES, scale * bowl(0.03))
+    assert suggest_learning_rate(trace) == pytest.approx(suggest_learning_rate(RangeTestTrace(RATES, bowl(0.03))))
