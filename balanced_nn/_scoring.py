@@ -1,0 +1,264 @@
+"""How does a search rank a candidate that collapsed on one split below every candidate that did not?"""
+
+import copy
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, softmax
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from balanced_nn._outcome import Outcome, find_outcome
+from balanced_nn._sklearn import scorer_response_methods
+
+__all__ = ["COLLAPSED_SCORE", "CollapseAwareScorer", "collapse_aware_scorer", "make_collapse_aware_scorer"]
+
+# A mean over splits that holds it once lies below every honest mean; its square, which the standard deviation over
+# splits needs, is still finite.
+COLLAPSED_SCORE = -1e100
+
+
+class CollapseAwareScorer:
+    """A scorer that gives `COLLAPSED_SCORE` to a collapsed split and the metric's own score to every other.
+
+    Made by `make_collapse_aware_scorer`, which says how collapse is judged.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        The metric: a name that `sklearn.metrics.get_scorer` knows, or a callable ``(estimator, X, y) -> float``.
+    """
+
+    def __init__(self, scoring: str | Callable[..., Any]) -> None:
+        self.scoring = scoring
+        self._scorer = check_scoring(scoring=scoring)
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **kwargs: Any) -> Any:
+        """Score a fitted classifier on held-out rows.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted classifier, pipeline or search object.
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Held-out rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        **kwargs : dict
+            Passed to the metric; `sample_weight` also weighs the rows when collapse is judged.
+
+        Returns
+        -------
+        score : float
+            The metric's own score, or `COLLAPSED_SCORE`. A dict of them where the metric returns a dict.
+        """
+        _check_classifier(estimator, self)
+        methods = scorer_response_methods(self._scorer)
+        reads_predict = methods is None or "predict" in methods
+        if not _collapsed(estimator, X, y, kwargs.get("sample_weight"), reads_predict=reads_predict):
+            return self._scorer(estimator, X, y, **kwargs)
+        if methods is not None:
+            return COLLAPSED_SCORE
+        score = self._scorer(estimator, X, y, **kwargs)  # a callable of the user's may return several scores
+        return dict.fromkeys(score, COLLAPSED_SCORE) if isinstance(score, Mapping) else COLLAPSED_SCORE
+
+    def __repr__(self) -> str:
+        name = getattr(self.scoring, "__name__", None)
+        return f"make_collapse_aware_scorer({name or repr(self.scoring)})"
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return what metadata the metric asks for.
+
+        Returns
+        -------
+        routing : MetadataRequest
+        """
+        return get_routing_for_object(self._scorer)
+
+    def set_score_request(self, **kwargs: Any) -> Self:
+        """Say what metadata the metric gets, as `set_score_request` of scikit-learn's own scorers does.
+
+        Parameters
+        ----------
+        **kwargs : dict
+            ``name=True``, False, None or an alias, such as ``sample_weight=True``.
+
+        Returns
+        -------
+        self : CollapseAwareScorer
+        """
+        if not hasattr(self._scorer, "set_score_request"):
+            raise AttributeError(
+                f"{self!r} wraps a plain function, which cannot ask for metadata. Build the metric with "
+                "sklearn.metrics.make_scorer, which can."
+            )
+        self._scorer = copy.copy(self._scorer).set_score_request(**kwargs)  # the caller's own scorer stays as it is
+        return self
+
+    def _accept_sample_weight(self) -> bool:
+        """Tell scikit-learn's searches whether to pass `sample_weight` on; they ask for it by this name."""
+        if hasattr(self._scorer, "_accept_sample_weight"):
+            return bool(self._scorer._accept_sample_weight())
+        return "sample_weight" in signature(self._scorer).parameters
+
+
+def make_collapse_aware_scorer(scoring: Any) -> Any:
+    """Make a metric that a search maximises refuse collapsed classifiers.
+
+    A candidate that collapsed on one split ranks below every candidate that did not, whatever the range of the metric:
+    the collapsed split scores -1e100, which stays finite and lowest when scores are averaged. All other scores are the
+    metric's own.
+
+    Parameters
+    ----------
+    scoring : str, callable, list, tuple, set or dict
+        A metric by its name in scikit-learn, such as "roc_auc", or a callable ``(estimator, X, y) -> float`` such as
+        `sklearn.metrics.make_scorer` returns. Several metrics as a collection of names or a dict of metrics by name.
+
+    Returns
+    -------
+    scorer : CollapseAwareScorer or dict
+        For ``scoring=`` of `GridSearchCV`, `HalvingGridSearchCV`, `cross_validate` and the like; for several metrics a
+        dict of scorers by name.
+
+    See Also
+    --------
+    collapse_aware_scorer : The scorer over balanced accuracy, ready to use.
+
+    Notes
+    -----
+    What collapse is, is defined in one place, for held-out rows of at least two classes: probabilities that are the
+    same for all rows (CONSTANT); one class predicted for all rows (ONE_CLASS); no row found of a class with at least
+    5 % of the weight and 5 rows (MISSING). One class predicted while the ROC AUC exceeds 0.65 is a matter of the
+    decision threshold (THRESHOLD).
+
+    - A metric that reads `predict`, such as accuracy or F1, and every callable whose source is unknown: `predict` is
+      judged, and THRESHOLD counts as collapse too.
+    - A metric that reads probabilities or scores, such as ROC AUC or log-loss: THRESHOLD does not count; ONE_CLASS and
+      MISSING count only if they hold for `predict` and for the balanced decision, which takes the class whose
+      probability exceeds its frequency most. A threshold does not enter such a metric.
+
+    Probabilities come from `predict_proba`. Without it, a classifier that gives one answer to all rows is judged on its
+    `decision_function`, through the logistic function or softmax, and any other on `predict` alone. The class
+    frequencies come from the classifier's `class_prior_` where it has one, else from the held-out labels. A score that
+    the metric itself makes NaN or infinite is passed on.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = make_classification(weights=[0.9], random_state=0)
+    >>> scorer = make_collapse_aware_scorer("accuracy")
+    >>> scorer
+    make_collapse_aware_scorer('accuracy')
+    >>> scorer(DummyClassifier().fit(X, y), X, y)
+    -1e+100
+    >>> scorer(LogisticRegression().fit(X, y), X, y)
+    1.0
+    """
+    if isinstance(scoring, CollapseAwareScorer):
+        return scoring
+    if isinstance(scoring, str) or callable(scoring):
+        return CollapseAwareScorer(scoring)
+    if isinstance(scoring, Mapping):
+        metrics = dict(scoring)
+    elif isinstance(scoring, list | tuple | set) and all(isinstance(name, str) for name in scoring):
+        metrics = {name: name for name in scoring}
+    else:
+        raise TypeError(
+            f"scoring must be a metric's name, a callable, a collection of names or a dict; got {scoring!r}. "
+            "Pass for example 'balanced_accuracy', or a dict of callables by name."
+        )
+    if not metrics:
+        raise ValueError("scoring holds no metric. Name at least one, for example 'balanced_accuracy'.")
+    return {name: make_collapse_aware_scorer(metric) for name, metric in metrics.items()}
+
+
+def _check_classifier(estimator: Any, scorer: CollapseAwareScorer) -> None:
+    if hasattr(estimator, "classes_") and hasattr(estimator, "predict"):
+        if np.ndim(estimator.classes_[0]) == 0:
+            return
+        fact = "predicts several outputs"
+    else:
+        if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator):
+            check_is_fitted(estimator)
+        fact = "has no classes_ and predict"
+    raise TypeError(
+        f"{scorer!r} judges classifiers of one label; {type(estimator).__name__} {fact}. "
+        "Use the metric itself for this estimator."
+    )
+
+
+def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, *, reads_predict: bool) -> bool:
+    """Say whether the classifier collapsed on these rows, as far as a metric that reads `predict` or not can tell."""
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"y has shape {np.shape(y)}, but collapse is defined for one label for each row. "
+            "Use the metric itself for several outputs."
+        )
+    truth, predicted = column_or_1d(y), np.asarray(estimator.predict(X)).ravel()
+    classes = np.asarray(estimator.classes_)
+    if not np.isin(truth, classes).any():
+        return False  # not one label that the classifier knows: the metric will say what is wrong
+    # the held-out rows may lack a class of the classifier, and have one that it has never seen
+    labels = np.unique(np.concatenate([classes, truth, predicted]))
+    columns = np.searchsorted(labels, classes)
+    indices, answers = np.searchsorted(labels, truth), np.searchsorted(labels, predicted)
+    known = _probabilities(estimator, X, classes.size, one_answer=np.unique(answers).size == 1)
+    proba = np.eye(labels.size)[answers] if known is None else _spread_columns(known, columns, labels.size)
+    prior = _prior(estimator, classes.size)
+    part: dict[str, Any] = {
+        "prior": None if prior is None else _spread_columns(prior, columns, labels.size),
+        "sample_weight": sample_weight,
+    }
+    report = find_outcome(indices, proba, answers, **part)
+    if reads_predict:
+        return report.collapsed or report.outcome is Outcome.THRESHOLD
+    return report.collapsed and find_outcome(indices, proba, **part).collapsed
+
+
+def _spread_columns(values: NDArray[np.float64], columns: NDArray[np.intp], n_labels: int) -> NDArray[np.float64]:
+    """Put the classifier's columns where they stand among all labels; the other labels get 0."""
+    spread = np.zeros((*values.shape[:-1], n_labels))
+    spread[..., columns] = values
+    return spread
+
+
+def _probabilities(estimator: Any, X: Any, n_classes: int, *, one_answer: bool) -> NDArray[np.float64] | None:
+    """Return one column for each class, or None where `predict` alone can be judged."""
+    if hasattr(estimator, "predict_proba"):
+        proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    elif hasattr(estimator, "decision_function") and one_answer:
+        # a score has no unit: while the answers differ, a small spread of the scores is no sign of collapse
+        score = np.asarray(estimator.decision_function(X), dtype=np.float64)
+        proba = softmax(score, axis=1) if score.ndim == 2 and score.shape[1] > 1 else expit(score)
+    else:
+        return None
+    if n_classes == 2 and proba.size == len(proba):
+        positive = proba.ravel()
+        proba = np.column_stack([1 - positive, positive])
+    return proba if proba.ndim == 2 and proba.shape[1] == n_classes else None
+
+
+def _prior(estimator: Any, n_classes: int) -> NDArray[np.float64] | None:
+    """Return the class frequencies that the probabilities speak of, where the classifier at the end knows them."""
+    while not hasattr(estimator, "class_prior_"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        else:
+            return None
+    prior = np.asarray(estimator.class_prior_)
+    return prior.astype(np.float64) if prior.shape == (n_classes,) else None
+
+
+collapse_aware_scorer = make_collapse_aware_scorer("balanced_accuracy")
