@@ -1,0 +1,214 @@
+"""Does the compiled program do what Keras does, and does training keep its promises?"""
+
+import keras
+import numpy as np
+import pytest
+
+from balanced_nn._data import Dataset
+from balanced_nn._decision import Correction
+from balanced_nn._keras._build import CounterDropout, build_model, fitted_keras_model, padded_width
+from balanced_nn._keras._program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
+from balanced_nn._keras._train import BatchStream, TrainingTask, run_range_test, train_network, validation_scores
+from balanced_nn._network import initial_network
+from balanced_nn._specs import NetworkSpec, TrainingSpec
+
+ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
+UNIFORM = np.full(2, 0.5)
+
+
+def some_rows(n_rows: int = 400, n_inputs: int = 5, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, n_inputs)).astype(np.float32)
+    y = (X[:, 0] + 0.5 * rng.normal(size=n_rows) > 0).astype(np.intp)
+    return Dataset(X, np.arange(n_rows), y, np.ones(n_rows))
+
+
+def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> TrainingTask:
+    data = data or some_rows()
+    settings = {
+        "loss": "log_loss", "batch_size": 64, "max_epochs": 15, "patience": 15, "tol": 0.0, "weight_decay": 0.0,
+        "dropout": 0.0, "keep_best": True, **training,
+    }  # fmt: skip
+    spec = NetworkSpec(data.X.shape[1], 2, (16, 8), "relu", True)
+    initial = initial_network(spec, np.zeros(2), data.sample(200), np.random.default_rng(1))
+    correction = Correction(np.zeros(2), UNIFORM, settings["loss"] == "focal")
+    return TrainingTask(TrainingSpec(**settings), initial, data, some_rows(seed=9) if valid else None, correction, 7)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_keras_model_and_the_arrays_give_the_same_logits(activation, batch_norm, n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 7)).astype(np.float32)
+    spec = NetworkSpec(7, n_classes, (32, 16), activation, batch_norm)
+    network = initial_network(spec, np.zeros(n_classes), X, rng)
+    model = fitted_keras_model(network)
+    from_keras = np.asarray(model(X, training=False))
+    np.testing.assert_allclose(network.logits(X), from_keras, atol=1e-4 * np.abs(from_keras).max())
+    assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
+
+
+def test_the_compiled_steps_do_what_a_keras_train_step_does():
+    """Three AdamW steps with weights, weight decay and BatchNorm, against keras.Model.train_on_batch."""
+    task = a_task(weight_decay=0.05, batch_size=64)
+    spec, data = task.initial.spec, task.data
+    weight = np.random.default_rng(3).uniform(0.5, 2, len(data))
+    rows = np.arange(192)
+    program = TrainingProgram(task.key())
+    program.load(task.initial, ProgramSettings(0.05, 0.0, 0.9, np.zeros(2), 0))
+    losses = program.run(data.X, rows, data.y[rows], weight[rows], np.full(3, 0.01, np.float32))
+
+    model = fitted_keras_model(task.initial)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.05)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    expected = []
+    for first in (0, 64, 128):
+        part = slice(first, first + 64)
+        y = data.y[part, None].astype(np.float32)
+        model.reset_metrics()
+        expected.append(float(model.train_on_batch(data.X[part], y, sample_weight=weight[part])))
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    trained = np.asarray(model(data.X[:50], training=False))
+    np.testing.assert_allclose(program.network(spec).logits(data.X[:50]), trained, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n_inputs", "width"), [(0, 16), (1, 16), (16, 16), (17, 32), (100, 112)])
+def test_inputs_are_padded_to_a_multiple_of_sixteen(n_inputs, width):
+    assert padded_width(n_inputs) == width
+
+
+def test_one_program_serves_any_number_of_rows_and_any_setting():
+    POOL.clear()
+    built = POOL.n_built
+    for n_rows, rate, decay in ((300, 1e-3, 0.0), (700, 1e-2, 0.1), (450, 1e-4, 0.01)):
+        task = a_task(data=some_rows(n_rows), weight_decay=decay, max_epochs=2)
+        run_range_test(task, np.geomspace(1e-5, 1, 40))
+        train_network(task, rate)
+    assert POOL.n_built == built + 1
+    with POOL.lend(task.key()) as program:
+        assert program.n_compilations == 1
+
+
+def test_dropout_rates_share_a_program_and_no_dropout_has_its_own():
+    keys = {ProgramKey.of(a_task().initial.spec, a_task(dropout=rate).training) for rate in (0.0, 0.1, 0.5)}
+    assert len(keys) == 2
+
+
+def test_a_program_is_lent_to_one_fit_at_a_time_and_comes_back_after_an_error():
+    pool = ProgramPool(max_idle=2)
+    key = a_task().key()
+    with pool.lend(key) as one, pool.lend(key) as other:
+        assert one is not other
+    with pytest.raises(KeyboardInterrupt), pool.lend(key):
+        raise KeyboardInterrupt
+    with pool.lend(key):
+        assert pool.n_built == 2
+
+
+def test_the_pool_forgets_the_least_recently_used_program():
+    pool = ProgramPool(max_idle=1)
+    first, second = a_task().key(), a_task(batch_size=32).key()
+    for key in (first, second, first):
+        with pool.lend(key):
+            pass
+    assert pool.n_built == 3
+
+
+def test_dropout_zeroes_its_rate_of_units_and_keeps_the_mean():
+    layer = CounterDropout()
+    layer.build((None, 500))
+    layer.rate.assign(0.3)
+    x = np.ones((200, 500), np.float32)
+    first, second = np.asarray(layer(x, training=True)), np.asarray(layer(x, training=True))
+    assert (first == 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert first.mean() == pytest.approx(1.0, abs=0.01)
+    assert (first != second).mean() == pytest.approx(2 * 0.3 * 0.7, abs=0.02)  # independent masks
+    assert abs(np.corrcoef(first[:, 0], first[:, 1])[0, 1]) < 0.3
+    np.testing.assert_array_equal(layer(x, training=False), x)
+
+
+def test_the_stream_gives_every_row_once_an_epoch_and_full_batches():
+    data = some_rows(100)
+    stream = BatchStream(data, 0, 1)
+    rows = np.concatenate([stream.next(32)[0] for _ in range(25)])  # 800 rows: 8 epochs
+    np.testing.assert_array_equal(np.bincount(rows), 8)
+
+
+def test_training_learns_and_records_an_entry_an_epoch():
+    network, history = train_network(a_task(), 0.01)
+    assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
+    assert history.best_score < 0.45 < np.log(2)
+    assert len(history.train_loss) == len(history.validation_loss) == len(history.validation_balanced_accuracy) == 15
+    assert history.n_steps == 15 * 7
+    loss, accuracy = validation_scores(network, a_task().valid, a_task().correction)
+    assert loss == pytest.approx(history.best_score, rel=1e-5)
+    assert accuracy == pytest.approx(history.validation_balanced_accuracy[history.best_epoch - 1])
+
+
+def test_training_stops_when_the_validation_loss_stops_falling():
+    _, history = train_network(a_task(max_epochs=200, patience=3), 0.03)
+    assert history.stop_reason == "patience"
+    assert len(history.train_loss) < 200
+
+
+def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_network():
+    seen = []
+    _, history = train_network(a_task(valid=False, max_epochs=4), 0.01, lambda *epoch: seen.append(epoch))
+    assert [epoch for epoch, _, _ in seen] == [1, 2, 3, 4]
+    assert history.validation_loss == ()
+    assert (history.best_epoch, history.stop_reason) == (4, "max_iter")
+
+
+def test_a_training_that_diverges_ends_with_the_best_network_before():
+    data = some_rows()
+    huge = Dataset(data.X, data.rows, data.y, np.full(len(data), 1e38))
+    network, history = train_network(a_task(data=huge), 1.0)
+    assert history.stop_reason == "diverged"
+    assert network.is_finite
+
+
+def test_a_range_test_leaves_no_trace_in_the_training_after_it():
+    alone = train_network(a_task(max_epochs=3), 0.01)[0]
+    run_range_test(a_task(), np.geomspace(1e-5, 10, 60))
+    after = train_network(a_task(max_epochs=3), 0.01)[0]
+    for one, other in zip(alone.layers, after.layers, strict=True):
+        np.testing.assert_array_equal(one.kernel, other.kernel)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "focal", "logit_adjusted"])
+def test_every_loss_recovers_the_posterior_of_weighted_data(loss):
+    """One feature, known posterior; classes weighted 1:5. The corrected probability is the natural posterior."""
+    rng = np.random.default_rng(0)
+    n_rows = 6000
+    y = (rng.random(n_rows) < 0.2).astype(np.intp)
+    X = rng.normal(loc=1.5 * y[:, None], size=(n_rows, 1)).astype(np.float32)
+    weight = np.where(y == 1, 5.0, 1.0)
+    weight /= weight.mean()
+    fed = np.bincount(y, weights=weight) / weight.sum()
+    offset = np.log(fed) if loss == "logit_adjusted" else np.zeros(2)
+    correction = Correction(offset, fed, loss == "focal")
+    spec = NetworkSpec(1, 2, (16,), "relu", True)
+    initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
+    training = TrainingSpec(loss, 128, 12, 12, 0.0, 0.0, 0.0, True)
+    task = TrainingTask(training, initial, Dataset(X, np.arange(n_rows), y, weight), None, correction, 0)
+    network, _ = train_network(task, 3e-3)
+    grid = np.linspace(-1, 3, 9)[:, None]
+    z = network.logits(grid)
+    proba = np.exp(correction.log_posterior(np.hstack([np.zeros_like(z), z]), np.array([0.8, 0.2])))[:, 1]
+    truth = 1 / (1 + np.exp(-(1.5 * grid[:, 0] - 1.125 + np.log(0.25))))
+    np.testing.assert_allclose(proba, truth, atol=0.06)
+
+
+def test_layers_stay_float32_whatever_keras_is_set_to():
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    try:
+        model = build_model(a_task().initial.spec, batch_size=None, n_inputs=5, dropout_layer=CounterDropout)
+        assert {str(variable.dtype) for variable in model.trainable_variables} == {"float32"}
+    finally:
+        keras.config.set_floatx(before)
