@@ -1,0 +1,287 @@
+"""What exactly is trained on, validated on and corrected for? From a table to weighted rows (steps 1 to 4 of a fit)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from balanced_nn._data import Dataset, hold_out
+from balanced_nn._decision import Correction
+from balanced_nn._defaults import FIXED_EPOCHS, auto_batch_size
+from balanced_nn._preprocessing import Preprocessing, fit_preprocessing
+from balanced_nn._resampling import resample_rows
+from balanced_nn._specs import FloatArray, IntArray, NetworkSpec, TrainingSpec
+from balanced_nn._table import Table, read_table
+from balanced_nn._target import check_every_class_weighs, encode_labels, find_classes, read_target, read_weights
+from balanced_nn._weighting import class_frequencies, class_weight_vector, logit_offset, training_weights
+from balanced_nn.exceptions import RareClassWarning
+
+_HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """The rows of a table that have weight, with their class indices and weights."""
+
+    table: Table
+    rows: IntArray
+    y: IntArray
+    weight: FloatArray
+    classes: np.ndarray
+
+    @property
+    def prior(self) -> FloatArray:
+        """Class frequencies by weight."""
+        return class_frequencies(self.y, self.weight, len(self.classes))
+
+    def take(self, chosen: IntArray) -> "LabelledRows":
+        """Return some of the rows."""
+        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes)
+
+    def names(self, indices: IntArray | tuple[int, ...]) -> str:
+        """Labels of some classes, for a message."""
+        return ", ".join(str(self.classes[i]) for i in indices)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training rows, and the rows to stop on, if there are any."""
+
+    train: LabelledRows
+    valid: LabelledRows | None
+    prior: FloatArray  # of all rows passed as X, the held-out ones included
+    valid_was_given: bool
+    notes: tuple[Warning, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that training attempts share; they differ in seed and learning rate."""
+
+    network: NetworkSpec
+    training: TrainingSpec
+    preprocessing: Preprocessing
+    class_weight: FloatArray
+    data: Dataset  # as fed: resampled, expanded, weighted
+    valid: Dataset | None  # natural frequencies; None: fixed epochs, last weights
+    judged: Dataset  # natural frequencies; the validation part where there is one
+    judged_on: str
+    correction: Correction
+    notes: tuple[Warning, ...]
+
+
+def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
+    """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
+    table = read_table(estimator, X, reset=True)
+    labels = read_target(y, X)
+    classes = find_classes(labels)
+    codes = encode_labels(labels, classes, name="y")
+    weight = read_weights(sample_weight, X)
+    check_every_class_weighs(codes, weight, classes)
+    kept = np.flatnonzero(weight)
+    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
+
+
+def read_given_rows(
+    estimator: BaseEstimator, X_val: Any, y_val: ArrayLike, sample_weight_val: ArrayLike | None, classes: np.ndarray
+) -> LabelledRows:
+    """Check rows that were given for validation."""
+    table = read_table(estimator, X_val, reset=False)
+    codes = encode_labels(read_target(y_val, X_val, name="y_val"), classes, name="y_val")
+    weight = read_weights(sample_weight_val, X_val, name="sample_weight_val")
+    kept = np.flatnonzero(weight)
+    given = LabelledRows(table, kept, codes[kept], weight[kept], classes)
+    present = np.unique(given.y)
+    if len(present) < 2:
+        raise ValueError(
+            f"y_val holds a single class, {given.names(present)}; stopping on it would reward a network that answers "
+            "nothing else. Give validation rows of at least two classes, or leave X_val out."
+        )
+    return given
+
+
+def split_rows(
+    estimator: Any,
+    rows: LabelledRows,
+    given: tuple[Any, ArrayLike | None, ArrayLike | None],
+    seed: int,
+) -> Split:
+    """Step 2: hold out a stratified part, or take the rows that were given for validation.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    rows : LabelledRows
+        All rows passed as `X`.
+    given : tuple
+        ``X_val``, ``y_val`` and ``sample_weight_val`` as the caller passed them.
+    seed : int
+        Seed of the fit.
+    """
+    X_val, y_val, sample_weight_val = given
+    if (X_val is None) != (y_val is None):
+        absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
+    if X_val is not None and y_val is not None:
+        valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
+        absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
+        return Split(rows, valid, rows.prior, True, _note_absent(valid, absent_classes))
+    if not estimator.early_stopping:
+        return Split(rows, None, rows.prior, False, ())
+    rng = np.random.default_rng([seed, _HOLD_OUT])
+    split = hold_out(rows.y, estimator.validation_fraction, rng, len(rows.classes))
+    if len(split.valid) == 0:
+        return Split(rows, None, rows.prior, False, (_no_hold_out(rows),))
+    notes = (_kept_whole(rows, split.classes_without),) if split.classes_without else ()
+    return Split(rows.take(split.train), rows.take(split.valid), rows.prior, False, notes)
+
+
+def _no_hold_out(rows: LabelledRows) -> Warning:
+    counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
+    return RareClassWarning(
+        f"No rows could be held out, because fewer than two classes can spare two rows (rows by class: {counts}). "
+        f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights. "
+        "Collect more rows of the rare classes, or pass X_val and y_val."
+    )
+
+
+def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
+    counts = np.bincount(rows.y, minlength=len(rows.classes))
+    named = ", ".join(f"{rows.classes[i]!s} ({counts[i]})" for i in kept)
+    return RareClassWarning(
+        f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
+        "does not see these classes. Collect more rows of them, or pass X_val and y_val."
+    )
+
+
+def _note_absent(valid: LabelledRows, absent: IntArray) -> tuple[Warning, ...]:
+    if len(absent) == 0:
+        return ()
+    return (
+        RareClassWarning(
+            f"y_val holds no row of class {valid.names(absent)}, so that early stopping does not see it. "
+            "Add rows of it to X_val and y_val."
+        ),
+    )
+
+
+def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
+    """Steps 3 and 4: clean, resample, expand and weight; statistics from the training rows only.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    split : Split
+        Training and validation rows.
+    seed : int
+        Seed of the fit.
+    """
+    train, classes = split.train, split.train.classes
+    preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
+    fed = resample_rows(
+        preprocessing.clean(train.table, train.rows),
+        train.y,
+        train.weight,
+        estimator.sampler,
+        categorical_features=preprocessing.categorical_features,
+        seed=int(np.random.default_rng([seed, _RESAMPLE]).integers(2**31)),
+        classes=classes,
+    )
+    class_weight = class_weight_vector(estimator.class_weight, fed.y, fed.weight, classes)
+    weight = training_weights(fed.y, fed.weight, class_weight)
+    fed_prior = class_frequencies(fed.y, weight, len(classes))
+    data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
+    training, batch_notes = _training_spec(estimator, len(data), stops=split.valid is not None)
+    judged = _as_is(preprocessing, split.train if split.valid is None else split.valid)
+    return Plan(
+        network=NetworkSpec(
+            data.X.shape[1],
+            len(classes),
+            layer_widths(estimator.hidden_layer_sizes),
+            estimator.activation,
+            bool(estimator.batch_norm),
+        ),
+        training=training,
+        preprocessing=preprocessing,
+        class_weight=class_weight,
+        data=data,
+        valid=None if split.valid is None else judged,
+        judged=judged,
+        judged_on=_judged_on(split),
+        correction=Correction(logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal"),
+        notes=split.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
+    )
+
+
+def _as_is(preprocessing: Preprocessing, part: LabelledRows) -> Dataset:
+    X = preprocessing.expand(preprocessing.clean(part.table, part.rows))
+    return Dataset(X, np.arange(len(X)), part.y, part.weight)
+
+
+def _judged_on(split: Split) -> str:
+    if split.valid is None:
+        return "training rows, as none were held out"
+    return "rows given for validation" if split.valid_was_given else "held-out rows"
+
+
+def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the units of each hidden layer as plain integers.
+
+    Raises
+    ------
+    ValueError
+        If one is not a positive integer.
+
+    Examples
+    --------
+    >>> layer_widths(64), layer_widths([64, 32])
+    ((64,), (64, 32))
+    """
+    sizes: list[Any] = list(hidden_layer_sizes) if np.iterable(hidden_layer_sizes) else [hidden_layer_sizes]
+    if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be a positive integer or a sequence of them; got {hidden_layer_sizes!s}. "
+            "Use, for example, (256, 128)."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:
+    notes: tuple[Warning, ...] = ()
+    batch_size = auto_batch_size(n_rows) if estimator.batch_size == "auto" else int(estimator.batch_size)
+    if batch_size > n_rows:
+        text = f"batch_size={batch_size} is larger than the {n_rows} training rows; batches of {n_rows} rows are used."
+        notes = (UserWarning(f'{text} Set batch_size="auto", or lower it.'),)
+        batch_size = n_rows
+    no_hold_out = estimator.early_stopping and not stops
+    epochs = min(estimator.max_iter, FIXED_EPOCHS) if no_hold_out else estimator.max_iter
+    return TrainingSpec(
+        loss=estimator.loss,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        patience=estimator.n_iter_no_change if estimator.early_stopping else epochs,
+        tol=estimator.tol,
+        weight_decay=estimator.alpha,
+        dropout=estimator.dropout,
+        keep_best=bool(estimator.early_stopping),
+    ), notes
+
+
+def _note_idle_loss(estimator: Any, fed_prior: FloatArray) -> tuple[Warning, ...]:
+    if estimator.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
+        return ()
+    balancer = "sampler" if estimator.class_weight is None else "class_weight"
+    if isinstance(estimator.class_weight, Mapping) or getattr(estimator, balancer) is None:
+        return ()  # balanced by nature, not by a setting
+    return (
+        UserWarning(
+            f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(estimator, balancer)!r} already '
+            'balances the classes. Use class_weight=None and sampler=None with it, or loss="log_loss".'
+        ),
+    )
