@@ -48,6 +48,10 @@ format: $(STAMP)  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench-sets: $(STAMP)  ## fit each table in the folder BALANCED_NN_DATA and write the table in benchmarks/README.md
+	$(BIN)/python benchmarks/sets.py
+	$(BIN)/python benchmarks/sets.py report
+
 clean:  ## remove the environments, caches and builds
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -149,8 +149,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), max_iter=30, random_state=0).fit(X, y)
     >>> clf.collapse_report_.outcome.value
     'healthy'
-    >>> clf.predict_proba(X).mean(axis=0).round(1)  # natural frequencies, not 50:50
-    array([0.9, 0.1])
+    >>> bool(clf.predict_proba(X)[:, 1].mean() < 0.1)  # natural frequencies, not 50:50
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -101,10 +101,10 @@ def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> F
 
     Examples
     --------
-    The focal loss is under-confident: its 0.7 means 0.86.
+    The focal loss is under-confident: its 0.7 means 0.91.
 
     >>> np.exp(undo_focal_loss(np.log([[0.7, 0.3]]))).round(2)
-    array([[0.86, 0.14]])
+    array([[0.91, 0.09]])
     """
     log_v = np.minimum(log_confidence, -1e-30)  # keeps 1 - v positive where v rounds to 1
     one_minus_v = -np.expm1(log_v)

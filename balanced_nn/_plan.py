@@ -215,7 +215,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         judged=judged,
         judged_on=_judged_on(split),
         correction=Correction(logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal"),
-        notes=split.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
+        notes=split.notes + fed.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
     )
 
 

@@ -154,23 +154,30 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         y_resampled : array-like of shape (n_samples_new,)
             Their labels.
         """
+        X_resampled, y_resampled, notes = self._resample(X, y)
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+        return X_resampled, y_resampled
+
+    def _resample(self, X: Any, y: Any) -> tuple[Any, Any, tuple[Warning, ...]]:
+        """Resample, and return what the user should be warned of."""
         table, labels = self._validate(X, y)
         if self.method != "smote":
             self._choose_rows(labels)
-            return self._take(X, table), self._take(y, y)
+            return self._take(X, table), self._take(y, y), ()
         self.sampling_strategy_ = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
         encoded = self._encode(table)
         added = synthesize(encoded, labels, self.sampling_strategy_, self.k_neighbors, self.random_state)
-        for label in added.single_row_labels:
-            warnings.warn(
+        notes = tuple(
+            RareClassWarning(
                 f"Class {label!s} has 1 row, and SMOTE places new rows between 2 rows of a class, so this one was "
-                "repeated. Collect more rows of this class, or use method='over', which repeats rows of any class.",
-                RareClassWarning,
-                stacklevel=3,
+                "repeated. Collect more rows of this class, or use method='over', which repeats rows of any class."
             )
+            for label in added.single_row_labels
+        )
         self.sample_indices_ = np.concatenate([np.arange(labels.size), added.origin])
         resampled = append_rows(table, added.rows, encoded)
-        return resampled.tolist() if isinstance(X, list) else resampled, append_labels(y, added.label_rows)
+        return resampled.tolist() if isinstance(X, list) else resampled, append_labels(y, added.label_rows), notes
 
     def __sklearn_tags__(self) -> Tags:
         # the tags of imbalanced-learn's own sampler, so that its tools treat this one alike
@@ -231,12 +238,15 @@ class Resampled:
         Class indices of these rows.
     weight : ndarray of float64 of shape (m,)
         Weights of these rows.
+    notes : tuple of Warning
+        What the user should be warned of.
     """
 
     X: NDArray[Any]
     rows: NDArray[np.int64]
     y: NDArray[np.intp]
     weight: NDArray[np.float64]
+    notes: tuple[Warning, ...] = ()
 
 
 def resample_rows(
@@ -288,15 +298,15 @@ def resample_rows(
         rows = fitted.sample_indices_
         _check_classes(labels[rows], labels, fitted)
         return Resampled(X, rows, y[rows], sample_weight[rows])
-    X_new, labels_new = _call_sampler(fitted, X, labels)
+    X_new, labels_new, notes = _call_sampler(fitted, X, labels)
     found, first_row = _check_classes(labels_new, labels, fitted)
     y_new = y[first_row][np.searchsorted(found, labels_new)]
     origin = _origin(X, labels, X_new, labels_new, getattr(fitted, "sample_indices_", None))
     class_mean = np.bincount(y, weights=sample_weight) / np.maximum(np.bincount(y), 1)
     weight = np.where(origin >= 0, sample_weight[origin], class_mean[y_new])
     if (origin >= 0).all() and np.array_equal(X_new, X[origin], equal_nan=True):
-        return Resampled(X, origin, y_new, weight)
-    return Resampled(X_new, np.arange(y_new.size, dtype=np.int64), y_new, weight)
+        return Resampled(X, origin, y_new, weight, notes)
+    return Resampled(X_new, np.arange(y_new.size, dtype=np.int64), y_new, weight, notes)
 
 
 def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed: int) -> Any:
@@ -319,11 +329,15 @@ def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed
     return copy
 
 
-def _call_sampler(sampler: Any, X: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _call_sampler(
+    sampler: Any, X: NDArray[Any], labels: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], tuple[Warning, ...]]:
     """Return what fit_resample gives as two arrays that belong together, or say what is wrong with it."""
     views = X.view(), labels.view()
     for view in views:
         view.setflags(write=False)  # a sampler that writes into its input fails instead of changing our rows
+    if isinstance(sampler, ClassResampler):
+        return sampler._resample(*views)  # ours: warnings are the caller's to raise
     result, name = sampler.fit_resample(*views), type(sampler).__name__
     if not isinstance(result, tuple) or len(result) < 2:
         raise TypeError(
@@ -338,7 +352,7 @@ def _call_sampler(sampler: Any, X: NDArray[Any], labels: NDArray[Any]) -> tuple[
             f"{X.shape}. Return one label for each row, and the columns that came in."
         )
     try:
-        return np.ascontiguousarray(X_new, dtype=X.dtype), labels_new
+        return np.ascontiguousarray(X_new, dtype=X.dtype), labels_new, ()
     except (TypeError, ValueError) as exc:
         raise TypeError(f"sampler {name} returned X of type {X_new.dtype}. Return numbers, as they came in.") from exc
 

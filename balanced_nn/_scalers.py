@@ -92,7 +92,7 @@ class QuantileScaler:
         return len(self.quantiles)
 
     def apply(self, block: Floats) -> Floats:
-        block = block * self.unit
+        block = _flush(block * self.unit)
         shares = np.empty_like(block)
         for j, quantiles in enumerate(self.quantiles):
             x = block[:, j]
@@ -329,8 +329,14 @@ def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     constant = _zero_constants(block)
     unit = _bring_to_scale(block)
     # subsample=None: all rows, so that there is nothing to draw at random.
-    fitted = QuantileTransformer(n_quantiles=min(1000, len(block)), subsample=None).fit(block)
+    fitted = QuantileTransformer(n_quantiles=min(1000, len(block)), subsample=None).fit(_flush(block))
     return np.ascontiguousarray(fitted.quantiles_.T), unit, constant
+
+
+def _flush(block: Floats) -> Floats:
+    """Replace numbers that are next to 0, in place: the slope between two of them would overflow."""
+    block[np.abs(block) < 1e-250] = 0.0
+    return block
 
 
 def _zero_constants(block: Floats) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from balanced_nn._decision import Correction
 from balanced_nn._keras._build import CounterDropout, build_model, fitted_keras_model, padded_width
 from balanced_nn._keras._program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
 from balanced_nn._keras._train import BatchStream, TrainingTask, run_range_test, train_network, validation_scores
-from balanced_nn._network import initial_network
+from balanced_nn._network import FittedNetwork, LayerArrays, initial_network
 from balanced_nn._specs import NetworkSpec, TrainingSpec
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
@@ -43,6 +43,9 @@ def test_the_keras_model_and_the_arrays_give_the_same_logits(activation, batch_n
     X = rng.normal(size=(50, 7)).astype(np.float32)
     spec = NetworkSpec(7, n_classes, (32, 16), activation, batch_norm)
     network = initial_network(spec, np.zeros(n_classes), X, rng)
+    kernel = rng.normal(size=network.layers[-1].kernel.shape).astype(np.float32)  # an initial one is zero
+    bias = rng.normal(size=kernel.shape[1]).astype(np.float32)
+    network = FittedNetwork(spec, (*network.layers[:-1], LayerArrays(kernel, bias, None)))
     model = fitted_keras_model(network)
     from_keras = np.asarray(model(X, training=False))
     np.testing.assert_allclose(network.logits(X), from_keras, atol=1e-4 * np.abs(from_keras).max())

@@ -19,7 +19,9 @@ def a_network(
 ) -> FittedNetwork:
     rng = np.random.default_rng(0)
     spec = NetworkSpec(n_inputs, n_classes, (16, 8), activation, batch_norm)
-    return initial_network(spec, np.log(np.full(n_classes, 1 / n_classes)), rng.normal(size=(200, n_inputs)), rng)
+    network = initial_network(spec, np.zeros(n_classes), rng.normal(size=(200, n_inputs)), rng)
+    kernel = rng.normal(size=network.layers[-1].kernel.shape).astype(np.float32)
+    return FittedNetwork(spec, (*network.layers[:-1], LayerArrays(kernel, network.layers[-1].bias, None)))
 
 
 def test_folding_batch_norm_changes_no_output():
@@ -68,8 +70,15 @@ def test_the_initial_signal_neither_dies_nor_explodes_in_ten_layers(activation, 
     rng = np.random.default_rng(seed)
     spec = NetworkSpec(20, 2, (64,) * 10, activation, True)
     network = initial_network(spec, np.log([0.5, 0.5]), rng.normal(size=(256, 20)), rng)
-    spread = network.logits(rng.normal(size=(256, 20))).std()
-    assert 1e-2 < spread < 1e2
+    output = LayerArrays(np.eye(64, 1, dtype=np.float32), np.zeros(1, np.float32), None)  # reads one hidden unit
+    last_hidden = FittedNetwork(spec, (*network.layers[:-1], output))
+    assert 1e-2 < last_hidden.logits(rng.normal(size=(256, 20))).std() < 1e2
+
+
+def test_an_untrained_network_answers_the_class_frequencies_for_every_row():
+    rng = np.random.default_rng(0)
+    network = initial_network(NetworkSpec(4, 2, (8,), "relu", True), np.log([0.9, 0.1]), rng.normal(size=(50, 4)), rng)
+    np.testing.assert_allclose(network.logits(rng.normal(size=(7, 4))), np.log(0.1 / 0.9), rtol=1e-6)
 
 
 def test_the_output_bias_starts_at_the_log_of_the_class_frequencies():
@@ -93,8 +102,11 @@ def test_batch_norm_starts_at_the_statistics_of_the_sample():
 def test_no_hidden_layer_is_a_linear_model():
     rng = np.random.default_rng(0)
     network = initial_network(NetworkSpec(4, 2, (), "relu", True), np.zeros(2), rng.normal(size=(9, 4)), rng)
+    kernel = rng.normal(size=(4, 1)).astype(np.float32)
     X = rng.normal(size=(7, 4))
-    np.testing.assert_allclose(network.logits(X), X @ network.layers[0].kernel.astype(float), atol=1e-12)
+    linear = FittedNetwork(network.spec, (LayerArrays(kernel, np.zeros(1, np.float32), None),))
+    assert len(network.layers) == 1
+    np.testing.assert_allclose(linear.logits(X), X @ kernel.astype(float), atol=1e-12)
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])

@@ -35,6 +35,7 @@ from balanced_nn._preprocessing import (
 )
 from balanced_nn._table import read_table
 
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.just(np.nan)  # no signalling NaN: scikit-learn warns
 BUILT_IN = [None, "standard", "robust", "minmax", "quantile"]
 
 
@@ -145,6 +146,12 @@ def test_a_constant_column_is_always_zero(name, column):
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
+def test_numbers_next_to_zero_beside_ordinary_ones_give_finite_results(name):
+    X = np.array([[1.0], [6.7e-308], [5e-324], [0.0], [0.0], [-2e-310]])
+    assert np.isfinite(TabularPreprocessor(name).fit_transform(X)).all()
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize("magnitude", [1e300, 1e-300, 1.7e308, 5e-324, 1e30])
 def test_extreme_numbers_give_finite_results(name, magnitude):
     X = np.array([[1.0], [-1.0], [0.5], [0.0], [np.nan], [0.25]]) * magnitude
@@ -157,9 +164,7 @@ def test_extreme_numbers_give_finite_results(name, magnitude):
 
 
 @given(
-    X=hnp.arrays(
-        np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.floats(allow_infinity=False)
-    ),
+    X=hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=NUMBERS),
     name=st.sampled_from(BUILT_IN),
     seed=st.integers(0, 99),
 )
