@@ -53,7 +53,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         How the training rows are resampled, before class weights are computed. Validation rows never are.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
         Training loss: cross-entropy, focal loss with exponent 2, or cross-entropy of logits shifted by the log of the
-        class frequencies. The last does nothing where the classes are already balanced.
+        class frequencies. As the shift is undone in the probabilities and the output bias is free, the last trains
+        the same network as "log_loss" up to rounding; where the classes are already balanced there is no shift.
     scaler : {"standard", "robust", "minmax", "quantile"}, transformer or None, default="standard"
         How numeric columns are scaled; see :class:`TabularPreprocessor`.
     learning_rate_init : "auto" or float, default="auto"
@@ -174,7 +175,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "decision": [StrOptions({"auto", "balanced", "argmax"}), Interval(RealNotInt, 0, 1, closed="neither")],
+        "decision": [StrOptions({"auto", "balanced", "argmax"}), Interval(Real, 0, 1, closed="neither")],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -274,6 +275,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         rows = read_rows(self, X, y, sample_weight)
         split = split_rows(self, rows, (X_val, y_val, sample_weight_val), seed)  # before any rebalancing
         plan = make_plan(self, split, seed)  # clean, resample, expand, weight: training rows only
+        stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
+        rule = decision_rule(self.decision, split.prior, stated_costs)
         rate = self._find_learning_rate(plan, seed)
         attempt, repairs = train_until_sound(
             plan,
@@ -283,10 +286,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             rate_is_free=self.learning_rate_init == "auto",
             on_epoch=_print_epoch if self.verbose else None,
         )
-        self.classes_, self.class_prior_ = rows.classes, split.prior
+        self.classes_, self.class_prior_, self.decision_rule_ = rows.classes, split.prior, rule
         self._keep(plan, attempt, repairs)
-        stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
-        self.decision_rule_ = decision_rule(self.decision, self.class_prior_, stated_costs)
         self._tell(plan.notes)
         return self
 
@@ -367,7 +368,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         self._correction = plan.correction
         self.__dict__.pop("_keras_model", None)
         remedies = suggest_remedies(self.get_params(deep=False), attempt.outcome.outcome)
-        self.collapse_report_ = CollapseReport(attempt.outcome, tuple(self.classes_), plan.judged_on, remedies)
+        self.collapse_report_ = CollapseReport(attempt.outcome, tuple(self.classes_.tolist()), plan.judged_on, remedies)
 
     def _tell(self, notes: tuple[Warning, ...]) -> None:
         """Warn of what the user should know; 4 levels up is the line that called `fit`."""
@@ -379,7 +380,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             warnings.warn(CollapseWarning(str(self.collapse_report_)), stacklevel=4)
 
     def _log_proba(self, X: Any) -> FloatArray:
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         table = read_table(self, X, reset=False)
         out = np.empty((len(table), len(self.classes_)))
         for start in range(0, len(table), PREDICTION_BLOCK):
@@ -392,7 +393,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     @property
     def model_(self) -> Any:
         """The fitted network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         if "_keras_model" not in self.__dict__:
             from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
 

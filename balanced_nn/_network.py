@@ -181,7 +181,8 @@ def _initial_layer(kernel: FloatArray, inputs: FloatArray, spec: NetworkSpec) ->
         layer = LayerArrays(kernel, np.zeros(n_out, np.float32), None)
     else:
         z = inputs @ kernel
-        mean, variance = z.mean(axis=0).astype(np.float32), z.var(axis=0).astype(np.float32)
+        with np.errstate(over="ignore"):  # unscaled features may exceed float32: such a training ends as diverged
+            mean, variance = z.mean(axis=0).astype(np.float32), z.var(axis=0).astype(np.float32)
         norm = BatchNormArrays(np.ones(n_out, np.float32), np.zeros(n_out, np.float32), mean, variance)
         layer = LayerArrays(kernel, None, norm)
     folded_kernel, folded_bias = layer.folded()

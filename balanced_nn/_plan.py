@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -127,6 +126,8 @@ def split_rows(
     if (X_val is None) != (y_val is None):
         absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
         raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
     if X_val is not None and y_val is not None:
         valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
         absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
@@ -244,12 +245,16 @@ def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
     ((64,), (64, 32))
     """
     sizes: list[Any] = list(hidden_layer_sizes) if np.iterable(hidden_layer_sizes) else [hidden_layer_sizes]
-    if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+    if not all(_is_width(size) for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be a positive integer or a sequence of them; got {hidden_layer_sizes!s}. "
             "Use, for example, (256, 128)."
         )
     return tuple(int(size) for size in sizes)
+
+
+def _is_width(size: Any) -> bool:
+    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size > 0)
 
 
 def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:

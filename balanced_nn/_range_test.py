@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
@@ -76,10 +77,10 @@ def learning_rate_range_test(
             f"estimator must be a BalancedNNClassifier; got {type(estimator).__name__}. "
             "For a Pipeline, pass its last step and the transformed table."
         )
-    if not 0 < min_learning_rate < max_learning_rate:
+    if not 0 < min_learning_rate < max_learning_rate < np.inf:
         raise ValueError(
-            f"min_learning_rate={min_learning_rate!s} and max_learning_rate={max_learning_rate!s} must be positive "
-            "and ascending. Use, for example, 1e-5 and 1.0."
+            f"min_learning_rate={min_learning_rate!s} and max_learning_rate={max_learning_rate!s} must be positive, "
+            "finite and ascending. Use, for example, 1e-5 and 1.0."
         )
     if n_steps < 2:
         raise ValueError(f"n_steps={n_steps!s} gives no curve. Use 2 or more; 100 is a good number.")

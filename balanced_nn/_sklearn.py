@@ -4,7 +4,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "HasMethods",
@@ -13,8 +13,8 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_feature_names_in",
-    "check_sample_weight",
     "fit_context",
+    "num_samples",
     "safe_indexing",
     "scorer_response_methods",
 ]

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
-from balanced_nn._sklearn import check_sample_weight
+from balanced_nn._sklearn import num_samples
 from balanced_nn._specs import FloatArray, IntArray
 
 
@@ -19,14 +19,15 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     ------
     ValueError
         If `y` is missing, continuous, holds missing values, is not one-dimensional, or differs from `X` in length.
+    TypeError
+        If it mixes strings with other labels.
     """
     if y is None:
         raise ValueError(
             f"This BalancedNNClassifier estimator requires y to be passed, but the target {name} is None. "
             "Pass one label a row."
         )
-    checked = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name)
-    labels = column_or_1d(checked, warn=True)
+    labels = column_or_1d(_as_array(y), warn=True)
     check_consistent_length(X, labels)
     missing = _is_missing(labels)
     if missing.any():
@@ -34,12 +35,22 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
             f"Input {name} contains NaN or None in {missing.sum()} of {len(labels)} rows. "
             "Remove these rows: a label cannot be imputed."
         )
+    labels = _plain_type(labels, name, is_list=isinstance(y, list | tuple))
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(
             f"Input {name} contains infinity or a value too large for {labels.dtype!r}. Remove these rows."
         )
     check_classification_targets(labels)
     return labels
+
+
+def _as_array(y: Any) -> np.ndarray:
+    """Return an array that keeps missing labels missing and integers exact."""
+    if hasattr(y, "to_numpy"):
+        return np.asarray(y.to_numpy())  # pandas and polars, nullable types included
+    if isinstance(y, list | tuple):
+        return np.array(y, dtype=object)  # of strings and NaN, NumPy would make the string "nan"
+    return np.asarray(y)
 
 
 def _is_missing(labels: np.ndarray) -> np.ndarray:
@@ -51,21 +62,30 @@ def _is_missing(labels: np.ndarray) -> np.ndarray:
     return np.array([v is None or type(v).__name__ == "NAType" or bool(v != v) for v in labels], dtype=bool)
 
 
+def _plain_type(labels: np.ndarray, name: str, *, is_list: bool) -> np.ndarray:
+    """Give objects the type that NumPy has for them, but leave an object array of strings; refuse a mixture."""
+    if labels.dtype.kind != "O" or len(labels) == 0:
+        return labels
+    kinds = sorted({type(label).__name__ for label in labels})
+    is_text = [isinstance(label, str) for label in labels]
+    if all(is_text) and not is_list:
+        return labels
+    if any(is_text) and not all(is_text):
+        raise TypeError(
+            f"{name} mixes labels of the types {', '.join(kinds)}, which cannot be sorted. Convert them to one type."
+        )
+    return np.array(labels.tolist())
+
+
 def find_classes(labels: np.ndarray) -> np.ndarray:
     """Return the sorted labels.
 
     Raises
     ------
     ValueError
-        If there is only one, or labels of types that cannot be sorted.
+        If there is only one.
     """
-    try:
-        classes = np.unique(labels)
-    except TypeError as exc:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise TypeError(
-            f"y mixes labels of the types {', '.join(kinds)}, which cannot be sorted. Convert them to one type."
-        ) from exc
+    classes = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(
             f"y holds 1 class, {classes[0]!s}; a classifier needs rows of at least two classes. "
@@ -86,7 +106,7 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntA
     if unknown.any():
         raise ValueError(
             f"{name} holds {labels[unknown][0]!s}, which is not in y; y holds {', '.join(map(str, classes))}. "
-            f"Remove these {unknown.sum()} rows."
+            f"Check that the labels have the same type, or remove these {unknown.sum()} rows."
         )
     return np.searchsorted(classes, labels)
 
@@ -99,7 +119,12 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
     ValueError
         If a weight is negative or not finite, all are zero, or their number is not that of the rows.
     """
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64, copy=True)
+    n_rows = num_samples(X)
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weights = check_array(sample_weight, dtype=np.float64, ensure_2d=False, copy=True, input_name=name)
+    if weights.shape != (n_rows,):
+        raise ValueError(f"{name} has shape {weights.shape}; X has {n_rows} rows. Give one weight a row.")
     if (weights < 0).any():
         raise ValueError(
             f"{name} holds {(weights < 0).sum()} negative weights, the lowest {weights.min():g}. "
@@ -107,7 +132,9 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
         )
     if not weights.any():
         raise ValueError(f"{name} is 0 for every row, so that nothing is left to learn from. Give some rows weight.")
-    return weights
+    with np.errstate(over="ignore"):
+        too_large = not np.isfinite(weights.sum())
+    return weights / weights.max() if too_large else weights
 
 
 def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """How much does each row count in training, and which class frequencies does the network then see?"""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ def class_weight_vector(
     ------
     ValueError
         If a mapping names a label that is not in `classes`, or gives a weight that is not positive and finite.
+    TypeError
+        If it gives a weight that is not a number.
 
     Examples
     --------
@@ -91,7 +94,7 @@ def class_weight_vector(
     return mass.sum() / (n_classes * mass)
 
 
-def _stated_weights(class_weight: Mapping[Any, float], classes: list[Any]) -> FloatArray:
+def _stated_weights(class_weight: Mapping[Any, Any], classes: list[Any]) -> FloatArray:
     weights = np.ones(len(classes))
     for label, weight in class_weight.items():
         if label not in classes:
@@ -99,7 +102,12 @@ def _stated_weights(class_weight: Mapping[Any, float], classes: list[Any]) -> Fl
                 f"class_weight names {label!s}, which is not in y; y holds {', '.join(map(str, classes))}. "
                 "Remove it, or check that the labels have the same type."
             )
-        if not (np.isfinite(weight) and weight > 0):
+        if not isinstance(weight, Real):
+            raise TypeError(
+                f"class_weight gives {label!s} the weight {weight!r}; a weight must be a number. "
+                "Use a positive number, such as 10."
+            )
+        if not 0 < float(weight) < np.inf:
             raise ValueError(
                 f"class_weight gives {label!s} the weight {weight!s}; a weight must be positive and finite. "
                 "To leave a class out, remove its rows."
