@@ -131,7 +131,7 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
             "Weights must be 0 or larger; a row of weight 0 is left out."
         )
     if not weights.any():
-        raise ValueError(f"{name} is 0 for every row, so that nothing is left to learn from. Give some rows weight.")
+        raise ValueError(f"{name} is zero for every row, so that nothing is left to learn from. Give some rows weight.")
     with np.errstate(over="ignore"):
         too_large = not np.isfinite(weights.sum())
     return weights / weights.max() if too_large else weights
@@ -149,6 +149,6 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
     lost = classes[mass == 0]
     if len(lost) > 0:
         raise ValueError(
-            f"sample_weight is 0 for every row of class {', '.join(map(str, lost))}. "
+            f"sample_weight is zero for every row of class {', '.join(map(str, lost))}. "
             "Remove these rows from X and y, or give them weight."
         )

@@ -131,12 +131,12 @@ def test_a_target_that_cannot_be_learned_is_refused(y, error, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (np.where(Y == 1, 0.0, 1.0), "sample_weight is 0 for every row of class 1. Remove these rows"),
+        (np.where(Y == 1, 0.0, 1.0), "sample_weight is zero for every row of class 1. Remove these rows"),
         (
             np.where(Y == 1, -2.0, 1.0),
             f"sample_weight holds {Y.sum()} negative weights, the lowest -2. Weights must be 0",
         ),
-        (np.zeros(300), "(?i)sample.?weight.*zero|sample_weight is 0 for every row"),
+        (np.zeros(300), "sample_weight is zero for every row"),
         (np.full(300, np.nan), "sample_weight contains NaN"),
         (np.full(300, np.inf), "sample_weight contains infinity"),
         (np.ones(5), "sample_weight has shape \\(5,\\); X has 300 rows. Give one weight a row"),

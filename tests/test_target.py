@@ -181,7 +181,7 @@ def test_weights_that_are_not_finite_are_refused(weight):
 
 @pytest.mark.parametrize("name", ["sample_weight", "sample_weight_val"])
 def test_weights_that_are_all_zero_are_refused_by_their_name(name):
-    with pytest.raises(ValueError, match=f"{name} is 0 for every row.* Give some rows weight"):
+    with pytest.raises(ValueError, match=f"{name} is zero for every row.* Give some rows weight"):
         read_weights([0.0, 0.0], rows_for(range(2)), name=name)
 
 
@@ -191,5 +191,5 @@ def test_another_number_of_weights_than_rows_is_refused():
 
 
 def test_a_class_without_weight_is_named():
-    with pytest.raises(ValueError, match="sample_weight is 0 for every row of class b, c. Remove these rows"):
+    with pytest.raises(ValueError, match="sample_weight is zero for every row of class b, c. Remove these rows"):
         check_every_class_weighs(np.array([0, 1, 2]), np.array([1.0, 0.0, 0.0]), np.array(["a", "b", "c"]))
