@@ -67,9 +67,12 @@ def suggest_remedies(settings: Mapping[str, Any], outcome: Outcome) -> tuple[str
     """
     if outcome is Outcome.HEALTHY:
         return ()
-    if outcome is Outcome.THRESHOLD:
-        return ("The network ranks well and only its decision is off: give more validation rows, or set a threshold.",)
     advice = [text for applies, text in _remedy_table(settings) if applies]
+    if outcome is Outcome.THRESHOLD:
+        ranks_well = (
+            "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision."
+        )
+        return (*advice, ranks_well)
     advice.append(
         "Everything is at its default: compare with LogisticRegression(class_weight='balanced'); if that stays at "
         "chance too, the features say nothing about the labels."

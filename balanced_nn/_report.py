@@ -78,7 +78,7 @@ class CollapseReport:
             case Outcome.THRESHOLD:
                 return f"Every row is answered {self._answer()!s}, although the scores tell the classes apart"
             case _:
-                return "Healthy: the classes are told apart"
+                return "No collapse: the answers differ"
 
     def _answer(self) -> Any:
         return self.classes[max(range(len(self.classes)), key=self.facts.predicted_share.__getitem__)]

@@ -53,7 +53,7 @@ def test_permuting_the_classes_permutes_the_probabilities(logits, prior, order, 
     fed = np.array([0.5, 0.3, 0.2])
     plain = Correction(np.zeros(3), fed, focal).log_posterior(logits, prior)
     permuted = Correction(np.zeros(3), fed[order], focal).log_posterior(logits[:, order], prior[order])
-    np.testing.assert_allclose(permuted, plain[:, order], atol=1e-9)
+    np.testing.assert_allclose(np.exp(permuted), np.exp(plain[:, order]), atol=1e-9)
 
 
 @pytest.mark.parametrize("posterior", [[0.7, 0.3], [0.99, 0.01], [0.5, 0.3, 0.2]])

@@ -54,8 +54,11 @@ def test_a_healthy_outcome_needs_no_remedy():
 
 
 def test_a_threshold_outcome_is_about_the_decision():
-    (advice,) = suggest_remedies({**DEFAULTS, "learning_rate_init": 10.0}, Outcome.THRESHOLD)
-    assert "only its decision is off" in advice
+    (advice,) = suggest_remedies(DEFAULTS, Outcome.THRESHOLD)
+    assert "only the decision is off" in advice
+    first, last = suggest_remedies({**DEFAULTS, "learning_rate_init": 10.0}, Outcome.THRESHOLD)
+    assert "learning_rate_init was set to 10.0 by hand" in first
+    assert last == advice
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING])

@@ -38,7 +38,7 @@ MISSING = CollapseReport(
             HEALTHY,
             Outcome.HEALTHY,
             False,
-            "Healthy: the classes are told apart (20 held-out rows; recall no 100%, yes 100%",
+            "No collapse: the answers differ (20 held-out rows; recall no 100%, yes 100%",
         ),
         (CONSTANT, Outcome.CONSTANT, True, "Collapsed: the same probability for every row (20 held-out rows; "),
         (ONE_CLASS, Outcome.ONE_CLASS, True, "Collapsed: every row is answered no (20 held-out rows; recall no 100%"),
