@@ -23,7 +23,7 @@ _WEIGHTS = 5  # stream of random numbers
 OnEpoch = Callable[[int, float, float | None], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attempt:
     """A trained network, how its training went, and what became of it."""
 

@@ -18,11 +18,11 @@ from balanced_nn._plan import Plan, make_plan, read_rows, split_rows
 from balanced_nn._repair import Repair, suggest_remedies
 from balanced_nn._report import CollapseReport
 from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
-from balanced_nn._specs import FloatArray
-from balanced_nn._table import read_table
+from balanced_nn._specs import FloatArray, IntArray, LearningRateSearch
+from balanced_nn._table import Table, read_table
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
-PREDICTION_BLOCK = 2**15  # rows preprocessed at a time, so that memory stays bounded
+PREDICTION_BYTES = 2**24  # of the rows preprocessed at a time, so that memory stays bounded
 
 
 class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
@@ -50,7 +50,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         corrected for it. A dict from label to weight states costs: it is used in training too, probabilities stay
         natural, and by default `predict` answers the class with the highest ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
-        How the training rows are resampled, before class weights are computed. Validation rows never are.
+        How the training rows are resampled, before class weights are computed. Validation rows never are. An object
+        sees the preprocessed matrix: scaled numbers, then one column of codes for each category column and each
+        missing-value indicator; its parameter `categorical_features`, if it has one, is set accordingly.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
         Training loss: cross-entropy, focal loss with exponent 2, or cross-entropy of logits shifted by the log of the
         class frequencies. As the shift is undone in the probabilities and the output bias is free, the last trains
@@ -121,7 +123,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     preprocessing_ : Preprocessing
         The fitted preprocessing as arrays.
     model_ : keras.Model
-        The fitted network with standard Keras layers, from the preprocessed matrix to raw logits; built on first use.
+        The fitted network with standard Keras layers, from the matrix that :meth:`preprocess` gives to raw logits;
+        built on first use.
 
     See Also
     --------
@@ -242,7 +245,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The table: numbers, booleans, categories or strings; missing values are allowed, infinity is not.
+            The table: numbers, booleans, categories or strings; missing values are allowed, infinity is not. A sparse
+            matrix becomes a dense float32 one: of text with many columns, pass a reduction such as TruncatedSVD's.
         y : array-like of shape (n_samples,)
             Class labels, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -277,17 +281,17 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         plan = make_plan(self, split, seed)  # clean, resample, expand, weight: training rows only
         stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
         rule = decision_rule(self.decision, split.prior, stated_costs)
-        rate = self._find_learning_rate(plan, seed)
+        search = self._find_learning_rate(plan, seed)
         attempt, repairs = train_until_sound(
             plan,
-            rate,
+            float(self.learning_rate_init) if search is None else search.learning_rate,
             seed,
             repair=self.on_collapse == "repair",
-            rate_is_free=self.learning_rate_init == "auto",
+            rate_is_free=search is not None,
             on_epoch=_print_epoch if self.verbose else None,
         )
         self.classes_, self.class_prior_, self.decision_rule_ = rows.classes, split.prior, rule
-        self._keep(plan, attempt, repairs)
+        self._keep(plan, search, attempt, repairs)
         self._tell(plan.notes)
         return self
 
@@ -349,17 +353,19 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _find_learning_rate(self, plan: Plan, seed: int) -> float:
-        self.lr_search_ = None
+    def _find_learning_rate(self, plan: Plan, seed: int) -> LearningRateSearch | None:
         if self.learning_rate_init != "auto":
-            return float(self.learning_rate_init)
-        self.lr_search_ = find_learning_rate(plan, seed)
+            return None
+        search = find_learning_rate(plan, seed)
         if self.verbose:
-            print(f"learning rate {self.lr_search_.learning_rate:.3g}: {self.lr_search_.reason}")
-        return self.lr_search_.learning_rate
+            print(f"learning rate {search.learning_rate:.3g}: {search.reason}")
+        return search
 
-    def _keep(self, plan: Plan, attempt: Attempt, repairs: tuple[Repair, ...]) -> None:
+    def _keep(
+        self, plan: Plan, search: LearningRateSearch | None, attempt: Attempt, repairs: tuple[Repair, ...]
+    ) -> None:
         """Write down what was fitted."""
+        self.lr_search_ = search
         self.preprocessing_, self.class_weight_ = plan.preprocessing, plan.class_weight
         self.network_, self.history_, self.repairs_ = attempt.network, attempt.history, repairs
         self.learning_rate_ = attempt.history.learning_rate
@@ -367,7 +373,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         self.loss_curve_ = list(attempt.history.train_loss)
         self._correction = plan.correction
         self.__dict__.pop("_keras_model", None)
-        remedies = suggest_remedies(self.get_params(deep=False), attempt.outcome.outcome)
+        remedies = suggest_remedies(
+            self.get_params(deep=False), type(self)().get_params(deep=False), attempt.outcome.outcome
+        )
         self.collapse_report_ = CollapseReport(attempt.outcome, tuple(self.classes_.tolist()), plan.judged_on, remedies)
 
     def _tell(self, notes: tuple[Warning, ...]) -> None:
@@ -383,12 +391,32 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "network_")
         table = read_table(self, X, reset=False)
         out = np.empty((len(table), len(self.classes_)))
-        for start in range(0, len(table), PREDICTION_BLOCK):
-            rows = np.arange(start, min(start + PREDICTION_BLOCK, len(table)))
-            features = self.preprocessing_.expand(self.preprocessing_.clean(table, rows))
-            logits = expand_logits(self.network_.logits(features))
+        block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
+        for start in range(0, len(table), block):
+            rows = np.arange(start, min(start + block, len(table)))
+            logits = expand_logits(self.network_.logits(self._features(table, rows)))
             out[rows] = self._correction.log_posterior(logits, self.class_prior_)
         return out
+
+    def preprocess(self, X: Any) -> FloatArray:
+        """Turn a table into the matrix that the network, and `model_`, sees.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_inputs)
+            Scaled numbers, then indicators and one-hot columns; float32.
+        """
+        check_is_fitted(self, "network_")
+        table = read_table(self, X, reset=False)
+        return self._features(table, np.arange(len(table)))
+
+    def _features(self, table: Table, rows: IntArray) -> FloatArray:
+        return self.preprocessing_.expand(self.preprocessing_.clean(table, rows))
 
     @property
     def model_(self) -> Any:

@@ -10,7 +10,7 @@ MIN_HELD_OUT_ROWS = 2  # of each class that is held out
 MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Rows of a matrix, with targets and weights; the matrix itself is shared, never copied.
 
@@ -40,7 +40,7 @@ class Dataset:
         return self.X[self.rows[::step]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HoldOut:
     """Indices of the training rows and of the rows held out, and the classes that could spare none."""
 

@@ -22,7 +22,7 @@ def expand_logits(logits: FloatArray) -> FloatArray:
     return np.hstack([np.zeros_like(logits), logits])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Correction:
     """What training did to the posterior, so that it can be undone.
 
@@ -112,7 +112,7 @@ def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> F
     return log_softmax(log_v - (gamma - 1.0) * np.log(one_minus_v) - np.log(slope), axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DecisionRule:
     """Answer the class with the highest ``log(probability) + log_offset``.
 

@@ -1,7 +1,10 @@
 """Which learning rate does a range test suggest, and why?"""
 
+from numbers import Real
+
 import numpy as np
 
+from balanced_nn._sklearn import Interval, validate_params
 from balanced_nn._specs import FloatArray, LearningRateSearch, RangeTestTrace
 
 FALLBACK_LEARNING_RATE = 1e-3  # the default of Adam, for a trace that gives no answer
@@ -53,6 +56,9 @@ def usable_part(trace: RangeTestTrace, smoothing: float) -> tuple[FloatArray, Fl
     return trace.learning_rates[: len(curve)], curve
 
 
+@validate_params(
+    {"trace": [RangeTestTrace], "smoothing": [Interval(Real, 0, 1, closed="left")]}, prefer_skip_nested_validation=True
+)
 def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> float:
     """Suggest a learning rate from the trace of a range test.
 

@@ -15,7 +15,7 @@ _SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural N
 _SELU_ALPHA = 1.6732632423543772
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchNormArrays:
     """Scale, shift and statistics of one BatchNorm layer; each of shape (n_units,), float32."""
 
@@ -25,7 +25,7 @@ class BatchNormArrays:
     variance: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerArrays:
     """One Dense layer, followed by BatchNorm (and then without a bias of its own) or not; float32."""
 
@@ -61,7 +61,7 @@ def activate(z: FloatArray, activation: str) -> FloatArray:
             return z
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedNetwork:
     """A fitted multi-layer perceptron as arrays.
 

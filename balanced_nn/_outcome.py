@@ -25,6 +25,8 @@ THRESHOLD_ROC_AUC = 0.65
 # A class that is rarer than this, or has fewer rows, can have recall 0 by chance.
 MISSING_MIN_SHARE = 0.05
 MISSING_MIN_ROWS = 5
+# With more than ten classes an even share comes near 5 %; half of it takes the place of MISSING_MIN_SHARE there.
+MISSING_MIN_PART_OF_EVEN_SHARE = 0.5
 # A class without a row in the part takes this fraction of the share of the rarest class that has one.
 _ABSENT_FRACTION = 0.5
 
@@ -120,7 +122,8 @@ def find_outcome(
     - CONSTANT: the standard deviation over rows of every uniform-prior probability is under 1e-3, or a probability is
       not finite.
     - One class is predicted for all rows: THRESHOLD if the ROC AUC is above 0.65, else ONE_CLASS.
-    - MISSING: recall 0 for a class with at least 5 % of the weight and 5 rows.
+    - MISSING: recall 0 for a class with at least 5 rows and 5 % of the weight (with more than ten classes: half of an
+      even share).
     - Otherwise HEALTHY.
 
     Examples
@@ -260,7 +263,8 @@ def _recall(
 def _missing(
     recall: tuple[float | None, ...], true_share: NDArray[np.float64], n_rows_of: NDArray[np.intp]
 ) -> tuple[int, ...]:
-    counts = (true_share >= MISSING_MIN_SHARE) & (n_rows_of >= MISSING_MIN_ROWS)
+    enough = min(MISSING_MIN_SHARE, MISSING_MIN_PART_OF_EVEN_SHARE / len(recall))
+    counts = (true_share >= enough) & (n_rows_of >= MISSING_MIN_ROWS)
     return tuple(c for c, value in enumerate(recall) if value == 0.0 and counts[c])
 
 

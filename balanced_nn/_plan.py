@@ -22,7 +22,7 @@ from balanced_nn.exceptions import RareClassWarning
 _HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledRows:
     """The rows of a table that have weight, with their class indices and weights."""
 
@@ -46,7 +46,7 @@ class LabelledRows:
         return ", ".join(str(self.classes[i]) for i in indices)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Training rows, and the rows to stop on, if there are any."""
 
@@ -57,7 +57,7 @@ class Split:
     notes: tuple[Warning, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Everything that training attempts share; they differ in seed and learning rate."""
 
@@ -146,8 +146,8 @@ def _no_hold_out(rows: LabelledRows) -> Warning:
     counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
     return RareClassWarning(
         f"No rows could be held out, because fewer than two classes can spare two rows (rows by class: {counts}). "
-        f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights. "
-        "Collect more rows of the rare classes, or pass X_val and y_val."
+        f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights, and "
+        "whether it collapsed is judged on the training rows. Collect more rows, or pass X_val and y_val."
     )
 
 
@@ -244,7 +244,7 @@ def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
     >>> layer_widths(64), layer_widths([64, 32])
     ((64,), (64, 32))
     """
-    sizes: list[Any] = list(hidden_layer_sizes) if np.iterable(hidden_layer_sizes) else [hidden_layer_sizes]
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
     if not all(_is_width(size) for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be a positive integer or a sequence of them; got {hidden_layer_sizes!s}. "
@@ -264,6 +264,11 @@ def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[Trainin
         text = f"batch_size={batch_size} is larger than the {n_rows} training rows; batches of {n_rows} rows are used."
         notes = (UserWarning(f'{text} Set batch_size="auto", or lower it.'),)
         batch_size = n_rows
+    if batch_size == 1 and estimator.batch_norm:
+        raise ValueError(
+            "batch_size=1 leaves BatchNorm no spread to measure, so that no unit could vary. "
+            'Use batch_size="auto", or batch_norm=False.'
+        )
     no_hold_out = estimator.early_stopping and not stops
     epochs = min(estimator.max_iter, FIXED_EPOCHS) if no_hold_out else estimator.max_iter
     return TrainingSpec(

@@ -1,8 +1,8 @@
 """What does the learning-rate range test of the estimator say, by itself?"""
 
+from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
@@ -10,11 +10,21 @@ from balanced_nn._attempts import range_test
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates
 from balanced_nn._plan import make_plan, read_rows, split_rows
+from balanced_nn._sklearn import Interval, validate_params
 from balanced_nn._specs import RangeTestTrace
 
 _LOWEST, _HIGHEST, _STEPS = RANGE_TEST_RATES
 
 
+@validate_params(
+    {
+        "estimator": [BalancedNNClassifier],
+        "min_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "max_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "n_steps": [Interval(Integral, 2, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
 def learning_rate_range_test(
     estimator: BalancedNNClassifier,
     X: Any,
@@ -27,7 +37,8 @@ def learning_rate_range_test(
 ) -> RangeTestTrace:
     """Train a throw-away network for a few batches while the learning rate grows, and record the losses.
 
-    The data is cleaned, balanced and batched exactly as ``estimator.fit`` would do it. The estimator is not changed.
+    The data is held out, cleaned, balanced and batched exactly as ``estimator.fit(X, y, sample_weight)`` would do it.
+    The estimator is not changed.
 
     Parameters
     ----------
@@ -53,10 +64,9 @@ def learning_rate_range_test(
 
     Raises
     ------
-    TypeError
-        If `estimator` is not a BalancedNNClassifier.
     ValueError
-        If the rates are not ``0 < min_learning_rate < max_learning_rate`` or `n_steps` is less than 2.
+        If `estimator` is not a BalancedNNClassifier (for a Pipeline, pass its last step and the transformed table), the
+        rates are not positive, finite and ascending, or `n_steps` is less than 2.
 
     References
     ----------
@@ -72,21 +82,14 @@ def learning_rate_range_test(
     >>> trace.losses.shape
     (50,)
     """
-    if not isinstance(estimator, BalancedNNClassifier):
-        raise TypeError(
-            f"estimator must be a BalancedNNClassifier; got {type(estimator).__name__}. "
-            "For a Pipeline, pass its last step and the transformed table."
-        )
-    if not 0 < min_learning_rate < max_learning_rate < np.inf:
+    if not min_learning_rate < max_learning_rate:
         raise ValueError(
-            f"min_learning_rate={min_learning_rate!s} and max_learning_rate={max_learning_rate!s} must be positive, "
-            "finite and ascending. Use, for example, 1e-5 and 1.0."
+            f"min_learning_rate={min_learning_rate!s} and max_learning_rate={max_learning_rate!s} must be ascending. "
+            "Use, for example, 1e-5 and 1.0."
         )
-    if n_steps < 2:
-        raise ValueError(f"n_steps={n_steps!s} gives no curve. Use 2 or more; 100 is a good number.")
     throw_away = clone(estimator)
     throw_away._validate_params()
     seed = throw_away._draw_seed()
     split = split_rows(throw_away, read_rows(throw_away, X, y, sample_weight), (None, None, None), seed)
     rates = range_test_rates(min_learning_rate, max_learning_rate, n_steps)
-    return range_test(make_plan(throw_away, split, seed), seed, rates)
+    return range_test(make_plan(throw_away, split, seed), seed, rates)  # the plan's warnings come with fit

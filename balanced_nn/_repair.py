@@ -8,6 +8,9 @@ from balanced_nn._outcome import Outcome
 
 MAX_REPAIRS = 2
 RATE_FACTORS = (0.3, 0.1)  # of the first learning rate, for the second and the third attempt
+LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
+SMALL_BATCH = 8
+_WITHOUT_EFFECT = frozenset({"decision", "on_collapse", "random_state", "verbose"})  # on how training goes
 DEEP = 4  # hidden layers from which saturating activations lose the gradient without BatchNorm
 
 
@@ -43,13 +46,15 @@ def describe_change(rate: float, *, rate_is_free: bool) -> str:
     return f"{change}, learning rate {rate:.3g}" if rate_is_free else change
 
 
-def suggest_remedies(settings: Mapping[str, Any], outcome: Outcome) -> tuple[str, ...]:
+def suggest_remedies(settings: Mapping[str, Any], defaults: Mapping[str, Any], outcome: Outcome) -> tuple[str, ...]:
     """Advise what to change, the most promising first, looking at what was set by hand.
 
     Parameters
     ----------
     settings : mapping
         Parameters of the estimator, by name.
+    defaults : mapping
+        Their default values.
     outcome : Outcome
         What happened.
 
@@ -61,8 +66,9 @@ def suggest_remedies(settings: Mapping[str, Any], outcome: Outcome) -> tuple[str
     Examples
     --------
     >>> settings = {"learning_rate_init": 10.0, "hidden_layer_sizes": (64,), "activation": "relu", "batch_norm": True,
-    ...             "scaler": "standard", "class_weight": "balanced", "sampler": None, "max_iter": 200, "dropout": 0.1}
-    >>> suggest_remedies(settings, Outcome.CONSTANT)[0]
+    ...             "scaler": "standard", "class_weight": "balanced", "sampler": None, "max_iter": 200, "dropout": 0.1,
+    ...             "alpha": 0.01, "batch_size": "auto"}
+    >>> suggest_remedies(settings, {**settings, "learning_rate_init": "auto"}, Outcome.CONSTANT)[0]
     'learning_rate_init was set to 10.0 by hand: leave it at "auto".'
     """
     if outcome is Outcome.HEALTHY:
@@ -73,13 +79,16 @@ def suggest_remedies(settings: Mapping[str, Any], outcome: Outcome) -> tuple[str
             "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision."
         )
         return (*advice, ranks_well)
-    advice.append(
-        "Everything is at its default: compare with LogisticRegression(class_weight='balanced'); if that stays at "
-        "chance too, the features say nothing about the labels."
-        if not advice
-        else "If that does not help, the features may say nothing about the labels: compare with LogisticRegression."
-    )
-    return tuple(advice)
+    changed = [name for name in settings if name not in _WITHOUT_EFFECT and _differs(settings[name], defaults[name])]
+    if changed and not advice:
+        advice.append(f"These parameters are not at their defaults: {', '.join(changed)}. Try the defaults first.")
+    compare = "compare with LogisticRegression(class_weight='balanced'); if that stays at chance too, the features say"
+    start = "If that does not help" if advice else "Everything is at its default"
+    return (*advice, f"{start}: {compare} nothing about the labels.")
+
+
+def _differs(value: Any, default: Any) -> bool:
+    return not (value is default or (isinstance(value, str | int | float | tuple) and value == default))
 
 
 def _remedy_table(settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
@@ -107,6 +116,14 @@ def _remedy_table(settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
         (
             settings["max_iter"] < 20,
             f"max_iter={settings['max_iter']} ends training after few epochs: use max_iter=200.",
+        ),
+        (
+            settings["alpha"] > LARGE_WEIGHT_DECAY,
+            f"alpha={settings['alpha']} pulls the weights to zero: use alpha=0.01.",
+        ),
+        (
+            settings["batch_size"] != "auto" and settings["batch_size"] < SMALL_BATCH,
+            f'batch_size={settings["batch_size"]} makes the steps noise: use batch_size="auto".',
         ),
         (settings["dropout"] > 0.5, f"dropout={settings['dropout']} leaves little of each layer: use 0.1."),
     ]

@@ -16,7 +16,7 @@ class CollapseReport:
         The outcome and its numbers, at the balanced decision.
     classes : tuple
         Class labels, in the order of the numbers.
-    judged_on : {"held-out rows", "rows given for validation", "training rows"}
+    judged_on : {"held-out rows", "rows given for validation", "training rows, as none were held out"}
         Which rows were judged.
     remedies : tuple of str
         What to change, the most promising first; empty for a healthy network.

@@ -223,7 +223,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         return encode(table, categorical_mask(table, self.categorical_features, names), names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resampled:
     """The rows to train on after resampling.
 
@@ -271,7 +271,7 @@ def resample_rows(
         Weights of the rows.
     sampler : None, "over", "under", "smote" or object with fit_resample
         None keeps all rows. An object is cloned first; its parameters called `random_state` that are None get `seed`.
-        A `ClassResampler` gets `categorical_features`, because the columns of `X` are not the user's.
+        A parameter called `categorical_features` is set, because the columns of `X` are not the user's.
     categorical_features : ndarray of bool of shape (n_features,)
         Which columns of `X` are codes.
     seed : int
@@ -299,6 +299,7 @@ def resample_rows(
         _check_classes(labels[rows], labels, fitted)
         return Resampled(X, rows, y[rows], sample_weight[rows])
     X_new, labels_new, notes = _call_sampler(fitted, X, labels)
+    X_new = _whole_codes(X_new, X, categorical_features, type(fitted).__name__)
     found, first_row = _check_classes(labels_new, labels, fitted)
     y_new = y[first_row][np.searchsorted(found, labels_new)]
     origin = _origin(X, labels, X_new, labels_new, getattr(fitted, "sample_indices_", None))
@@ -324,9 +325,29 @@ def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed
         parameters = copy.get_params(deep=True).items()
         unset = [name for name, value in parameters if value is None and name.split("__")[-1] == "random_state"]
         copy.set_params(**dict.fromkeys(unset, seed))
-    if isinstance(copy, ClassResampler):
-        copy.set_params(categorical_features=categorical_features)
+        if "categorical_features" in copy.get_params(deep=False):
+            copy.set_params(categorical_features=np.flatnonzero(categorical_features).tolist())
     return copy
+
+
+def _whole_codes(
+    X_new: NDArray[Any], X: NDArray[Any], categorical_features: NDArray[np.bool_], name: str
+) -> NDArray[Any]:
+    """Round what a sampler put between the codes of two levels; refuse it between those of more."""
+    codes = X_new[:, categorical_features]
+    whole = np.rint(codes)
+    between = (codes != whole).any(axis=0)
+    if not between.any():
+        return X_new
+    n_refused = np.count_nonzero(between & (X[:, categorical_features].max(axis=0) > 1))
+    if n_refused:
+        raise ValueError(
+            f"sampler {name} placed rows between the levels of {n_refused} category columns, where nothing is. "
+            "Use sampler='smote', which keeps levels whole, or imbalanced-learn's SMOTENC."
+        )
+    rounded = X_new.copy()
+    rounded[:, categorical_features] = whole
+    return rounded
 
 
 def _call_sampler(

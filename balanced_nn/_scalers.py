@@ -275,6 +275,8 @@ def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
 
 def fit_custom_scaler(transformer: Any, imputed: Floats) -> Scaler:
     """Fit a clone of the user's transformer to the training rows, missing values already replaced."""
+    if isinstance(transformer, type):
+        raise TypeError(f"scaler is the class {transformer.__name__}. Pass an instance: {transformer.__name__}().")
     fitted = clone(transformer)
     fitted.fit(imputed)
     return CustomScaler(fitted, fitted.transform(imputed[:1]).shape[1])

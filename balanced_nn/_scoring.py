@@ -145,7 +145,8 @@ def make_collapse_aware_scorer(scoring: Any) -> Any:
 
     Probabilities come from `predict_proba`. Without it, a classifier that gives one answer to all rows is judged on its
     `decision_function`, through the logistic function or softmax, and any other on `predict` alone. The class
-    frequencies come from the classifier's `class_prior_` where it has one, else from the held-out labels. A score that
+    frequencies come from the classifier's `class_prior_` where it has one; else it counts as collapsed only if it does
+    at those of the held-out labels and at uniform ones. A score that
     the metric itself makes NaN or infinite is passed on.
 
     Examples
@@ -163,7 +164,7 @@ def make_collapse_aware_scorer(scoring: Any) -> Any:
     1.0
     """
     if isinstance(scoring, CollapseAwareScorer):
-        return scoring
+        return copy.deepcopy(scoring)
     if isinstance(scoring, str) or callable(scoring):
         return CollapseAwareScorer(scoring)
     if isinstance(scoring, Mapping):
@@ -212,15 +213,29 @@ def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, 
     indices, answers = np.searchsorted(labels, truth), np.searchsorted(labels, predicted)
     known = _probabilities(estimator, X, classes.size, one_answer=np.unique(answers).size == 1)
     proba = np.eye(labels.size)[answers] if known is None else _spread_columns(known, columns, labels.size)
-    prior = _prior(estimator, classes.size)
-    part: dict[str, Any] = {
-        "prior": None if prior is None else _spread_columns(prior, columns, labels.size),
-        "sample_weight": sample_weight,
-    }
-    report = find_outcome(indices, proba, answers, **part)
+    known_prior = _prior(estimator, classes.size)
+    uniform = np.full(labels.size, 1.0 / labels.size)
+    # Where the classifier does not say what class frequencies its probabilities speak of, they may be those of the data
+    # or, after balancing, uniform: only what is a collapse either way counts.
+    priors = [None, uniform] if known_prior is None else [_spread_columns(known_prior, columns, labels.size)]
+    return all(
+        _collapsed_at(indices, proba, answers, prior, sample_weight, reads_predict=reads_predict) for prior in priors
+    )
+
+
+def _collapsed_at(
+    y: NDArray[np.intp],
+    proba: NDArray[np.float64],
+    answers: NDArray[np.intp],
+    prior: NDArray[np.float64] | None,
+    sample_weight: ArrayLike | None,
+    *,
+    reads_predict: bool,
+) -> bool:
+    report = find_outcome(y, proba, answers, prior=prior, sample_weight=sample_weight)
     if reads_predict:
         return report.collapsed or report.outcome is Outcome.THRESHOLD
-    return report.collapsed and find_outcome(indices, proba, **part).collapsed
+    return report.collapsed and find_outcome(y, proba, prior=prior, sample_weight=sample_weight).collapsed
 
 
 def _spread_columns(values: NDArray[np.float64], columns: NDArray[np.intp], n_labels: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from balanced_nn._sklearn import safe_indexing
 __all__ = ["Added", "Encoded", "append_labels", "append_rows", "categorical_mask", "encode", "is_frame", "synthesize"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """A table as numbers, with what is needed to read it back."""
 
@@ -25,7 +25,7 @@ class Encoded:
     levels: tuple[NDArray[Any] | None, ...] = ()  # by column the values that its codes stand for; () if never coded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Added:
     """The rows that SMOTE adds, in the encoding of the table."""
 

@@ -1,4 +1,4 @@
-"""What is said, once, about a network, its training, and what training recorded? Frozen values without behaviour."""
+"""What is said, once, about a network, its training, and what training recorded? Frozen values."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class TrainingSpec:
     keep_best: bool  # the network of the best epoch, not of the last
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RangeTestTrace:
     """Loss per batch while the learning rate grew geometrically.
 
@@ -83,7 +83,7 @@ class History:
     validation_loss: tuple[float, ...]  # balanced log-loss, in nats
     validation_balanced_accuracy: tuple[float, ...]  # fraction
     learning_rate: float
-    best_epoch: int  # 1-based; the last epoch where no rows were held out
+    best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded
     stop_reason: str  # "patience", "max_iter" or "diverged"
 

@@ -205,7 +205,7 @@ def _read_pandas_column(series: Any, dtype: Any, name: str) -> Column:
         return CategoryColumn(tuple(map(_plain_level, series.cat.categories)), series.cat.codes.to_numpy())
     if kind == "c":
         raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {_REMEDY}")
-    if kind != "O":
+    if kind not in "OU":
         raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {_REMEDY}")
     return _read_cells(series.to_numpy(dtype=object), name, declared_text=getattr(dtype, "type", None) is str)
 

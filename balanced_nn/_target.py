@@ -11,6 +11,8 @@ from sklearn.utils.validation import check_consistent_length
 from balanced_nn._sklearn import num_samples
 from balanced_nn._specs import FloatArray, IntArray
 
+NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
+
 
 def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     """Check a classification target and return it as a one-dimensional array of labels.
@@ -146,7 +148,7 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
         If all rows of a class have weight 0.
     """
     mass = np.bincount(y, weights=weights, minlength=len(classes))
-    lost = classes[mass == 0]
+    lost = classes[mass <= NEGLIGIBLE_MASS * mass.sum()]
     if len(lost) > 0:
         raise ValueError(
             f"sample_weight is zero for every row of class {', '.join(map(str, lost))}. "

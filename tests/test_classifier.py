@@ -11,6 +11,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import cross_val_score
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._outcome import Outcome
@@ -363,3 +364,35 @@ def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
     POOL.clear()
     assert len(POOL._idle) == 0
     np.testing.assert_array_equal(small().fit(X, Y).predict_proba(X), before)  # compiled afresh
+
+
+def test_batches_of_one_row_are_refused_with_batch_norm():
+    with pytest.raises(ValueError, match="batch_size=1 leaves BatchNorm no spread.*batch_norm=False"):
+        small(batch_size=1).fit(X, Y)
+    small(batch_size=1, batch_norm=False, max_iter=1, on_collapse="ignore").fit(X[:40], Y[:40])
+
+
+def test_the_keras_model_reads_the_preprocessed_matrix():
+    clf = small().fit(X, Y)
+    features = clf.preprocess(X)
+    assert features.dtype == np.float32
+    logits = np.asarray(clf.model_(features, training=False))
+    np.testing.assert_allclose(clf.network_.logits(features), logits, atol=1e-4 * np.abs(logits).max())
+
+
+def test_wide_tables_are_predicted_in_smaller_blocks(monkeypatch):
+    clf = small().fit(X, Y)
+    whole = clf.predict_proba(X)
+    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)
+    np.testing.assert_allclose(clf.predict_proba(X), whole, rtol=1e-10)
+
+
+def test_a_scaler_class_is_refused():
+    with pytest.raises(TypeError, match=r"scaler is the class StandardScaler. Pass an instance: StandardScaler\(\)"):
+        small(scaler=StandardScaler).fit(X, Y)
+
+
+def test_what_was_set_by_hand_is_not_called_default():
+    table = np.zeros((200, 3))  # nothing to learn from: a collapse for certain
+    clf = small(tol=1.0, on_collapse="ignore", hidden_layer_sizes=(256, 128), max_iter=200).fit(table, Y[:200])
+    assert "not at their defaults: tol" in str(clf.collapse_report_)

@@ -100,11 +100,11 @@ def test_a_search_in_threads_gives_the_same_scores_as_one_after_the_other():
     np.testing.assert_array_equal(at_once, one_by_one)
 
 
+@pytest.mark.slow  # as many fits
 @pytest.mark.parametrize("sampler", [SMOTE(random_state=0), RandomUnderSampler(random_state=0)], ids=str)
 def test_a_search_inside_a_pipeline_that_samples(sampler):
     pipeline = SamplingPipeline([("columns", columns()), ("sampler", sampler), ("clf", small())])
-    grid = {"clf__learning_rate_init": [0.01, 0.03], "clf__class_weight": [None, "balanced"]}
-    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, scoring="balanced_accuracy", error_score="raise")
+    search = GridSearchCV(pipeline, GRID, cv=2, n_jobs=2, scoring="balanced_accuracy", error_score="raise")
     search.fit(FRAME, LABELS)
     assert search.best_score_ > 0.8
 

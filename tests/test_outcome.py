@@ -288,3 +288,11 @@ def test_uniform_prior_probabilities_sum_to_one_and_a_uniform_prior_changes_noth
     _, proba, rng, n_classes = draw_part(part)
     np.testing.assert_allclose(uniform_prior_proba(proba, rng.dirichlet(np.ones(n_classes))).sum(axis=1), 1.0)
     np.testing.assert_allclose(uniform_prior_proba(proba, np.full(n_classes, 1 / n_classes)), proba, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_classes", "missed"), [(30, True), (10, True), (3, True)])
+def test_a_class_of_even_share_counts_however_many_classes_there_are(n_classes, missed):
+    y = np.repeat(np.arange(n_classes), 20)
+    answers = np.where(y == n_classes - 1, 0, y)
+    report = find_outcome(y, np.eye(n_classes)[answers], answers)
+    assert (report.missing_classes == (n_classes - 1,)) == missed

@@ -42,7 +42,7 @@ def test_rates_grow_geometrically_between_the_given_ends():
 def test_an_exploding_rate_ends_in_a_trace_and_not_in_an_error():
     trace = learning_rate_range_test(small(batch_norm=False), X, Y, max_learning_rate=1e20)
     assert trace.losses.shape == (100,)
-    assert 1e-4 <= suggest_learning_rate(trace) <= 1e-2
+    assert 1e-4 <= suggest_learning_rate(trace) <= 3e-3
 
 
 def test_the_estimator_is_not_changed():
@@ -64,14 +64,14 @@ def test_the_hand_set_rate_is_no_hindrance():
     [
         (
             {"min_learning_rate": 0.0},
-            "min_learning_rate=0.0 and max_learning_rate=1.0 must be positive, finite and ascending",
+            "'min_learning_rate' parameter .* must be a float in .* Got 0.0",
         ),
-        ({"min_learning_rate": -1.0}, "min_learning_rate=-1.0 .* Use, for example, 1e-5 and 1.0"),
-        ({"min_learning_rate": 2.0}, "min_learning_rate=2.0 and max_learning_rate=1.0 must be"),
-        ({"max_learning_rate": np.nan}, "max_learning_rate=nan must be"),
-        ({"max_learning_rate": np.inf}, "max_learning_rate=inf must be"),
-        ({"n_steps": 1}, "n_steps=1 gives no curve. Use 2 or more"),
-        ({"n_steps": 0}, "n_steps=0 gives no curve"),
+        ({"min_learning_rate": "low"}, "'min_learning_rate' parameter .* Got 'low'"),
+        ({"min_learning_rate": 2.0}, "min_learning_rate=2.0 and max_learning_rate=1.0 must be ascending. Use"),
+        ({"max_learning_rate": np.nan}, "'max_learning_rate' parameter .* Got nan"),
+        ({"max_learning_rate": np.inf}, "'max_learning_rate' parameter .* Got inf"),
+        ({"n_steps": 1}, "'n_steps' parameter .* must be an int in the range .2, inf.. Got 1"),
+        ({"n_steps": 10.5}, "'n_steps' parameter .* Got 10.5"),
     ],
     ids=str,
 )
@@ -81,7 +81,7 @@ def test_limits_that_make_no_sense_are_refused(limits, message):
 
 
 def test_another_estimator_is_refused():
-    with pytest.raises(TypeError, match="must be a BalancedNNClassifier; got Pipeline.*pass its last step"):
+    with pytest.raises(TypeError, match="'estimator' parameter .* must be an instance of .*BalancedNNClassifier"):
         learning_rate_range_test(make_pipeline(small()), X, Y)
 
 

@@ -377,9 +377,12 @@ def classifier_rows(sizes=(12, 5, 3), seed=0):
 CODES = np.array([False, False, False, True])
 
 
-def resample(sampler, sizes=(12, 5, 3), **options):
+NO_CODES = np.zeros(4, dtype=bool)
+
+
+def resample(sampler, sizes=(12, 5, 3), codes=CODES, **options):
     X, y, weight = classifier_rows(sizes)
-    return X, y, weight, resample_rows(X, y, weight, sampler, categorical_features=CODES, seed=0, **options)
+    return X, y, weight, resample_rows(X, y, weight, sampler, categorical_features=codes, seed=0, **options)
 
 
 def class_means(y, weight):
@@ -410,7 +413,7 @@ def test_samplers_that_choose_rows_copy_nothing_and_weights_follow(sampler):
 
 @pytest.mark.parametrize("sampler", ["smote", ClassResampler("smote"), SMOTE(k_neighbors=2)], ids=str)
 def test_synthetic_rows_follow_the_originals_and_carry_the_mean_weight_of_their_class(sampler):
-    X, y, weight, fed = resample(sampler)
+    X, y, weight, fed = resample(sampler, codes=NO_CODES if isinstance(sampler, SMOTE) else CODES)
     n = y.size
     np.testing.assert_array_equal(fed.X[:n], X)
     np.testing.assert_array_equal(fed.weight[:n], weight)
@@ -422,12 +425,12 @@ def test_synthetic_rows_follow_the_originals_and_carry_the_mean_weight_of_their_
 
 
 def test_rows_of_unknown_origin_carry_the_mean_weight_of_their_class():
-    _, y, weight, fed = resample(ClusterCentroids(random_state=0))
+    _, y, weight, fed = resample(ClusterCentroids(random_state=0), codes=NO_CODES)
     np.testing.assert_allclose(fed.weight, class_means(y, weight)[fed.y])
 
 
 def test_perturbed_copies_are_trained_on_as_they_are_with_the_weight_of_their_row():
-    X, y, weight, fed = resample(RandomOverSampler(shrinkage=1.0, random_state=0))
+    X, y, weight, fed = resample(RandomOverSampler(shrinkage=1.0, random_state=0), codes=NO_CODES)
     expected, _ = RandomOverSampler(shrinkage=1.0, random_state=0).fit_resample(X, y)
     np.testing.assert_allclose(fed.X, expected, rtol=1e-5)
     np.testing.assert_array_equal(fed.weight[: y.size], weight)
@@ -440,7 +443,7 @@ def test_perturbed_copies_are_trained_on_as_they_are_with_the_weight_of_their_ro
 def test_the_seed_decides_wherever_the_sampler_leaves_it_open(sampler):
     X, y, weight = classifier_rows((40, 20, 20))
     one, same, other = (
-        resample_rows(X, y, weight, sampler, categorical_features=CODES, seed=seed) for seed in (0, 0, 1)
+        resample_rows(X, y, weight, sampler, categorical_features=NO_CODES, seed=seed) for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one.X[one.rows], same.X[same.rows])
     assert one.X.shape != other.X.shape or not np.array_equal(one.X[one.rows], other.X[other.rows])
@@ -542,3 +545,21 @@ def test_classes_weights_and_rows_always_belong_together(sizes, method, seed):
         assert dict(zip(map(bytes, X), y, strict=True)) | dict(
             zip(map(bytes, X[fed.rows]), fed.y, strict=True)
         ) == dict(zip(map(bytes, X), y, strict=True))
+
+
+def test_a_sampler_that_knows_no_categories_is_refused_between_levels():
+    with pytest.raises(ValueError, match=r"sampler SMOTE placed rows between the levels of 1 category column.*'smote'"):
+        resample(SMOTE(k_neighbors=2))
+
+
+def test_smotenc_is_told_which_columns_are_codes():
+    _, _, _, fed = resample(SMOTENC(categorical_features=[0], k_neighbors=2))
+    assert set(np.unique(fed.X[:, 3])) <= {0.0, 1.0, 2.0}
+
+
+def test_a_flag_between_no_and_yes_is_rounded():
+    X, y, weight = classifier_rows()
+    X[:, 3] = X[:, 3] > 0
+    fed = resample_rows(X, y, weight, SMOTE(k_neighbors=2), categorical_features=CODES, seed=0)
+    assert set(np.unique(fed.X[:, 3])) == {0.0, 1.0}
+    assert len(fed.y) > len(y)

@@ -406,7 +406,7 @@ def test_a_score_that_is_not_finite_by_itself_is_left_alone():
 
 
 def test_wrapping_twice_is_wrapping_once():
-    assert make_collapse_aware_scorer(collapse_aware_scorer) is collapse_aware_scorer
+    assert repr(make_collapse_aware_scorer(collapse_aware_scorer)) == repr(collapse_aware_scorer)
 
 
 @pytest.mark.parametrize(
@@ -476,3 +476,18 @@ def test_a_metric_of_predictions_is_replaced_exactly_where_the_definition_says_s
     score = make_collapse_aware_scorer("accuracy")(model, np.zeros((n, 1)), y)
     expected = COLLAPSED_SCORE if report.collapsed or report.outcome == "threshold" else np.mean(predicted == y)
     assert score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "neg_log_loss", "balanced_accuracy"])
+def test_balanced_probabilities_of_a_weak_model_are_no_collapse(scoring):
+    """Probabilities near 0.5 at a base rate of 0.2 %: divided by the shares of the data they would look constant."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(20_000) < 40).astype(int)
+    X = rng.normal(size=(20_000, 3)) + 0.5 * y[:, None]
+    model = LogisticRegression(class_weight="balanced").fit(X, y)
+    expected = sklearn.metrics.check_scoring(scoring=scoring)(model, X, y)
+    assert make_collapse_aware_scorer(scoring)(model, X, y) == expected
+
+
+def test_the_shared_scorer_is_copied_before_it_can_be_changed():
+    assert make_collapse_aware_scorer(collapse_aware_scorer) is not collapse_aware_scorer

@@ -7,6 +7,7 @@ import fractions
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,6 +184,8 @@ def test_infinity_in_an_array_is_refused_in_scikit_learns_words(X):
         (pd.Series(["a", None]), ["a", None]),
         (pd.Series(["a", None], dtype="string"), ["a", None]),
         (pd.Series(["a", None], dtype="string[pyarrow]"), ["a", None]),
+        (pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string())), ["a", None]),
+        (pd.Series(["a", None], dtype=pd.ArrowDtype(pa.large_string())), ["a", None]),
         (pd.Series(["a", None, "b"], dtype="category"), ["a", None, "b"]),
         (pd.Series([3, None, 1], dtype="category"), [3, None, 1]),
         (pd.Series(pd.cut([0.5, 1.5], [0, 1, 2])), ["(0, 1]", "(1, 2]"]),

@@ -54,7 +54,7 @@ class ProgramKey:
         return int(min(BATCHES_PER_CHUNK, max(1, CHUNK_BYTES // (4 * self.batch_size * self.n_inputs))))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProgramSettings:
     """Values of the variables of a program, for one fit."""
 

@@ -15,7 +15,7 @@ BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one 
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingTask:
     """Everything that a training needs, except for the learning rate."""
 
