@@ -380,13 +380,6 @@ def test_the_keras_model_reads_the_preprocessed_matrix():
     np.testing.assert_allclose(clf.network_.logits(features), logits, atol=1e-4 * np.abs(logits).max())
 
 
-def test_wide_tables_are_predicted_in_smaller_blocks(monkeypatch):
-    clf = small().fit(X, Y)
-    whole = clf.predict_proba(X)
-    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)
-    np.testing.assert_allclose(clf.predict_proba(X), whole, rtol=1e-10)
-
-
 def test_a_scaler_class_is_refused():
     with pytest.raises(TypeError, match=r"scaler is the class StandardScaler. Pass an instance: StandardScaler\(\)"):
         small(scaler=StandardScaler).fit(X, Y)
