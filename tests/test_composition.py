@@ -220,7 +220,9 @@ def test_metadata_routing_brings_weights_to_fit():
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         weighted = make_pipeline(scaler, asks).fit(X, Y, sample_weight=weight)[-1]
         unweighted = make_pipeline(scaler, plain)
-        search = GridSearchCV(make_pipeline(scaler, asks), {"balancednnclassifier__alpha": [0.0, 0.1]}, cv=2)
+        grid = {"balancednnclassifier__alpha": [0.0, 0.1]}
+        scoring = get_scorer("balanced_accuracy").set_score_request(sample_weight=True)
+        search = GridSearchCV(make_pipeline(scaler, asks), grid, cv=2, scoring=scoring)
         searched = search.fit(X, Y, sample_weight=weight).best_estimator_[-1]
         folds = cross_validate(asks, X, Y, cv=2, params={"sample_weight": weight}, return_estimator=True)
         with pytest.raises(TypeError, match="sample_weight"):

@@ -178,21 +178,17 @@ def test_global_states_are_unchanged_after_a_fit(random_state, sampler):
 
 
 def test_the_generators_of_tensorflow_and_keras_draw_what_they_would_have_drawn():
-    import keras
-    import tensorflow as tf
-
-    def draws(*, with_fit: bool) -> list:
-        keras.utils.set_random_seed(11)
-        if with_fit:
-            small(random_state=None, batch_size=32, max_iter=2, on_collapse="ignore").fit(X, Y).model_  # noqa: B018
-        return [tf.random.uniform([3]).numpy().tolist(), keras.random.uniform((3,)).numpy().tolist(), random.random()]
-
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        assert draws(with_fit=True) == draws(with_fit=False)
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+    script = """
+import os, random, keras, numpy as np, tensorflow as tf
+from balanced_nn import BalancedNNClassifier
+keras.utils.set_random_seed(11)
+if os.environ["WITH_FIT"] == "yes":
+    X = np.random.RandomState(0).normal(size=(200, 3))
+    BalancedNNClassifier((8,), batch_size=32, max_iter=2, on_collapse="ignore").fit(X, X[:, 0] > 0).model_
+print(tf.random.uniform([3]).numpy().tolist(), keras.random.uniform((3,)).numpy().tolist(), random.random())
+print(np.random.random(), keras.config.floatx())
+"""
+    assert run_python(script, WITH_FIT="yes") == run_python(script, WITH_FIT="no") != ""
 
 
 def test_no_seed_takes_fresh_entropy_and_not_the_global_generator():
