@@ -348,6 +348,33 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         scores = self.decision_rule_.scores(log_proba)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
+    def preprocess(self, X: Any) -> FloatArray:
+        """Turn a table into the matrix that the network, and `model_`, sees.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_inputs)
+            Scaled numbers, then indicators and one-hot columns; float32.
+        """
+        check_is_fitted(self, "network_")
+        table = read_table(self, X, reset=False)
+        return self._features(table, np.arange(len(table)))
+
+    @property
+    def model_(self) -> Any:
+        """The fitted network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
+        check_is_fitted(self, "network_")
+        if "_keras_model" not in self.__dict__:
+            from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
+
+            self._keras_model = fitted_keras_model(self.network_)
+        return self._keras_model
+
     def _draw_seed(self) -> int:
         if self.random_state is None:
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
@@ -398,35 +425,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             out[rows] = self._correction.log_posterior(logits, self.class_prior_)
         return out
 
-    def preprocess(self, X: Any) -> FloatArray:
-        """Turn a table into the matrix that the network, and `model_`, sees.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            A table with the columns seen in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_inputs)
-            Scaled numbers, then indicators and one-hot columns; float32.
-        """
-        check_is_fitted(self, "network_")
-        table = read_table(self, X, reset=False)
-        return self._features(table, np.arange(len(table)))
-
     def _features(self, table: Table, rows: IntArray) -> FloatArray:
         return self.preprocessing_.expand(self.preprocessing_.clean(table, rows))
-
-    @property
-    def model_(self) -> Any:
-        """The fitted network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
-        check_is_fitted(self, "network_")
-        if "_keras_model" not in self.__dict__:
-            from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
-
-            self._keras_model = fitted_keras_model(self.network_)
-        return self._keras_model
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}
