@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balanced_nn._decision import expand_logits
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._network import FittedNetwork, initial_network
 from balanced_nn._outcome import OutcomeReport, find_outcome
@@ -115,5 +114,5 @@ def judge(plan: Plan, network: FittedNetwork) -> OutcomeReport:
     """Find the outcome at the balanced decision, whatever decision the user wants."""
     n_classes = plan.network.n_classes
     uniform = np.full(n_classes, 1.0 / n_classes)
-    log_proba = plan.correction.log_posterior(expand_logits(network.logits(plan.judged.X)), uniform)
+    log_proba = plan.correction.log_posterior(network.logits(plan.judged.X))
     return find_outcome(plan.judged.y, np.exp(log_proba), prior=uniform, sample_weight=plan.judged.weight)

@@ -12,7 +12,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._attempts import Attempt, find_learning_rate, train_until_sound
-from balanced_nn._decision import decision_rule, expand_logits
+from balanced_nn._decision import decision_rule
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import Plan, make_plan, read_rows, split_rows
 from balanced_nn._repair import Repair, suggest_remedies
@@ -421,8 +421,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
         for start in range(0, len(table), block):
             rows = np.arange(start, min(start + block, len(table)))
-            logits = expand_logits(self.network_.logits(self._features(table, rows)))
-            out[rows] = self._correction.log_posterior(logits, self.class_prior_)
+            outputs = self.network_.logits(self._features(table, rows))
+            out[rows] = self._correction.log_posterior(outputs, self.class_prior_)
         return out
 
     def _features(self, table: Table, rows: IntArray) -> FloatArray:

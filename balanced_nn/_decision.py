@@ -40,7 +40,7 @@ class Correction:
     fed_prior: FloatArray
     focal: bool
 
-    def log_posterior(self, logits: FloatArray, prior: FloatArray) -> FloatArray:
+    def log_posterior(self, outputs: FloatArray, prior: FloatArray | None = None) -> FloatArray:
         """Log-probabilities at the class frequencies `prior`.
 
         With ``q = softmax(logits + logit_offset)`` the posterior as trained (focal loss undone first), the result is
@@ -48,10 +48,10 @@ class Correction:
 
         Parameters
         ----------
-        logits : ndarray of shape (n_samples, n_classes)
-            Raw outputs, one column a class.
-        prior : ndarray of shape (n_classes,)
-            Target class frequencies; positive, sum 1.
+        outputs : ndarray of shape (n_samples, n_outputs)
+            Raw outputs of the network: one column for two classes (see `expand_logits`), otherwise one a class.
+        prior : ndarray of shape (n_classes,), default=None
+            Target class frequencies; positive, sum 1. None means uniform ones.
 
         Returns
         -------
@@ -71,10 +71,11 @@ class Correction:
         >>> np.exp(correction.log_posterior(np.zeros((1, 2)), np.array([0.99, 0.01])))
         array([[0.99, 0.01]])
         """
-        trained = log_softmax(logits + self.logit_offset, axis=1)
+        trained = log_softmax(expand_logits(outputs) + self.logit_offset, axis=1)
         if self.focal:
             trained = undo_focal_loss(trained)
-        return log_softmax(trained + np.log(prior) - np.log(self.fed_prior), axis=1)
+        log_prior = 0.0 if prior is None else np.log(prior)
+        return log_softmax(trained + log_prior - np.log(self.fed_prior), axis=1)
 
 
 def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> FloatArray:

@@ -81,8 +81,7 @@ def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: Arr
     codes = encode_labels(labels, classes, name="y")
     weight = read_weights(sample_weight, X)
     check_every_class_weighs(codes, weight, classes)
-    kept = np.flatnonzero(weight)
-    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
+    return _with_weight(table, codes, weight, classes)
 
 
 def read_given_rows(
@@ -92,8 +91,7 @@ def read_given_rows(
     table = read_table(estimator, X_val, reset=False)
     codes = encode_labels(read_target(y_val, X_val, name="y_val"), classes, name="y_val")
     weight = read_weights(sample_weight_val, X_val, name="sample_weight_val")
-    kept = np.flatnonzero(weight)
-    given = LabelledRows(table, kept, codes[kept], weight[kept], classes)
+    given = _with_weight(table, codes, weight, classes)
     present = np.unique(given.y)
     if len(present) < 2:
         raise ValueError(
@@ -101,6 +99,11 @@ def read_given_rows(
             "nothing else. Give validation rows of at least two classes, or leave X_val out."
         )
     return given
+
+
+def _with_weight(table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray) -> LabelledRows:
+    kept = np.flatnonzero(weight)
+    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
 
 
 def split_rows(
@@ -185,8 +188,9 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     """
     train, classes = split.train, split.train.classes
     preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
+    cleaned = preprocessing.clean(train.table, train.rows)
     fed = resample_rows(
-        preprocessing.clean(train.table, train.rows),
+        cleaned,
         train.y,
         train.weight,
         estimator.sampler,
@@ -199,7 +203,10 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     fed_prior = class_frequencies(fed.y, weight, len(classes))
     data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
     training, batch_notes = _training_spec(estimator, len(data), stops=split.valid is not None)
-    judged = _as_is(preprocessing, split.train if split.valid is None else split.valid)
+    if split.valid is not None:
+        judged = _as_is(split.valid, preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows)))
+    else:  # the matrix is there already, unless the sampler made another one
+        judged = _as_is(train, data.X if fed.X is cleaned else preprocessing.expand(cleaned))
     return Plan(
         network=NetworkSpec(
             data.X.shape[1],
@@ -220,8 +227,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     )
 
 
-def _as_is(preprocessing: Preprocessing, part: LabelledRows) -> Dataset:
-    X = preprocessing.expand(preprocessing.clean(part.table, part.rows))
+def _as_is(part: LabelledRows, X: FloatArray) -> Dataset:
     return Dataset(X, np.arange(len(X)), part.y, part.weight)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from balanced_nn._outcome import Outcome
 
-MAX_REPAIRS = 2
 RATE_FACTORS = (0.3, 0.1)  # of the first learning rate, for the second and the third attempt
+MAX_REPAIRS = len(RATE_FACTORS)
 LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
 SMALL_BATCH = 8
 _WITHOUT_EFFECT = frozenset({"decision", "on_collapse", "random_state", "verbose"})  # on how training goes

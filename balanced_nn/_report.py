@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from balanced_nn._outcome import Outcome, OutcomeReport
+from balanced_nn._outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class CollapseReport:
     def _evidence(self) -> str:
         facts = self.facts
         if self.outcome is Outcome.CONSTANT:
-            return f"probabilities vary by {facts.spread:.2g}, healthy is above 0.001"
+            return f"probabilities vary by {facts.spread:.2g}, healthy is above {CONSTANT_SPREAD:g}"
         recall = ", ".join(
             f"{label!s} {share:.0%}"
             for label, share in zip(self.classes, facts.recall, strict=True)

@@ -1,6 +1,5 @@
 """How is a table turned into numbers, given synthetic rows by SMOTE, and turned back?"""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, indexable
 
 from balanced_nn._sklearn import safe_indexing
+from balanced_nn._table import is_missing
 
 __all__ = ["Added", "Encoded", "append_labels", "append_rows", "categorical_mask", "encode", "is_frame", "synthesize"]
 
@@ -185,7 +185,7 @@ def _has_missing(column: Any) -> bool:
         return bool(column.isna().any())
     values = np.asarray(column)
     if values.dtype.kind == "O":
-        return any(value is None or (isinstance(value, float) and math.isnan(value)) for value in values)
+        return any(map(is_missing, values))
     return bool(values.dtype.kind == "f" and np.isnan(values).any())
 
 

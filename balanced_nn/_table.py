@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-__all__ = ["CategoryColumn", "Table", "level_text", "read_table", "to_dense"]
+__all__ = ["CategoryColumn", "Table", "is_missing", "level_text", "read_table", "to_dense"]
 
 _REMEDY = "Turn it into numbers or strings, or drop it."
 
@@ -255,9 +255,19 @@ def _read_cells(cells: NDArray[np.object_], name: str, *, declared_text: bool = 
     return CategoryColumn(tuple(levels), np.fromiter(map(index.__getitem__, cells), np.int32, len(cells)))
 
 
+def _is_missing_type(cell_type: type) -> bool:
+    # pandas.NA is not comparable; its type is known by name, so that pandas need not be imported
+    return cell_type is type(None) or (cell_type.__name__ == "NAType" and cell_type.__module__.startswith("pandas"))
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a Python object stands for a missing value: None, pandas.NA, or what differs from itself, as NaN does."""
+    return _is_missing_type(type(cell)) or bool(cell != cell)
+
+
 def _cell_kind(cell_type: type, name: str) -> str:
     """Return what cells of a type are: "missing", "bool", "number" or "text"."""
-    if cell_type is type(None) or (cell_type.__name__ == "NAType" and cell_type.__module__.startswith("pandas")):
+    if _is_missing_type(cell_type):
         return "missing"
     if issubclass(cell_type, bool | np.bool_):
         return "bool"

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from balanced_nn._sklearn import num_samples
 from balanced_nn._specs import FloatArray, IntArray
+from balanced_nn._table import is_missing
 
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
 
@@ -60,8 +61,7 @@ def _is_missing(labels: np.ndarray) -> np.ndarray:
         return np.isnan(labels)
     if labels.dtype.kind != "O":
         return np.zeros(len(labels), dtype=bool)
-    # pandas.NA is not comparable; its type is known by name, so that pandas need not be imported.
-    return np.array([v is None or type(v).__name__ == "NAType" or bool(v != v) for v in labels], dtype=bool)
+    return np.array([is_missing(label) for label in labels], dtype=bool)
 
 
 def _plain_type(labels: np.ndarray, name: str, *, is_list: bool) -> np.ndarray:

@@ -563,3 +563,9 @@ def test_a_flag_between_no_and_yes_is_rounded():
     fed = resample_rows(X, y, weight, SMOTE(k_neighbors=2), categorical_features=CODES, seed=0)
     assert set(np.unique(fed.X[:, 3])) == {0.0, 1.0}
     assert len(fed.y) > len(y)
+
+
+def test_pandas_na_in_an_array_of_objects_is_missing_to_smote():
+    X = np.array([["a", 1.0], [pd.NA, 2.0], ["b", 3.0]] * 4, dtype=object)
+    with pytest.raises(ValueError, match="NaN or other missing values in column 0"):
+        ClassResampler("smote", categorical_features=[0]).fit_resample(X, [0] * 8 + [1] * 4)

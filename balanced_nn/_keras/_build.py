@@ -18,7 +18,6 @@ def padded_width(n_inputs: int) -> int:
     return -(-max(n_inputs, 1) // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
 
 
-@keras.saving.register_keras_serializable(package="balanced_nn")
 class CounterDropout(keras.layers.Layer):
     """Dropout whose rate is a variable and whose mask is a hash of (seed, call, unit).
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balanced_nn._data import Dataset
-from balanced_nn._decision import Correction, balanced_accuracy, balanced_log_loss, expand_logits
+from balanced_nn._decision import Correction, balanced_accuracy, balanced_log_loss
 from balanced_nn._keras._program import POOL, ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._network import FittedNetwork
 from balanced_nn._specs import FloatArray, History, IntArray, RangeTestTrace, TrainingSpec
@@ -171,8 +171,6 @@ class _Record:
 
 def validation_scores(network: FittedNetwork, valid: Dataset, correction: Correction) -> tuple[float, float]:
     """Balanced log-loss (nats) and balanced accuracy (fraction) at a uniform prior."""
-    logits = expand_logits(network.logits(valid.X, np.float32))
-    uniform = np.full(logits.shape[1], 1.0 / logits.shape[1])
-    log_proba = correction.log_posterior(logits.astype(np.float64), uniform)
+    log_proba = correction.log_posterior(network.logits(valid.X, np.float32).astype(np.float64))
     loss = balanced_log_loss(log_proba, valid.y, valid.weight)
     return loss, balanced_accuracy(log_proba.argmax(axis=1), valid.y, valid.weight)
