@@ -36,20 +36,48 @@ class Attempt:
         return self.outcome.collapsed, self.history.best_score
 
 
-def range_test(plan: Plan, seed: int, rates: FloatArray) -> RangeTestTrace:
-    """Run a range test with the network, the loss, the weights and the batches of `plan`."""
+def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
+    """Everything that an attempt needs but its learning rate; attempts differ in initial weights and batches.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to train on.
+    seed : int
+        Seed of the fit.
+    number : int, default=0
+        Which attempt.
+    """
+    from balanced_nn._keras._build import product  # deferred: loads TensorFlow
+    from balanced_nn._keras._train import TrainingTask
+
+    rng = np.random.default_rng([seed, _WEIGHTS, number])
+    output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
+    initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
+    return TrainingTask(plan.training, initial, plan.data, plan.valid, plan.correction, int(rng.integers(2**31)))
+
+
+def range_test(task: "TrainingTask", rates: FloatArray) -> RangeTestTrace:
+    """Run a range test with the network, the loss, the weights and the batches of `task`."""
     from balanced_nn._keras._train import run_range_test  # deferred: loads TensorFlow
 
-    return run_range_test(_task(plan, seed, 0), rates)
+    return run_range_test(task, rates)
 
 
-def find_learning_rate(plan: Plan, seed: int) -> LearningRateSearch:
+def find_learning_rate(task: "TrainingTask") -> LearningRateSearch:
     """Step 5: search the learning rate."""
-    return search_learning_rate(range_test(plan, seed, range_test_rates(*RANGE_TEST_RATES)))
+    return search_learning_rate(range_test(task, range_test_rates(*RANGE_TEST_RATES)))
 
 
 def train_until_sound(
-    plan: Plan, rate: float, seed: int, *, repair: bool, rate_is_free: bool, on_epoch: OnEpoch | None
+    plan: Plan,
+    task: "TrainingTask",
+    rate: float,
+    seed: int,
+    *,
+    repair: bool,
+    rate_is_free: bool,
+    on_epoch: OnEpoch | None,
 ) -> tuple[Attempt, tuple[Repair, ...]]:
     """Steps 6 and 7: train, judge, and while the network collapsed and repairs are allowed, try again.
 
@@ -57,8 +85,10 @@ def train_until_sound(
     ----------
     plan : Plan
         What to train on.
+    task : TrainingTask
+        The first attempt.
     rate : float
-        Learning rate of the first attempt.
+        Its learning rate.
     seed : int
         Seed of the fit.
     repair : bool
@@ -75,12 +105,12 @@ def train_until_sound(
     repairs : tuple of Repair
         One for each further attempt.
     """
-    best = _attempt(plan, rate, seed, 0, on_epoch)
+    best = _attempt(plan, task, rate, on_epoch)
     repairs: list[Repair] = []
     while repair and best.outcome.collapsed and len(repairs) < MAX_REPAIRS:
         number = len(repairs) + 1
         next_rate = attempt_rate(number, rate, rate_is_free=rate_is_free)
-        attempt = _attempt(plan, next_rate, seed, number, on_epoch)
+        attempt = _attempt(plan, training_task(plan, seed, number), next_rate, on_epoch)
         repairs.append(
             Repair(
                 change=describe_change(next_rate, rate_is_free=rate_is_free),
@@ -94,19 +124,10 @@ def train_until_sound(
     return best, tuple(repairs)
 
 
-def _task(plan: Plan, seed: int, number: int) -> "TrainingTask":
-    from balanced_nn._keras._train import TrainingTask  # deferred: loads TensorFlow
-
-    rng = np.random.default_rng([seed, _WEIGHTS, number])
-    output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng)
-    return TrainingTask(plan.training, initial, plan.data, plan.valid, plan.correction, int(rng.integers(2**31)))
-
-
-def _attempt(plan: Plan, rate: float, seed: int, number: int, on_epoch: OnEpoch | None) -> Attempt:
+def _attempt(plan: Plan, task: "TrainingTask", rate: float, on_epoch: OnEpoch | None) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
-    network, history = train_network(_task(plan, seed, number), rate, on_epoch)
+    network, history = train_network(task, rate, on_epoch)
     return Attempt(network, history, judge(plan, network))
 
 

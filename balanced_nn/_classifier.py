@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._attempts import Attempt, find_learning_rate, train_until_sound
+from balanced_nn._attempts import Attempt, find_learning_rate, train_until_sound, training_task
 from balanced_nn._decision import decision_rule
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import Plan, make_plan, read_rows, split_rows
@@ -281,9 +281,11 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         plan = make_plan(self, split, seed)  # clean, resample, expand, weight: training rows only
         stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
         rule = decision_rule(self.decision, split.prior, stated_costs)
-        search = self._find_learning_rate(plan, seed)
+        task = training_task(plan, seed)  # network, batches
+        search = self._find_learning_rate(task)
         attempt, repairs = train_until_sound(
             plan,
+            task,
             float(self.learning_rate_init) if search is None else search.learning_rate,
             seed,
             repair=self.on_collapse == "repair",
@@ -380,10 +382,10 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _find_learning_rate(self, plan: Plan, seed: int) -> LearningRateSearch | None:
+    def _find_learning_rate(self, task: Any) -> LearningRateSearch | None:
         if self.learning_rate_init != "auto":
             return None
-        search = find_learning_rate(plan, seed)
+        search = find_learning_rate(task)
         if self.verbose:
             print(f"learning rate {search.learning_rate:.3g}: {search.reason}")
         return search

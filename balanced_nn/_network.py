@@ -1,8 +1,9 @@
 """What is a fitted network, without Keras? Arrays, and the forward pass over them in NumPy."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import erf, expit
@@ -79,6 +80,28 @@ class FittedNetwork:
     spec: NetworkSpec
     layers: tuple[LayerArrays, ...]
 
+    @classmethod
+    def from_arrays(cls, spec: NetworkSpec, arrays: Iterable[FloatArray]) -> Self:
+        """Put a network together from what :meth:`arrays` gives, layer by layer."""
+        rest = iter(arrays)
+        layers = []
+        for _ in spec.hidden_layer_sizes:
+            kernel = next(rest)
+            if spec.batch_norm:
+                layers.append(LayerArrays(kernel, None, BatchNormArrays(*(next(rest) for _ in range(4)))))
+            else:
+                layers.append(LayerArrays(kernel, next(rest), None))
+        return cls(spec, (*layers, LayerArrays(next(rest), next(rest), None)))
+
+    def arrays(self) -> list[FloatArray]:
+        """Return of each layer its kernel and bias, or its kernel and BatchNorm's gamma, beta, mean, variance."""
+        found: list[FloatArray] = []
+        for layer in self.layers:
+            norm = layer.norm
+            others = [layer.bias] if norm is None else [norm.gamma, norm.beta, norm.mean, norm.variance]
+            found += [layer.kernel, *(array for array in others if array is not None)]
+        return found
+
     @cached_property
     def _folded(self) -> list[tuple[FloatArray, FloatArray]]:
         return [layer.folded() for layer in self.layers]
@@ -91,42 +114,39 @@ class FittedNetwork:
         """Whether every weight is a finite number."""
         return all(np.isfinite(kernel).all() and np.isfinite(bias).all() for kernel, bias in self._folded)
 
-    def logits(self, X: FloatArray, dtype: type[np.floating] = np.float64) -> FloatArray:
+    def logits(self, X: FloatArray) -> FloatArray:
         """Raw outputs of shape (n_samples, n_outputs), computed in blocks of rows.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_inputs)
             The preprocessed matrix.
-        dtype : float64 or float32
-            Precision of the forward pass.
         """
-        folded = self._folded
-        if dtype is not np.float64:
-            folded = [(kernel.astype(dtype), bias.astype(dtype)) for kernel, bias in folded]
-        widest = max(self.spec.n_inputs, *(bias.size for _, bias in folded))
-        block = max(1, BLOCK_BYTES // (np.dtype(dtype).itemsize * widest))
+        widest = max(self.spec.n_inputs, *(bias.size for _, bias in self._folded))
+        block = max(1, BLOCK_BYTES // (8 * widest))
         if len(X) <= block:
-            return self._forward(X, folded, dtype)
-        out = np.empty((len(X), self.spec.n_outputs), dtype=dtype)
+            return self._forward(X)
+        out = np.empty((len(X), self.spec.n_outputs))
         for start in range(0, len(X), block):
-            out[start : start + block] = self._forward(X[start : start + block], folded, dtype)
+            out[start : start + block] = self._forward(X[start : start + block])
         return out
 
-    def _forward(
-        self, X: FloatArray, folded: list[tuple[FloatArray, FloatArray]], dtype: type[np.floating]
-    ) -> FloatArray:
-        hidden = np.asarray(X, dtype=dtype)
-        for kernel, bias in folded[:-1]:
+    def _forward(self, X: FloatArray) -> FloatArray:
+        hidden = np.asarray(X, dtype=np.float64)
+        for kernel, bias in self._folded[:-1]:
             hidden = hidden @ kernel
             hidden += bias
             hidden = activate(hidden, self.spec.activation)
-        kernel, bias = folded[-1]
+        kernel, bias = self._folded[-1]
         return hidden @ kernel + bias
 
 
 def initial_network(
-    spec: NetworkSpec, output_bias: FloatArray, sample: FloatArray, rng: np.random.Generator
+    spec: NetworkSpec,
+    output_bias: FloatArray,
+    sample: FloatArray,
+    rng: np.random.Generator,
+    product: Callable[[FloatArray, FloatArray], FloatArray] = np.matmul,
 ) -> FittedNetwork:
     """Draw the initial weights.
 
@@ -146,6 +166,9 @@ def initial_network(
         Some rows as the network will be fed.
     rng : numpy.random.Generator
         Source of the draws.
+    product : callable, default=numpy.matmul
+        Multiplies two matrices of float64. A training that follows at once had better not use NumPy's: the threads of
+        its BLAS go on spinning, and take the processor from the first training steps.
 
     Returns
     -------
@@ -160,7 +183,7 @@ def initial_network(
     n_in = spec.n_inputs
     for n_out in spec.hidden_layer_sizes:
         kernel = _draw_kernel(n_in, n_out, spec.activation, rng)
-        layer, hidden = _initial_layer(kernel, hidden, spec)
+        layer, hidden = _initial_layer(kernel, hidden, spec, product)
         layers.append(layer)
         n_in = n_out
     kernel = np.zeros((n_in, spec.n_outputs), np.float32)
@@ -175,15 +198,20 @@ def _draw_kernel(n_in: int, n_out: int, activation: str, rng: np.random.Generato
     return (scale * rng.standard_normal((n_in, n_out))).astype(np.float32)
 
 
-def _initial_layer(kernel: FloatArray, inputs: FloatArray, spec: NetworkSpec) -> tuple[LayerArrays, FloatArray]:
+def _initial_layer(
+    kernel: FloatArray,
+    inputs: FloatArray,
+    spec: NetworkSpec,
+    product: Callable[[FloatArray, FloatArray], FloatArray],
+) -> tuple[LayerArrays, FloatArray]:
     n_out = kernel.shape[1]
     if not spec.batch_norm:
         layer = LayerArrays(kernel, np.zeros(n_out, np.float32), None)
     else:
-        z = inputs @ kernel
+        z = product(inputs, kernel.astype(np.float64))
         with np.errstate(over="ignore"):  # unscaled features may exceed float32: such a training ends as diverged
             mean, variance = z.mean(axis=0).astype(np.float32), z.var(axis=0).astype(np.float32)
         norm = BatchNormArrays(np.ones(n_out, np.float32), np.zeros(n_out, np.float32), mean, variance)
         layer = LayerArrays(kernel, None, norm)
     folded_kernel, folded_bias = layer.folded()
-    return layer, activate(inputs @ folded_kernel + folded_bias, spec.activation)
+    return layer, activate(product(inputs, folded_kernel) + folded_bias, spec.activation)

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from balanced_nn._attempts import range_test
+from balanced_nn._attempts import range_test, training_task
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates
 from balanced_nn._plan import make_plan, read_rows, split_rows
@@ -92,4 +92,5 @@ def learning_rate_range_test(
     seed = throw_away._draw_seed()
     split = split_rows(throw_away, read_rows(throw_away, X, y, sample_weight), (None, None, None), seed)
     rates = range_test_rates(min_learning_rate, max_learning_rate, n_steps)
-    return range_test(make_plan(throw_away, split, seed), seed, rates)  # the plan's warnings come with fit
+    plan = make_plan(throw_away, split, seed)  # its warnings come with fit
+    return range_test(training_task(plan, seed), rates)

@@ -3,10 +3,9 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from balanced_nn._network import BATCH_NORM_EPSILON, BatchNormArrays, FittedNetwork, LayerArrays
+from balanced_nn._network import BATCH_NORM_EPSILON, FittedNetwork
 from balanced_nn._specs import FloatArray, NetworkSpec
 
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
@@ -57,7 +56,7 @@ def _mix(bits: Any) -> Any:
 
 
 def build_model(
-    spec: NetworkSpec, *, batch_size: int | None, n_inputs: int, dropout_layer: type[keras.layers.Layer] | None
+    spec: NetworkSpec, *, n_inputs: int, dropout_layer: type[keras.layers.Layer] | None = None
 ) -> keras.Model:
     """Build the multi-layer perceptron of a specification: Dense, BatchNorm, activation, dropout; then logits.
 
@@ -65,15 +64,13 @@ def build_model(
     ----------
     spec : NetworkSpec
         The architecture.
-    batch_size : int or None
-        Fixed number of rows, or None for any.
     n_inputs : int
         Number of input columns, padding included.
-    dropout_layer : subclass of keras.layers.Layer or None
+    dropout_layer : subclass of keras.layers.Layer or None, default=None
         Layer put behind each hidden activation.
     """
     activation = _KERAS_NAMES.get(spec.activation, spec.activation)
-    inputs = keras.Input(batch_shape=(batch_size, n_inputs), dtype="float32", name="features")
+    inputs = keras.Input((n_inputs,), dtype="float32", name="features")
     hidden = inputs
     for i, width in enumerate(spec.hidden_layer_sizes, start=1):
         hidden = _dense(width, use_bias=not spec.batch_norm, name=f"dense_{i}")(hidden)
@@ -92,50 +89,26 @@ def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
     return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer="zeros", dtype="float32", name=name)
 
 
-def assign_network(model: keras.Model, network: FittedNetwork) -> None:
-    """Write the arrays of `network` into `model`; padded input columns get zero weights."""
-    n_hidden = len(network.layers) - 1
-    for i, layer in enumerate(network.layers, start=1):
-        dense = model.get_layer(f"dense_{i}" if i <= n_hidden else "logits")
-        kernel = layer.kernel
-        missing = dense.kernel.shape[0] - kernel.shape[0]
-        dense.kernel.assign(np.pad(kernel, ((0, missing), (0, 0))))
-        if layer.bias is not None:
-            dense.bias.assign(layer.bias)
-        if layer.norm is not None:
-            norm = model.get_layer(f"batch_norm_{i}")
-            norm.gamma.assign(layer.norm.gamma)
-            norm.beta.assign(layer.norm.beta)
-            norm.moving_mean.assign(layer.norm.mean)
-            norm.moving_variance.assign(layer.norm.variance)
+def network_variables(model: keras.Model) -> list[Any]:
+    """Return the variables of `model` that hold the arrays of a network, in the order of ``FittedNetwork.arrays``."""
+    found: list[Any] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            found += [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
+        elif isinstance(layer, keras.layers.Dense):
+            found += [layer.kernel, layer.bias] if layer.use_bias else [layer.kernel]
+    return found
 
 
-def read_network(model: keras.Model, spec: NetworkSpec) -> FittedNetwork:
-    """Read the arrays of `model` back, without the padding of the inputs."""
-    layers = []
-    n_in = spec.n_inputs
-    for i, width in enumerate(spec.hidden_layer_sizes, start=1):
-        dense = model.get_layer(f"dense_{i}")
-        norm = _read_norm(model.get_layer(f"batch_norm_{i}")) if spec.batch_norm else None
-        layers.append(LayerArrays(_array(dense.kernel)[:n_in], _array(dense.bias) if norm is None else None, norm))
-        n_in = width
-    output = model.get_layer("logits")
-    layers.append(LayerArrays(_array(output.kernel)[:n_in], _array(output.bias), None))
-    return FittedNetwork(spec, tuple(layers))
-
-
-def _read_norm(norm: keras.layers.Layer) -> BatchNormArrays:
-    return BatchNormArrays(
-        _array(norm.gamma), _array(norm.beta), _array(norm.moving_mean), _array(norm.moving_variance)
-    )
-
-
-def _array(variable: Any) -> FloatArray:
-    return np.array(variable.value.numpy(), dtype=np.float32)  # a copy: the variable goes on changing
+def product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Multiply two matrices with the threads of TensorFlow instead of those of NumPy's BLAS."""
+    result: FloatArray = tf.matmul(left, right).numpy()
+    return result
 
 
 def fitted_keras_model(network: FittedNetwork) -> keras.Model:
     """Return `network` as a ``keras.Model`` with standard layers, from the preprocessed matrix to raw logits."""
-    model = build_model(network.spec, batch_size=None, n_inputs=network.spec.n_inputs, dropout_layer=None)
-    assign_network(model, network)
+    model = build_model(network.spec, n_inputs=network.spec.n_inputs)
+    for variable, array in zip(network_variables(model), network.arrays(), strict=True):
+        variable.assign(array)
     return model

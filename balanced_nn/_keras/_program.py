@@ -4,27 +4,30 @@ A program holds one Keras model, one Keras optimizer and one function that XLA c
 and any number of batches in it. Everything that may differ between two fits of one architecture is a variable.
 """
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_nn._keras._build import CounterDropout, assign_network, build_model, padded_width, read_network
+from balanced_nn._data import Dataset
+from balanced_nn._keras._build import CounterDropout, build_model, network_variables, padded_width
+from balanced_nn._keras._process import check_process, share_the_processor
 from balanced_nn._network import FittedNetwork
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray, NetworkSpec, TrainingSpec
 
 BATCHES_PER_CHUNK = 32
-CHUNK_BYTES = 2**25  # bounds the buffer of a wide table
+CHUNK_BYTES = 2**23  # bounds the buffer of a wide table
+CHUNK_MULTIPLICATIONS = 2**33  # bounds the time of a call, about 0.2 s: a keyboard interrupt waits for its end
+OUTPUT_BYTES = 2**22  # of the activations of one block of rows when the network is evaluated
 MAX_IDLE_PROGRAMS = 16
-
-_PROCESS_ID = os.getpid()  # of the process that loaded TensorFlow
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,10 @@ class ProgramKey:
     @property
     def batches_per_chunk(self) -> int:
         """Number of batches in the buffer of one call."""
-        return int(min(BATCHES_PER_CHUNK, max(1, CHUNK_BYTES // (4 * self.batch_size * self.n_inputs))))
+        widths = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
+        multiplications = 3 * self.batch_size * sum(a * b for a, b in pairwise(widths))  # forward, and twice backward
+        by_bytes = CHUNK_BYTES // (4 * self.batch_size * self.n_inputs)
+        return int(np.clip(min(by_bytes, CHUNK_MULTIPLICATIONS // multiplications), 1, BATCHES_PER_CHUNK))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,8 @@ class TrainingProgram:
         self.key = key
         spec = NetworkSpec(key.n_inputs, key.n_classes, key.hidden_layer_sizes, key.activation, key.batch_norm)
         dropout = CounterDropout if key.has_dropout else None
-        self.model = build_model(spec, batch_size=key.batch_size, n_inputs=key.n_inputs, dropout_layer=dropout)
+        self.model = build_model(spec, n_inputs=key.n_inputs, dropout_layer=dropout)
+        self._network = network_variables(self.model)
         self._weight_decay = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._momentum = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._logit_offset = tf.Variable(tf.zeros(key.n_classes), trainable=False)
@@ -81,19 +88,40 @@ class TrainingProgram:
         self.optimizer = keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=self._weight_decay)
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(self.model.trainable_variables)
-        self._steps = tf.function(self._loop, jit_compile=True, autograph=False)
         rows = key.batches_per_chunk * key.batch_size
         self._x = np.zeros((rows, key.n_inputs), np.float32)
         self._y = np.zeros(rows, np.int32)
-        self._w = np.zeros(rows, np.float32)
+        self._weight = np.zeros(rows, np.float32)
         self._rates = np.zeros(key.batches_per_chunk, np.float32)
+
+    @cached_property
+    def _steps(self) -> Any:
+        """The loop, traced for one signature: it cannot be compiled a second time."""
+        buffers = (self._x, self._y, self._weight, self._rates, np.int32(0))
+        loop = tf.function(self._loop, jit_compile=True, autograph=False)
+        return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, map(tf.constant, buffers)))
+
+    @cached_property
+    def _forward(self) -> Any:
+        """The model in inference mode, for any number of rows; TensorFlow's own kernels need no compilation."""
+        signature = tf.TensorSpec((None, self.key.n_inputs), tf.float32)
+        forward = tf.function(lambda x: self.model(x, training=False), autograph=False)
+        return forward.get_concrete_function(signature)
 
     def _layers(self, kind: type[keras.layers.Layer]) -> list[Any]:
         return [layer for layer in self.model.layers if isinstance(layer, kind)]
 
+    @cached_property
+    def _read(self) -> Any:
+        """All arrays of the network in one call: reading the variables one by one takes three times as long."""
+        return tf.function(lambda: [tf.identity(v) for v in self._network], autograph=False).get_concrete_function()
+
     def load(self, network: FittedNetwork, settings: ProgramSettings) -> None:
         """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings."""
-        assign_network(self.model, network)
+        first, *others = network.arrays()
+        first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
+        for variable, array in zip(self._network, (first, *others), strict=True):
+            variable.assign(array)
         for variable in self.optimizer.variables:
             variable.assign(tf.zeros_like(variable))
         for i, layer in enumerate(self._layers(CounterDropout)):
@@ -103,20 +131,22 @@ class TrainingProgram:
         self._weight_decay.assign(settings.weight_decay)
         self._momentum.assign(settings.batch_norm_momentum)
         self._logit_offset.assign(settings.logit_offset.astype(np.float32))
+        self._x[:] = 0.0
 
     def network(self, spec: NetworkSpec) -> FittedNetwork:
-        """Return the current weights as arrays."""
-        return read_network(self.model, spec)
+        """Return the current weights as arrays, without the padding of the inputs."""
+        first, *others = (value.numpy() for value in self._read())
+        return FittedNetwork.from_arrays(spec, (first[: spec.n_inputs], *others))
 
-    def run(self, X: FloatArray, rows: IntArray, y: IntArray, weight: FloatArray, rates: FloatArray) -> FloatArray:
+    def run(self, data: Dataset, chosen: IntArray, rates: FloatArray) -> FloatArray:
         """Make one update a batch, in the given order.
 
         Parameters
         ----------
-        X : ndarray of shape (n_matrix_rows, n_features)
-            The matrix, float32.
-        rows, y, weight : ndarray of shape (n_batches * batch_size,)
-            Matrix rows, class indices and weights of the batches, one batch after the other.
+        data : Dataset
+            Rows with targets and weights.
+        chosen : ndarray of shape (n_batches * batch_size,)
+            Which rows of `data` make the batches, one batch after the other.
         rates : ndarray of shape (n_batches,)
             Learning rate of each update.
 
@@ -129,16 +159,39 @@ class TrainingProgram:
         losses = []
         for first in range(0, len(rates), most):
             n_batches = min(most, len(rates) - first)
-            part = slice(first * size, (first + n_batches) * size)
-            n_rows = n_batches * size
-            np.take(X, rows[part], axis=0, out=self._x[:n_rows, : X.shape[1]], mode="clip")
-            self._x[:n_rows, X.shape[1] :] = 0.0
-            self._y[:n_rows] = y[part]
-            self._w[:n_rows] = weight[part]
+            self._fill(data, chosen[first * size : (first + n_batches) * size])
             self._rates[:n_batches] = rates[first : first + n_batches]
-            chunk = self._steps(self._x, self._y, self._w, self._rates, tf.constant(n_batches))
-            losses.append(chunk.numpy()[:n_batches])
+            buffers = (self._x, self._y, self._weight, self._rates, np.int32(n_batches))
+            losses.append(self._steps(*map(tf.constant, buffers)).numpy()[:n_batches])
         return np.concatenate(losses)
+
+    def _fill(self, data: Dataset, chosen: IntArray) -> None:
+        """Write rows into the buffers; the padding keeps its zeros."""
+        n_rows = len(chosen)
+        self._x[:n_rows, : data.X.shape[1]] = data.X.take(data.rows[chosen], axis=0)
+        data.y.take(chosen, out=self._y[:n_rows], mode="clip")
+        data.weight.take(chosen, out=self._weight[:n_rows], mode="clip")
+
+    def outputs(self, X: FloatArray) -> FloatArray:
+        """Raw outputs of the network as it is now, with BatchNorm at its running statistics.
+
+        Computed by TensorFlow: the threads of NumPy's BLAS go on spinning for a while after a product, and would take
+        the processor from the next training steps.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The matrix, float32.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            float32.
+        """
+        block = max(1, OUTPUT_BYTES // (4 * max(self.key.n_inputs, *self.key.hidden_layer_sizes)))
+        padding = ((0, 0), (0, self.key.n_inputs - X.shape[1]))
+        parts = [np.pad(X[start : start + block], padding) for start in range(0, len(X), block)]
+        return np.concatenate([self._forward(tf.constant(part)).numpy() for part in parts])
 
     def _loop(self, x: Any, y: Any, w: Any, rates: Any, n_batches: Any) -> Any:
         size = self.key.batch_size
@@ -169,11 +222,6 @@ class TrainingProgram:
             return -log_true
         return -log_true * tf.maximum(-tf.math.expm1(log_true), 1e-7) ** FOCAL_GAMMA
 
-    @property
-    def n_compilations(self) -> int:
-        """How many times the function was traced and compiled: 0 before its first call, then 1."""
-        return int(self._steps.experimental_get_tracing_count())
-
 
 class ProgramPool:
     """Idle programs, least recently used first; each is lent to one fit at a time."""
@@ -188,6 +236,7 @@ class ProgramPool:
     def lend(self, key: ProgramKey) -> Iterator[TrainingProgram]:
         """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
         check_process()
+        share_the_processor()
         program = self._take(key) or self._build(key)
         try:
             yield program
@@ -217,21 +266,6 @@ class ProgramPool:
             self._idle[id(program)] = program
             while len(self._idle) > self._max_idle:
                 self._idle.popitem(last=False)
-
-
-def check_process() -> None:
-    """Refuse to train in a child that was forked after its parent loaded TensorFlow, where any call would hang.
-
-    Raises
-    ------
-    RuntimeError
-        If this process is not the one that loaded TensorFlow.
-    """
-    if os.getpid() != _PROCESS_ID:
-        raise RuntimeError(
-            f"Process {os.getpid()} was forked from {_PROCESS_ID} after TensorFlow had started there; TensorFlow hangs "
-            'in such a child. Use joblib\'s default backend "loky" or the "spawn" start method; predict works here.'
-        )
 
 
 POOL = ProgramPool(MAX_IDLE_PROGRAMS)

@@ -50,17 +50,17 @@ class TrainingTask:
 class BatchStream:
     """An endless stream of rows: one permutation of the data after the other, so that every batch is full."""
 
-    def __init__(self, data: Dataset, seed: int, stream: int) -> None:
-        self._data = data
+    def __init__(self, n_rows: int, seed: int, stream: int) -> None:
+        self._n_rows = n_rows
         self._rng = np.random.default_rng([seed, stream])
         self._pending = np.empty(0, dtype=np.intp)
 
-    def next(self, n_rows: int) -> tuple[IntArray, IntArray, FloatArray]:
-        """Matrix rows, class indices and weights of the next `n_rows` rows."""
+    def next(self, n_rows: int) -> IntArray:
+        """Indices of the next `n_rows` rows."""
         while len(self._pending) < n_rows:
-            self._pending = np.concatenate([self._pending, self._rng.permutation(len(self._data))])
+            self._pending = np.concatenate([self._pending, self._rng.permutation(self._n_rows)])
         chosen, self._pending = self._pending[:n_rows], self._pending[n_rows:]
-        return self._data.rows[chosen], self._data.y[chosen], self._data.weight[chosen]
+        return chosen
 
 
 def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
@@ -73,16 +73,11 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
     rates : ndarray of shape (n_steps,)
         Ascending learning rates.
     """
-    stream = BatchStream(task.data, task.seed, _RANGE_TEST_STREAM)
+    stream = BatchStream(len(task.data), task.seed, _RANGE_TEST_STREAM)
     with POOL.lend(task.key()) as program:
         program.load(task.initial, task.settings())
-        losses = _steps(program, task.data, stream, rates)
+        losses = program.run(task.data, stream.next(len(rates) * task.training.batch_size), rates)
     return RangeTestTrace(rates, losses.astype(np.float64))
-
-
-def _steps(program: TrainingProgram, data: Dataset, stream: BatchStream, rates: FloatArray) -> FloatArray:
-    rows, y, weight = stream.next(len(rates) * program.key.batch_size)
-    return program.run(data.X, rows, y, weight, rates)
 
 
 def train_network(
@@ -107,14 +102,14 @@ def train_network(
     network : FittedNetwork
     history : History
     """
-    stream = BatchStream(task.data, task.seed, _TRAINING_STREAM)
+    stream = BatchStream(len(task.data), task.seed, _TRAINING_STREAM)
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
     with POOL.lend(task.key()) as program:
         program.load(task.initial, task.settings())
         for epoch in range(1, task.training.max_epochs + 1):
-            losses = _steps(program, task.data, stream, rates)
-            record.add(epoch, float(losses.mean()), program.network(task.initial.spec))
+            losses = program.run(task.data, stream.next(len(rates) * task.training.batch_size), rates)
+            record.add(epoch, float(losses.mean()), program)
             if on_epoch is not None:
                 on_epoch(epoch, record.train_loss[-1], record.valid_loss[-1] if record.valid_loss else None)
             if record.stop_reason:
@@ -137,24 +132,35 @@ class _Record:
         self._valid_accuracy: list[float] = []
         self.stop_reason = ""
 
-    def add(self, epoch: int, train_loss: float, network: FittedNetwork) -> None:
-        """Record an epoch."""
+    def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
+        """Record an epoch, after which `program` holds the network."""
         self.train_loss.append(train_loss)
-        if not (np.isfinite(train_loss) and network.is_finite):
+        valid = self._task.valid
+        outputs = np.zeros(0) if valid is None else program.outputs(valid.X)
+        if not (np.isfinite(train_loss) and np.isfinite(outputs).all()):
             self.stop_reason = "diverged"
-            return
-        if self._task.valid is None:
-            self.best, self._best_epoch = network, epoch
-            return
-        loss, accuracy = validation_scores(network, self._task.valid, self._task.correction)
+        elif valid is None:
+            self._keep(epoch, program)
+        else:
+            self._compare(epoch, program, *validation_scores(outputs, valid, self._task.correction))
+
+    def _compare(self, epoch: int, program: TrainingProgram, loss: float, accuracy: float) -> None:
+        if loss < self._best_loss or not self._task.training.keep_best:
+            self._keep(epoch, program)
+        self._best_loss = min(loss, self._best_loss)
         self.valid_loss.append(loss)
         self._valid_accuracy.append(accuracy)
-        if loss < self._best_loss or not self._task.training.keep_best:
-            self.best, self._best_epoch, self._best_loss = network, epoch, loss
         if loss < self._reference_loss - self._task.training.tol:
             self._reference_loss, self._reference_epoch = loss, epoch
-        if epoch - self._reference_epoch >= self._task.training.patience:
+        if epoch - self._reference_epoch >= self._task.training.patience and not self.stop_reason:
             self.stop_reason = "patience"
+
+    def _keep(self, epoch: int, program: TrainingProgram) -> None:
+        network = program.network(self._task.initial.spec)
+        if network.is_finite:
+            self.best, self._best_epoch = network, epoch
+        else:
+            self.stop_reason = "diverged"
 
     def history(self) -> History:
         """Return what was recorded."""
@@ -169,8 +175,8 @@ class _Record:
         )
 
 
-def validation_scores(network: FittedNetwork, valid: Dataset, correction: Correction) -> tuple[float, float]:
-    """Balanced log-loss (nats) and balanced accuracy (fraction) at a uniform prior."""
-    log_proba = correction.log_posterior(network.logits(valid.X, np.float32).astype(np.float64))
+def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:
+    """Balanced log-loss (nats) and balanced accuracy (fraction) at a uniform prior, from the network's raw outputs."""
+    log_proba = correction.log_posterior(outputs.astype(np.float64))
     loss = balanced_log_loss(log_proba, valid.y, valid.weight)
     return loss, balanced_accuracy(log_proba.argmax(axis=1), valid.y, valid.weight)
