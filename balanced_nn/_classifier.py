@@ -22,7 +22,7 @@ from balanced_nn._specs import FloatArray, IntArray, LearningRateSearch
 from balanced_nn._table import Table, read_table
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
-PREDICTION_BYTES = 2**24  # of the rows preprocessed at a time, so that memory stays bounded
+PREDICTION_BYTES = 2**21  # of the preprocessed rows at a time: memory stays bounded, and the network finds them in cache
 
 
 class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
@@ -365,7 +365,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "network_")
         table = read_table(self, X, reset=False)
-        return self._features(table, np.arange(len(table)))
+        return self._features(table)
 
     @property
     def model_(self) -> Any:
@@ -419,16 +419,20 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     def _log_proba(self, X: Any) -> FloatArray:
         check_is_fitted(self, "network_")
         table = read_table(self, X, reset=False)
-        out = np.empty((len(table), len(self.classes_)))
         block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
+        if len(table) <= block:
+            return self._log_posterior(table)
+        out = np.empty((len(table), len(self.classes_)))
         for start in range(0, len(table), block):
-            rows = np.arange(start, min(start + block, len(table)))
-            outputs = self.network_.logits(self._features(table, rows))
-            out[rows] = self._correction.log_posterior(outputs, self.class_prior_)
+            rows = slice(start, start + block)
+            out[rows] = self._log_posterior(table.part(rows))
         return out
 
-    def _features(self, table: Table, rows: IntArray) -> FloatArray:
-        return self.preprocessing_.expand(self.preprocessing_.clean(table, rows))
+    def _log_posterior(self, table: Table) -> FloatArray:
+        return self._correction.log_posterior(self.network_.logits(self._features(table)), self.class_prior_)
+
+    def _features(self, table: Table) -> FloatArray:
+        return self.preprocessing_.expand(self.preprocessing_.clean(table))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_softmax
-
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray
 
 
@@ -19,7 +17,22 @@ def expand_logits(logits: FloatArray) -> FloatArray:
     """
     if logits.shape[1] > 1:
         return logits
-    return np.hstack([np.zeros_like(logits), logits])
+    expanded = np.zeros((len(logits), 2), logits.dtype)
+    expanded[:, 1:] = logits
+    return expanded
+
+
+def log_softmax(scores: FloatArray) -> FloatArray:
+    """Logarithm of the softmax of each row; that of SciPy takes 35 us a call, a third of a prediction of one row.
+
+    Examples
+    --------
+    >>> np.exp(log_softmax(np.array([[0.0, 0.0], [800.0, 0.0]])))
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    log_sum: FloatArray = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return scores - log_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +84,11 @@ class Correction:
         >>> np.exp(correction.log_posterior(np.zeros((1, 2)), np.array([0.99, 0.01])))
         array([[0.99, 0.01]])
         """
-        trained = log_softmax(expand_logits(outputs) + self.logit_offset, axis=1)
+        trained = expand_logits(outputs) + self.logit_offset
         if self.focal:
-            trained = undo_focal_loss(trained)
+            trained = undo_focal_loss(log_softmax(trained))
         log_prior = 0.0 if prior is None else np.log(prior)
-        return log_softmax(trained + log_prior - np.log(self.fed_prior), axis=1)
+        return log_softmax(trained + (log_prior - np.log(self.fed_prior)))
 
 
 def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> FloatArray:
@@ -110,7 +123,7 @@ def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> F
     log_v = np.minimum(log_confidence, -1e-30)  # keeps 1 - v positive where v rounds to 1
     one_minus_v = -np.expm1(log_v)
     slope = one_minus_v - gamma * np.exp(log_v) * log_v
-    return log_softmax(log_v - (gamma - 1.0) * np.log(one_minus_v) - np.log(slope), axis=1)
+    return log_softmax(log_v - (gamma - 1.0) * np.log(one_minus_v) - np.log(slope))
 
 
 @dataclass(frozen=True, eq=False)

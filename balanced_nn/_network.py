@@ -11,7 +11,7 @@ from scipy.special import erf, expit
 from balanced_nn._specs import FloatArray, NetworkSpec
 
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras
-BLOCK_BYTES = 2**22  # activations of one block of rows stay in cache, memory stays bounded
+BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: the next step finds them in cache
 _SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
 _SELU_ALPHA = 1.6732632423543772
 
@@ -45,21 +45,20 @@ class LayerArrays:
 
 
 def activate(z: FloatArray, activation: str) -> FloatArray:
-    """Apply a hidden activation to `z`, in place where that is possible."""
+    """Apply a hidden activation to `z`, in place, and return it."""
     match activation:
         case "relu":
-            return np.maximum(z, 0.0, out=z)
+            np.maximum(z, 0.0, out=z)
         case "tanh":
-            return np.tanh(z, out=z)
+            np.tanh(z, out=z)
         case "logistic":
-            return expit(z, out=z)
+            expit(z, out=z)
         case "gelu":
-            return 0.5 * z * (1.0 + erf(z / np.sqrt(2.0).astype(z.dtype)))
+            z *= 0.5 * (1.0 + erf(z / np.sqrt(2.0).astype(z.dtype)))
         case "selu":
             negative = _SELU_ALPHA * np.expm1(np.minimum(z, 0.0))
-            return (_SELU_SCALE * np.where(z > 0.0, z, negative)).astype(z.dtype, copy=False)
-        case _:
-            return z
+            z[...] = _SELU_SCALE * np.where(z > 0.0, z, negative)
+    return z
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +105,24 @@ class FittedNetwork:
     def _folded(self) -> list[tuple[FloatArray, FloatArray]]:
         return [layer.folded() for layer in self.layers]
 
+    @cached_property
+    def _products(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Kernel and bias of each layer as :meth:`_forward` wants them.
+
+        With ReLU, ``max(z + b, 0)`` is ``max(z, -b) + b``, and what is added after the maximum joins the next bias: that
+        takes one pass over the activations instead of two.
+        """
+        if self.spec.activation != "relu":
+            return self._folded
+        products, shift = [], np.zeros(self.spec.n_inputs)
+        for kernel, bias in self._folded[:-1]:
+            shift = bias + shift @ kernel
+            products.append((kernel, -shift))
+        kernel, bias = self._folded[-1]
+        return [*products, (kernel, bias + shift @ kernel)]
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_folded"}
+        return {"spec": self.spec, "layers": self.layers}
 
     @property
     def is_finite(self) -> bool:
@@ -122,8 +137,7 @@ class FittedNetwork:
         X : ndarray of shape (n_samples, n_inputs)
             The preprocessed matrix.
         """
-        widest = max(self.spec.n_inputs, *(bias.size for _, bias in self._folded))
-        block = max(1, BLOCK_BYTES // (8 * widest))
+        block = max(1, BLOCK_BYTES // (8 * max(self.spec.n_inputs, self.spec.n_outputs, *self.spec.hidden_layer_sizes)))
         if len(X) <= block:
             return self._forward(X)
         out = np.empty((len(X), self.spec.n_outputs))
@@ -133,11 +147,14 @@ class FittedNetwork:
 
     def _forward(self, X: FloatArray) -> FloatArray:
         hidden = np.asarray(X, dtype=np.float64)
-        for kernel, bias in self._folded[:-1]:
+        for kernel, bias in self._products[:-1]:
             hidden = hidden @ kernel
-            hidden += bias
-            hidden = activate(hidden, self.spec.activation)
-        kernel, bias = self._folded[-1]
+            if self.spec.activation == "relu":
+                np.maximum(hidden, bias, out=hidden)
+            else:
+                hidden += bias
+                activate(hidden, self.spec.activation)
+        kernel, bias = self._products[-1]
         return hidden @ kernel + bias
 
 

@@ -89,7 +89,8 @@ class Preprocessing:
             block = _dense_rows(numeric, part if rows is None else rows[part])
             missing = np.isnan(block)
             np.copyto(block, self.fill, where=missing)
-            cleaned[part, first:second] = missing[:, self.indicators]
+            if first < second:
+                cleaned[part, first:second] = missing[:, self.indicators]
             cleaned[part, :first] = self.scaler.apply(block)
         for j, encoding in enumerate(self.encodings, start=second):
             cleaned[:, j] = encoding.encode(table.category(encoding.position, rows))

@@ -72,7 +72,7 @@ class AffineScaler:
 
     def apply(self, block: Floats) -> Floats:
         scaled = _center_and_scale(block, self.center, self.factor)
-        return _smooth_clip(scaled) if self.smooth else np.clip(scaled, -self.limit, self.limit, out=scaled)
+        return _smooth_clip(scaled) if self.smooth else _clip(scaled, self.limit)
 
     def names(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
@@ -285,9 +285,13 @@ def fit_custom_scaler(transformer: Any, imputed: Floats) -> Scaler:
 def _center_and_scale(block: NDArray[np.floating], center: Floats, factor: Floats) -> Floats:
     """Return ``(block - center) * factor`` in float64; a difference that overflows counts as the largest number."""
     with np.errstate(over="ignore"):
-        result = np.subtract(block, center, dtype=np.float64)
-        np.clip(result, -_LARGEST, _LARGEST, out=result)
+        result = _clip(np.subtract(block, center, dtype=np.float64), _LARGEST)
         return np.multiply(result, factor, out=result)
+
+
+def _clip(block: Floats, limit: float) -> Floats:
+    """Cut at -`limit` and `limit`, in place; on one row, two ufuncs take a third of the time of np.clip."""
+    return np.minimum(np.maximum(block, -limit, out=block), limit, out=block)
 
 
 def _smooth_clip(z: Floats) -> Floats:

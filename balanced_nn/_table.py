@@ -50,12 +50,20 @@ class Table:
     def __len__(self) -> int:
         return self.n_rows
 
+    def part(self, rows: slice) -> "Table":
+        """Return adjacent rows as a table of its own; nothing is copied."""
+        codes = {j: CategoryColumn(column.levels, column.codes[rows]) for j, column in self.categories.items()}
+        numeric = self.numeric[rows]
+        return Table(numeric.shape[0], numeric, self.numeric_positions, codes, self.names)
+
     def name(self, position: int) -> str:
         """Return the label of a column, x0, x1, ... where the table has none."""
         return f"x{position}" if self.names is None else self.names[position]
 
     def numbers(self, positions: NDArray[np.intp]) -> Any:
         """Return the named columns as one numeric block, ndarray or CSR; bools and numeric levels become numbers."""
+        if len(positions) == len(self.numeric_positions) and not self.categories:
+            return self.numeric  # ascending positions of as many columns as there are: all of them
         if np.array_equal(positions, self.numeric_positions):
             return self.numeric
         if not any(int(position) in self.categories for position in positions):
