@@ -10,6 +10,7 @@ from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_le
 from balanced_nn._network import FittedNetwork, initial_network
 from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._plan import Plan
+from balanced_nn._process import check_process
 from balanced_nn._repair import MAX_REPAIRS, Repair, attempt_rate, describe_change
 from balanced_nn._specs import FloatArray, History, LearningRateSearch, RangeTestTrace
 
@@ -48,13 +49,19 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     number : int, default=0
         Which attempt.
     """
-    from balanced_nn._keras._build import product  # deferred: loads TensorFlow
+    check_process()
+    from balanced_nn._keras._build import product, share_the_processor  # deferred: loads TensorFlow
     from balanced_nn._keras._train import TrainingTask
+
+    share_the_processor()  # before the first operation, which starts TensorFlow's threads
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
     initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
-    return TrainingTask(plan.training, initial, plan.data, plan.valid, plan.correction, int(rng.integers(2**31)))
+    seed_of_attempt = int(rng.integers(2**31))
+    return TrainingTask(
+        plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt
+    )
 
 
 def range_test(task: "TrainingTask", rates: FloatArray) -> RangeTestTrace:
@@ -127,13 +134,13 @@ def train_until_sound(
 def _attempt(plan: Plan, task: "TrainingTask", rate: float, on_epoch: OnEpoch | None) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
-    network, history = train_network(task, rate, on_epoch)
-    return Attempt(network, history, judge(plan, network))
+    network, history, outputs = train_network(task, rate, on_epoch)
+    return Attempt(network, history, judge(plan, outputs))
 
 
-def judge(plan: Plan, network: FittedNetwork) -> OutcomeReport:
-    """Find the outcome at the balanced decision, whatever decision the user wants."""
+def judge(plan: Plan, outputs: FloatArray) -> OutcomeReport:
+    """Find the outcome at the balanced decision, whatever decision the user wants, from raw outputs for the judged rows."""
     n_classes = plan.network.n_classes
     uniform = np.full(n_classes, 1.0 / n_classes)
-    log_proba = plan.correction.log_posterior(network.logits(plan.judged.X))
+    log_proba = plan.correction.log_posterior(outputs.astype(np.float64))
     return find_outcome(plan.judged.y, np.exp(log_proba), prior=uniform, sample_weight=plan.judged.weight)

@@ -15,6 +15,7 @@ from balanced_nn._attempts import Attempt, find_learning_rate, train_until_sound
 from balanced_nn._decision import decision_rule
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import Plan, make_plan, read_rows, split_rows
+from balanced_nn._process import check_process
 from balanced_nn._repair import Repair, suggest_remedies
 from balanced_nn._report import CollapseReport
 from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
@@ -372,6 +373,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         """The fitted network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
         check_is_fitted(self, "network_")
         if "_keras_model" not in self.__dict__:
+            check_process()
             from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
 
             self._keras_model = fitted_keras_model(self.network_)

@@ -49,6 +49,36 @@ class HoldOut:
     classes_without: tuple[int, ...]  # class indices
 
 
+def thin_out(y: IntArray, most: int) -> tuple[IntArray, FloatArray]:
+    """Choose at most `most` rows of each class, evenly spread, for a look at very many rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    most : int
+        Rows of a class, at least 1.
+
+    Returns
+    -------
+    rows : ndarray
+        The chosen rows, ascending.
+    factor : ndarray of the same shape
+        How many rows each of them stands for.
+
+    Examples
+    --------
+    >>> thin_out(np.array([0, 0, 0, 0, 0, 1]), 3)
+    (array([0, 2, 4, 5]), array([1.66666667, 1.66666667, 1.66666667, 1.        ]))
+    """
+    chosen, factor = np.zeros(len(y), dtype=bool), np.ones(len(y))
+    for label in np.flatnonzero(np.bincount(y) > 0):
+        members = np.flatnonzero(y == label)
+        kept = members[:: -(-len(members) // most)]
+        chosen[kept], factor[kept] = True, len(members) / len(kept)
+    return np.flatnonzero(chosen), factor[chosen]
+
+
 def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int) -> HoldOut:
     """Split off a stratified part of the rows.
 

@@ -127,7 +127,7 @@ class FittedNetwork:
     @property
     def is_finite(self) -> bool:
         """Whether every weight is a finite number."""
-        return all(np.isfinite(kernel).all() and np.isfinite(bias).all() for kernel, bias in self._folded)
+        return all(np.isfinite(array).all() for array in self.arrays())
 
     def logits(self, X: FloatArray) -> FloatArray:
         """Raw outputs of shape (n_samples, n_outputs), computed in blocks of rows.

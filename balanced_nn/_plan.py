@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from balanced_nn._data import Dataset, hold_out
+from balanced_nn._data import Dataset, hold_out, thin_out
 from balanced_nn._decision import Correction
 from balanced_nn._defaults import FIXED_EPOCHS, auto_batch_size
 from balanced_nn._preprocessing import Preprocessing, fit_preprocessing
@@ -19,6 +19,7 @@ from balanced_nn._target import check_every_class_weighs, encode_labels, find_cl
 from balanced_nn._weighting import class_frequencies, class_weight_vector, logit_offset, training_weights
 from balanced_nn.exceptions import RareClassWarning
 
+JUDGED_ROWS = 20_000  # of each class, at most, where a collapse has to be judged on the training rows
 _HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
 
 
@@ -66,8 +67,8 @@ class Plan:
     preprocessing: Preprocessing
     class_weight: FloatArray
     data: Dataset  # as fed: resampled, expanded, weighted
-    valid: Dataset | None  # natural frequencies; None: fixed epochs, last weights
     judged: Dataset  # natural frequencies; the validation part where there is one
+    held_out: bool  # whether there is one; if not: fixed epochs, last weights
     judged_on: str
     correction: Correction
     notes: tuple[Warning, ...]
@@ -204,9 +205,13 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
     training, batch_notes = _training_spec(estimator, len(data), stops=split.valid is not None)
     if split.valid is not None:
-        judged = _as_is(split.valid, preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows)))
-    else:  # the matrix is there already, unless the sampler made another one
-        judged = _as_is(train, data.X if fed.X is cleaned else preprocessing.expand(cleaned))
+        valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
+        judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
+    else:
+        seen, factor = thin_out(train.y, JUDGED_ROWS)
+        judged = Dataset(
+            preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], train.weight[seen] * factor
+        )
     return Plan(
         network=NetworkSpec(
             data.X.shape[1],
@@ -219,16 +224,12 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         preprocessing=preprocessing,
         class_weight=class_weight,
         data=data,
-        valid=None if split.valid is None else judged,
         judged=judged,
+        held_out=split.valid is not None,
         judged_on=_judged_on(split),
         correction=Correction(logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal"),
         notes=split.notes + fed.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
     )
-
-
-def _as_is(part: LabelledRows, X: FloatArray) -> Dataset:
-    return Dataset(X, np.arange(len(X)), part.y, part.weight)
 
 
 def _judged_on(split: Split) -> str:

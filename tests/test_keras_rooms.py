@@ -7,8 +7,9 @@ import pytest
 from balanced_nn._data import Dataset
 from balanced_nn._decision import Correction
 from balanced_nn._keras._build import CounterDropout, build_model, fitted_keras_model, padded_width
+from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
-from balanced_nn._keras._train import BatchStream, TrainingTask, run_range_test, train_network, validation_scores
+from balanced_nn._keras._train import TrainingTask, run_range_test, train_network, validation_scores
 from balanced_nn._network import FittedNetwork, LayerArrays, initial_network
 from balanced_nn._specs import NetworkSpec, TrainingSpec
 
@@ -32,7 +33,7 @@ def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> Tr
     spec = NetworkSpec(data.X.shape[1], 2, (16, 8), "relu", True)
     initial = initial_network(spec, np.zeros(2), data.sample(200), np.random.default_rng(1))
     correction = Correction(np.zeros(2), UNIFORM, settings["loss"] == "focal")
-    return TrainingTask(TrainingSpec(**settings), initial, data, some_rows(seed=9) if valid else None, correction, 7)
+    return TrainingTask(TrainingSpec(**settings), initial, data, some_rows(seed=9), valid, correction, 7)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -61,7 +62,7 @@ def test_the_compiled_steps_do_what_a_keras_train_step_does():
     program = TrainingProgram(task.key())
     program.load(task.initial, ProgramSettings(0.05, 0.0, 0.9, np.zeros(2), 0))
     weighted = Dataset(data.X, data.rows, data.y, weight)
-    losses = program.run(weighted, rows, np.full(3, 0.01, np.float32))
+    losses = program.run(program.gather(weighted, rows), np.full(3, 0.01, np.float32))
 
     model = fitted_keras_model(task.initial)
     for layer in model.layers:
@@ -142,26 +143,29 @@ def test_the_stream_gives_every_row_once_an_epoch_and_full_batches():
 
 
 def test_training_learns_and_records_an_entry_an_epoch():
-    network, history = train_network(a_task(), 0.01)
+    network, history, outputs = train_network(a_task(), 0.01)
     assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
     assert history.best_score < 0.45 < np.log(2)
     assert len(history.train_loss) == len(history.validation_loss) == len(history.validation_balanced_accuracy) == 15
     assert history.n_steps == 15 * 7
-    valid = a_task().valid
+    valid = a_task().judged
+    np.testing.assert_allclose(outputs, network.logits(valid.X), rtol=1e-4, atol=1e-5)
     loss, accuracy = validation_scores(network.logits(valid.X), valid, a_task().correction)
     assert loss == pytest.approx(history.best_score, rel=1e-5)
     assert accuracy == pytest.approx(history.validation_balanced_accuracy[history.best_epoch - 1])
 
 
 def test_training_stops_when_the_validation_loss_stops_falling():
-    _, history = train_network(a_task(max_epochs=200, patience=3), 0.03)
+    _, history, _ = train_network(a_task(max_epochs=200, patience=3), 0.03)
     assert history.stop_reason == "patience"
     assert len(history.train_loss) < 200
 
 
 def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_network():
     seen = []
-    _, history = train_network(a_task(valid=False, max_epochs=4), 0.01, lambda *epoch: seen.append(epoch))
+    task = a_task(valid=False, max_epochs=4)
+    network, history, outputs = train_network(task, 0.01, lambda *epoch: seen.append(epoch))
+    np.testing.assert_allclose(outputs, network.logits(task.judged.X), rtol=1e-4, atol=1e-5)
     assert [epoch for epoch, _, _ in seen] == [1, 2, 3, 4]
     assert history.validation_loss == ()
     assert (history.best_epoch, history.stop_reason) == (4, "max_iter")
@@ -170,8 +174,9 @@ def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_net
 def test_a_training_that_diverges_ends_with_the_best_network_before():
     data = some_rows()
     huge = Dataset(data.X, data.rows, data.y, np.full(len(data), 1e38))
-    network, history = train_network(a_task(data=huge), 1.0)
+    network, history, outputs = train_network(a_task(data=huge), 1.0)
     assert history.stop_reason == "diverged"
+    assert np.isfinite(outputs).all()
     assert network.is_finite
 
 
@@ -198,8 +203,8 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss):
     spec = NetworkSpec(1, 2, (16,), "relu", True)
     initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
     training = TrainingSpec(loss, 128, 12, 12, 0.0, 0.0, 0.0, True)
-    task = TrainingTask(training, initial, Dataset(X, np.arange(n_rows), y, weight), None, correction, 0)
-    network, _ = train_network(task, 3e-3)
+    task = TrainingTask(training, initial, Dataset(X, np.arange(n_rows), y, weight), some_rows(n_inputs=1), False, correction, 0)
+    network, *_ = train_network(task, 3e-3)
     grid = np.linspace(-1, 3, 9)[:, None]
     z = network.logits(grid)
     proba = np.exp(correction.log_posterior(np.hstack([np.zeros_like(z), z]), np.array([0.8, 0.2])))[:, 1]

@@ -77,7 +77,7 @@ def test_values_of_held_out_rows_change_no_statistic_and_no_row_that_is_fed(samp
         np.testing.assert_array_equal(before, after)
     table = read_rows(small(), X, Y, None).table
     np.testing.assert_array_equal(plan.preprocessing.clean(table), other.preprocessing.clean(table))
-    assert not np.array_equal(plan.valid.X, other.valid.X)  # the poison is there
+    assert not np.array_equal(plan.judged.X, other.judged.X)  # the poison is there
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
@@ -213,6 +213,6 @@ def test_rows_given_for_validation_are_never_fed():
 def test_validation_rows_keep_their_natural_frequencies():
     plan = plan_of(small(sampler="over"), X)
     held = np.unique(Y[HELD_OUT], return_counts=True)[1]
-    np.testing.assert_array_equal(np.bincount(plan.valid.y), held)
-    np.testing.assert_array_equal(plan.valid.weight, 1.0)
+    np.testing.assert_array_equal(np.bincount(plan.judged.y), held)
+    np.testing.assert_array_equal(plan.judged.weight, 1.0)
     assert np.ptp(np.bincount(plan.data.y)) == 0

@@ -217,14 +217,10 @@ def judge_collapsed_first(monkeypatch, n_times: int) -> list[float]:
     """Let the first judgements of a fit find a collapse, whatever the network does."""
     real, seen = attempts_room.judge, []
 
-    def judge(plan, network):
-        report = real(plan, network)
+    def judge(plan, outputs):
+        report = real(plan, outputs)
         seen.append(report.spread)
-        return real(plan, type(network)(network.spec, dead(network))) if len(seen) <= n_times else report
-
-    def dead(network):
-        *hidden, output = network.layers
-        return (*hidden, type(output)(0 * output.kernel, output.bias, None))
+        return real(plan, 0 * outputs) if len(seen) <= n_times else report
 
     monkeypatch.setattr(attempts_room, "judge", judge)
     return seen

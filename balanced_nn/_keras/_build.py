@@ -1,15 +1,26 @@
 """How do our arrays become a Keras model, and how do they come back?"""
 
+from contextlib import suppress
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from balanced_nn._network import BATCH_NORM_EPSILON, FittedNetwork
+from balanced_nn._process import threads_of_a_worker
 from balanced_nn._specs import FloatArray, NetworkSpec
 
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
 _KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}
+
+
+def share_the_processor() -> None:
+    """Give TensorFlow the threads that a worker may have, where nobody has set their number or started it yet."""
+    threads = threads_of_a_worker()
+    if threads is None or tf.config.threading.get_intra_op_parallelism_threads() != 0:
+        return
+    with suppress(RuntimeError):  # TensorFlow has started in this worker, for somebody else
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def padded_width(n_inputs: int) -> int:

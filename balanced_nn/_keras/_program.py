@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from balanced_nn._data import Dataset
 from balanced_nn._keras._build import CounterDropout, build_model, network_variables, padded_width
-from balanced_nn._keras._process import check_process, share_the_processor
 from balanced_nn._network import FittedNetwork
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray, NetworkSpec, TrainingSpec
 
@@ -71,6 +70,16 @@ class ProgramSettings:
     seed: int
 
 
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The batches of one call, as tensors of the size that the program was compiled for."""
+
+    X: Any  # shape (n_rows, n_inputs), float32
+    y: Any  # shape (n_rows,), int32
+    weight: Any  # shape (n_rows,), float32
+    n_batches: int  # that are there; the rows behind them are not looked at
+
+
 class TrainingProgram:
     """One Keras model and AdamW optimizer with the compiled loop that updates them."""
 
@@ -91,15 +100,15 @@ class TrainingProgram:
         rows = key.batches_per_chunk * key.batch_size
         self._x = np.zeros((rows, key.n_inputs), np.float32)
         self._y = np.zeros(rows, np.int32)
-        self._weight = np.zeros(rows, np.float32)
+        self._w = np.zeros(rows, np.float32)
         self._rates = np.zeros(key.batches_per_chunk, np.float32)
 
     @cached_property
     def _steps(self) -> Any:
         """The loop, traced for one signature: it cannot be compiled a second time."""
-        buffers = (self._x, self._y, self._weight, self._rates, np.int32(0))
+        tensors = map(tf.constant, (self._x, self._y, self._w, self._rates, np.int32(0)))
         loop = tf.function(self._loop, jit_compile=True, autograph=False)
-        return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, map(tf.constant, buffers)))
+        return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, tensors))
 
     @cached_property
     def _forward(self) -> Any:
@@ -116,21 +125,37 @@ class TrainingProgram:
         """All arrays of the network in one call: reading the variables one by one takes three times as long."""
         return tf.function(lambda: [tf.identity(v) for v in self._network], autograph=False).get_concrete_function()
 
+    @cached_property
+    def _start(self) -> Any:
+        """Set all variables in one call: setting them one by one takes ten times as long."""
+        dropouts = self._layers(CounterDropout)
+
+        def start(arrays: list[Any], scalars: list[Any], logit_offset: Any, seed: Any) -> None:
+            for variable, array in zip(self._network, arrays, strict=True):
+                variable.assign(array)
+            for variable in self.optimizer.variables:
+                variable.assign(tf.zeros(variable.shape, variable.dtype))
+            for i, layer in enumerate(dropouts):
+                layer.rate.assign(scalars[0])
+                layer.seed.assign(seed + i)
+                layer.calls.assign(0)
+            self._weight_decay.assign(scalars[1])
+            self._momentum.assign(scalars[2])
+            self._logit_offset.assign(logit_offset)
+
+        return tf.function(start, autograph=False)
+
     def load(self, network: FittedNetwork, settings: ProgramSettings) -> None:
         """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings."""
         first, *others = network.arrays()
         first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
-        for variable, array in zip(self._network, (first, *others), strict=True):
-            variable.assign(array)
-        for variable in self.optimizer.variables:
-            variable.assign(tf.zeros_like(variable))
-        for i, layer in enumerate(self._layers(CounterDropout)):
-            layer.rate.assign(settings.dropout)
-            layer.seed.assign((settings.seed + i) % 2**31)
-            layer.calls.assign(0)
-        self._weight_decay.assign(settings.weight_decay)
-        self._momentum.assign(settings.batch_norm_momentum)
-        self._logit_offset.assign(settings.logit_offset.astype(np.float32))
+        scalars = (settings.dropout, settings.weight_decay, settings.batch_norm_momentum)
+        self._start(
+            [tf.constant(array, tf.float32) for array in (first, *others)],
+            [tf.constant(scalar, tf.float32) for scalar in scalars],
+            tf.constant(settings.logit_offset, tf.float32),
+            tf.constant(settings.seed, tf.int32),
+        )
         self._x[:] = 0.0
 
     def network(self, spec: NetworkSpec) -> FittedNetwork:
@@ -138,15 +163,27 @@ class TrainingProgram:
         first, *others = (value.numpy() for value in self._read())
         return FittedNetwork.from_arrays(spec, (first[: spec.n_inputs], *others))
 
-    def run(self, data: Dataset, chosen: IntArray, rates: FloatArray) -> FloatArray:
+    def chunk_sizes(self, n_steps: int) -> list[int]:
+        """Rows of each call of :meth:`run` that `n_steps` batches take."""
+        most = self.key.batches_per_chunk
+        return [min(most, n_steps - first) * self.key.batch_size for first in range(0, n_steps, most)]
+
+    def gather(self, data: Dataset, chosen: IntArray) -> Chunk:
+        """Make a chunk of the chosen rows of `data`, one batch after the other; one call at a time."""
+        n_rows, width = len(chosen), data.X.shape[1]
+        self._x[:n_rows, :width] = data.X.take(data.rows[chosen], axis=0)  # the padding keeps its zeros
+        data.y.take(chosen, out=self._y[:n_rows], mode="clip")
+        data.weight.take(chosen, out=self._w[:n_rows], mode="clip")
+        X, y, weight = map(tf.constant, (self._x, self._y, self._w))
+        return Chunk(X, y, weight, n_rows // self.key.batch_size)
+
+    def run(self, chunk: Chunk, rates: FloatArray) -> FloatArray:
         """Make one update a batch, in the given order.
 
         Parameters
         ----------
-        data : Dataset
-            Rows with targets and weights.
-        chosen : ndarray of shape (n_batches * batch_size,)
-            Which rows of `data` make the batches, one batch after the other.
+        chunk : Chunk
+            The batches.
         rates : ndarray of shape (n_batches,)
             Learning rate of each update.
 
@@ -155,22 +192,10 @@ class TrainingProgram:
         ndarray of shape (n_batches,)
             Loss of each batch before its update, in nats.
         """
-        size, most = self.key.batch_size, self.key.batches_per_chunk
-        losses = []
-        for first in range(0, len(rates), most):
-            n_batches = min(most, len(rates) - first)
-            self._fill(data, chosen[first * size : (first + n_batches) * size])
-            self._rates[:n_batches] = rates[first : first + n_batches]
-            buffers = (self._x, self._y, self._weight, self._rates, np.int32(n_batches))
-            losses.append(self._steps(*map(tf.constant, buffers)).numpy()[:n_batches])
-        return np.concatenate(losses)
-
-    def _fill(self, data: Dataset, chosen: IntArray) -> None:
-        """Write rows into the buffers; the padding keeps its zeros."""
-        n_rows = len(chosen)
-        self._x[:n_rows, : data.X.shape[1]] = data.X.take(data.rows[chosen], axis=0)
-        data.y.take(chosen, out=self._y[:n_rows], mode="clip")
-        data.weight.take(chosen, out=self._weight[:n_rows], mode="clip")
+        self._rates[: chunk.n_batches] = rates
+        scalars = map(tf.constant, (self._rates, np.int32(chunk.n_batches)))
+        losses: FloatArray = self._steps(chunk.X, chunk.y, chunk.weight, *scalars).numpy()[: chunk.n_batches]
+        return losses
 
     def outputs(self, X: FloatArray) -> FloatArray:
         """Raw outputs of the network as it is now, with BatchNorm at its running statistics.
@@ -188,7 +213,7 @@ class TrainingProgram:
         ndarray of shape (n_samples, n_outputs)
             float32.
         """
-        block = max(1, OUTPUT_BYTES // (4 * max(self.key.n_inputs, *self.key.hidden_layer_sizes)))
+        block = max(1, OUTPUT_BYTES // (4 * max((self.key.n_inputs, *self.key.hidden_layer_sizes))))
         padding = ((0, 0), (0, self.key.n_inputs - X.shape[1]))
         parts = [np.pad(X[start : start + block], padding) for start in range(0, len(X), block)]
         return np.concatenate([self._forward(tf.constant(part)).numpy() for part in parts])
@@ -235,8 +260,6 @@ class ProgramPool:
     @contextmanager
     def lend(self, key: ProgramKey) -> Iterator[TrainingProgram]:
         """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
-        check_process()
-        share_the_processor()
         program = self._take(key) or self._build(key)
         try:
             yield program

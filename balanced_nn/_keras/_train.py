@@ -1,15 +1,18 @@
 """How is a network trained, and how is its learning rate tested? Both run the steps of one compiled program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from balanced_nn._data import Dataset
 from balanced_nn._decision import Correction, balanced_accuracy, balanced_log_loss
-from balanced_nn._keras._program import POOL, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._keras._feed import BatchStream, feed
+from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._network import FittedNetwork
-from balanced_nn._specs import FloatArray, History, IntArray, RangeTestTrace, TrainingSpec
+from balanced_nn._specs import FloatArray, History, RangeTestTrace, TrainingSpec
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
@@ -22,7 +25,8 @@ class TrainingTask:
     training: TrainingSpec
     initial: FittedNetwork
     data: Dataset  # as fed: resampled and weighted
-    valid: Dataset | None  # natural frequencies; None: fixed epochs, last weights
+    judged: Dataset  # natural frequencies
+    held_out: bool  # whether `judged` was; if not: fixed epochs, last weights
     correction: Correction
     seed: int
 
@@ -47,22 +51,6 @@ class TrainingTask:
         return ProgramKey.of(self.initial.spec, self.training)
 
 
-class BatchStream:
-    """An endless stream of rows: one permutation of the data after the other, so that every batch is full."""
-
-    def __init__(self, n_rows: int, seed: int, stream: int) -> None:
-        self._n_rows = n_rows
-        self._rng = np.random.default_rng([seed, stream])
-        self._pending = np.empty(0, dtype=np.intp)
-
-    def next(self, n_rows: int) -> IntArray:
-        """Indices of the next `n_rows` rows."""
-        while len(self._pending) < n_rows:
-            self._pending = np.concatenate([self._pending, self._rng.permutation(self._n_rows)])
-        chosen, self._pending = self._pending[:n_rows], self._pending[n_rows:]
-        return chosen
-
-
 def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
     """Train a throw-away copy for one batch a rate and record the losses.
 
@@ -73,16 +61,14 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
     rates : ndarray of shape (n_steps,)
         Ascending learning rates.
     """
-    stream = BatchStream(len(task.data), task.seed, _RANGE_TEST_STREAM)
-    with POOL.lend(task.key()) as program:
-        program.load(task.initial, task.settings())
-        losses = program.run(task.data, stream.next(len(rates) * task.training.batch_size), rates)
+    with _started(task, _RANGE_TEST_STREAM, len(rates)) as (program, chunks):
+        losses = _steps(program, chunks, rates)
     return RangeTestTrace(rates, losses.astype(np.float64))
 
 
 def train_network(
     task: TrainingTask, learning_rate: float, on_epoch: Callable[[int, float, float | None], None] | None = None
-) -> tuple[FittedNetwork, History]:
+) -> tuple[FittedNetwork, History, FloatArray]:
     """Train until the validation loss stops falling, and return the best network.
 
     Without a validation part, train for all epochs and return the last network. A training that meets a number that
@@ -101,20 +87,46 @@ def train_network(
     -------
     network : FittedNetwork
     history : History
+    outputs : ndarray of shape (n_judged, n_outputs)
+        Raw outputs of `network` for the rows of ``task.judged``, float32.
     """
-    stream = BatchStream(len(task.data), task.seed, _TRAINING_STREAM)
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
-    with POOL.lend(task.key()) as program:
-        program.load(task.initial, task.settings())
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
         for epoch in range(1, task.training.max_epochs + 1):
-            losses = program.run(task.data, stream.next(len(rates) * task.training.batch_size), rates)
+            losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
             if on_epoch is not None:
                 on_epoch(epoch, record.train_loss[-1], record.valid_loss[-1] if record.valid_loss else None)
             if record.stop_reason:
                 break
-    return record.best, record.history()
+        outputs = record.best_outputs
+        if outputs is None:
+            if record.stop_reason == "diverged":
+                program.load(record.best, task.settings())
+            outputs = program.outputs(task.judged.X)
+    return record.best, record.history(), outputs
+
+
+@contextmanager
+def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
+    """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
+    order = BatchStream(len(task.data), task.seed, stream)
+    with POOL.lend(task.key()) as program:
+        program.load(task.initial, task.settings())
+        with feed(partial(program.gather, task.data), order, program.chunk_sizes(n_steps)) as chunks:
+            yield program, chunks
+
+
+def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:
+    """Make a step a rate, and return their losses."""
+    losses: list[FloatArray] = []
+    done = 0
+    while done < len(rates):
+        chunk = next(chunks)
+        losses.append(program.run(chunk, rates[done : done + chunk.n_batches]))
+        done += chunk.n_batches
+    return np.concatenate(losses)
 
 
 class _Record:
@@ -124,6 +136,7 @@ class _Record:
         self._task = task
         self._learning_rate = learning_rate
         self.best = task.initial
+        self.best_outputs: FloatArray | None = None  # for the held-out rows
         self._best_epoch = 0
         self._best_loss = np.inf
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
@@ -135,18 +148,18 @@ class _Record:
     def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
         """Record an epoch, after which `program` holds the network."""
         self.train_loss.append(train_loss)
-        valid = self._task.valid
-        outputs = np.zeros(0) if valid is None else program.outputs(valid.X)
-        if not (np.isfinite(train_loss) and np.isfinite(outputs).all()):
+        outputs = program.outputs(self._task.judged.X) if self._task.held_out else None
+        if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
-        elif valid is None:
-            self._keep(epoch, program)
+        elif outputs is None:
+            self._keep(epoch, program, None)
         else:
-            self._compare(epoch, program, *validation_scores(outputs, valid, self._task.correction))
+            self._compare(epoch, program, outputs)
 
-    def _compare(self, epoch: int, program: TrainingProgram, loss: float, accuracy: float) -> None:
+    def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
+        loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
         if loss < self._best_loss or not self._task.training.keep_best:
-            self._keep(epoch, program)
+            self._keep(epoch, program, outputs)
         self._best_loss = min(loss, self._best_loss)
         self.valid_loss.append(loss)
         self._valid_accuracy.append(accuracy)
@@ -155,10 +168,10 @@ class _Record:
         if epoch - self._reference_epoch >= self._task.training.patience and not self.stop_reason:
             self.stop_reason = "patience"
 
-    def _keep(self, epoch: int, program: TrainingProgram) -> None:
+    def _keep(self, epoch: int, program: TrainingProgram, outputs: FloatArray | None) -> None:
         network = program.network(self._task.initial.spec)
         if network.is_finite:
-            self.best, self._best_epoch = network, epoch
+            self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
             self.stop_reason = "diverged"
 
