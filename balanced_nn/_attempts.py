@@ -17,7 +17,7 @@ from balanced_nn._specs import FloatArray, History, LearningRateSearch, RangeTes
 if TYPE_CHECKING:  # loads TensorFlow
     from balanced_nn._keras._train import TrainingTask
 
-STATISTICS_SAMPLE = 4096  # rows that give BatchNorm its first statistics
+STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 _WEIGHTS = 5  # stream of random numbers
 
 OnEpoch = Callable[[int, float, float | None], None]

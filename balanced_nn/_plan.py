@@ -19,7 +19,7 @@ from balanced_nn._target import check_every_class_weighs, encode_labels, find_cl
 from balanced_nn._weighting import class_frequencies, class_weight_vector, logit_offset, training_weights
 from balanced_nn.exceptions import RareClassWarning
 
-JUDGED_ROWS = 20_000  # of each class, at most, where a collapse has to be judged on the training rows
+JUDGED_ROWS = 5_000  # of each class, at most, where a collapse has to be judged on the training rows
 _HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
 
 
