@@ -1,11 +1,13 @@
 # Every target sets itself up: `make demo` and `make test` work on a bare machine with make and Python 3.11 or newer.
 # Overridable: PYTHON (the interpreter to build the environment from), VENV (where it goes), INSTALL_FLAGS (for
-# `uv pip install`, e.g. "--resolution lowest-direct"), PYTEST_FLAGS. CI=true adds the tests marked slow.
+# `uv pip install`, e.g. "--resolution lowest-direct"), PYTEST_FLAGS, TORCH (what `make bench-speed` gives to pip; a CPU
+# build will do). CI=true adds the tests marked slow.
 
 PYTHON ?= python3
 VENV ?= .venv
 INSTALL_FLAGS ?=
 PYTEST_FLAGS ?=
+TORCH ?= torch==2.13.0
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -18,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest format bench-sets clean
+.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -51,6 +53,17 @@ format: $(STAMP)  ## let ruff mend and format the code
 bench-sets: $(STAMP)  ## fit each table in the folder BALANCED_NN_DATA and write the table in benchmarks/README.md
 	$(BIN)/python benchmarks/sets.py
 	$(BIN)/python benchmarks/sets.py report
+
+bench-speed: .venv-peers/.installed  ## measure speed beside peers and write the tables in benchmarks/ and docs/
+	.venv-peers/bin/python benchmarks/speed.py
+	.venv-peers/bin/python benchmarks/speed.py report
+
+# pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.
+.venv-peers/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade uv '$(TORCH)'
+	.venv-peers/bin/uv pip install --python .venv-peers/bin/python --compile-bytecode --editable '.[bench,peers]'
+	touch $@
 
 clean:  ## remove the environments, caches and builds
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from balanced_nn._attempts import clear_compiled_programs
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._lr_search import suggest_learning_rate
 from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
@@ -16,6 +17,7 @@ __all__ = [
     "CollapseReport",
     "RobustSmoothScaler",
     "TabularPreprocessor",
+    "clear_compiled_programs",
     "collapse_aware_scorer",
     "learning_rate_range_test",
     "make_collapse_aware_scorer",

@@ -1,5 +1,6 @@
 """How often is a network trained before we believe it? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,9 +60,24 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
     initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
     seed_of_attempt = int(rng.integers(2**31))
-    return TrainingTask(
-        plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt
-    )
+    return TrainingTask(plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt)
+
+
+def clear_compiled_programs() -> None:
+    """Forget the training programs that this process has compiled and keeps for further fits.
+
+    At most 16 programs are kept, the most recently used ones; each holds a Keras model, its optimizer and the buffers
+    of two chunks of rows. Fitted classifiers do not need them. The next fit compiles its program again, which takes
+    one to three seconds. TensorFlow is not loaded for this.
+
+    Examples
+    --------
+    >>> from balanced_nn import clear_compiled_programs
+    >>> clear_compiled_programs()
+    """
+    room = sys.modules.get("balanced_nn._keras._program")
+    if room is not None:
+        room.POOL.clear()
 
 
 def range_test(task: "TrainingTask", rates: FloatArray) -> RangeTestTrace:
@@ -139,7 +155,7 @@ def _attempt(plan: Plan, task: "TrainingTask", rate: float, on_epoch: OnEpoch | 
 
 
 def judge(plan: Plan, outputs: FloatArray) -> OutcomeReport:
-    """Find the outcome at the balanced decision, whatever decision the user wants, from raw outputs for the judged rows."""
+    """Find the outcome at the balanced decision, whatever the user wants, from the raw outputs for the judged rows."""
     n_classes = plan.network.n_classes
     uniform = np.full(n_classes, 1.0 / n_classes)
     log_proba = plan.correction.log_posterior(outputs.astype(np.float64))

@@ -19,11 +19,11 @@ from balanced_nn._process import check_process
 from balanced_nn._repair import Repair, suggest_remedies
 from balanced_nn._report import CollapseReport
 from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
-from balanced_nn._specs import FloatArray, IntArray, LearningRateSearch
+from balanced_nn._specs import FloatArray, LearningRateSearch
 from balanced_nn._table import Table, read_table
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
-PREDICTION_BYTES = 2**21  # of the preprocessed rows at a time: memory stays bounded, and the network finds them in cache
+PREDICTION_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache
 
 
 class BalancedNNClassifier(ClassifierMixin, BaseEstimator):

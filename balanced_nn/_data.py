@@ -49,13 +49,15 @@ class HoldOut:
     classes_without: tuple[int, ...]  # class indices
 
 
-def thin_out(y: IntArray, most: int) -> tuple[IntArray, FloatArray]:
+def thin_out(y: IntArray, weight: FloatArray, most: int) -> tuple[IntArray, FloatArray]:
     """Choose at most `most` rows of each class, evenly spread, for a look at very many rows.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class indices.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
     most : int
         Rows of a class, at least 1.
 
@@ -63,20 +65,21 @@ def thin_out(y: IntArray, most: int) -> tuple[IntArray, FloatArray]:
     -------
     rows : ndarray
         The chosen rows, ascending.
-    factor : ndarray of the same shape
-        How many rows each of them stands for.
+    weight : ndarray of the same shape
+        Their weights, scaled so that each class weighs what it weighed.
 
     Examples
     --------
-    >>> thin_out(np.array([0, 0, 0, 0, 0, 1]), 3)
+    >>> thin_out(np.array([0, 0, 0, 0, 0, 1]), np.ones(6), 3)
     (array([0, 2, 4, 5]), array([1.66666667, 1.66666667, 1.66666667, 1.        ]))
     """
-    chosen, factor = np.zeros(len(y), dtype=bool), np.ones(len(y))
-    for label in np.flatnonzero(np.bincount(y) > 0):
+    chosen, scaled = np.zeros(len(y), dtype=bool), weight.astype(np.float64)
+    for label in np.flatnonzero(np.bincount(y)):
         members = np.flatnonzero(y == label)
         kept = members[:: -(-len(members) // most)]
-        chosen[kept], factor[kept] = True, len(members) / len(kept)
-    return np.flatnonzero(chosen), factor[chosen]
+        chosen[kept] = True
+        scaled[kept] *= weight[members].sum() / weight[kept].sum()
+    return np.flatnonzero(chosen), scaled[chosen]
 
 
 def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int) -> HoldOut:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray
 
 
@@ -31,8 +32,11 @@ def log_softmax(scores: FloatArray) -> FloatArray:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    log_sum: FloatArray = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-    return scores - log_sum
+    if scores.shape[1] == 2:
+        log_sum: FloatArray = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        return scores - log_sum
+    shifted: FloatArray = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)

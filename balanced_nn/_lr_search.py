@@ -64,7 +64,8 @@ def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> f
 
     The losses are smoothed and cut where they diverge. The suggestion is a fiftieth of the rate at which the
     smoothed loss is lowest, kept within [1e-4, 3e-3]. Where the trace has fewer than 20 finite losses, or the
-    smoothed loss never fell by 2 %, the suggestion is 1e-3.
+    smoothed loss never fell by 2 %, the suggestion is 1e-3; where so short a trace diverged, it is a fiftieth of the
+    rate at which it did, kept within [1e-4, 1e-3].
 
     Parameters
     ----------
@@ -96,8 +97,11 @@ def search_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> Le
     """Choose as :func:`suggest_learning_rate` does, and say why."""
     rates, curve = usable_part(trace, smoothing)
     if len(curve) < MIN_POINTS:
+        rate = FALLBACK_LEARNING_RATE
+        if len(curve) < len(trace.losses):  # the rate at which it diverged is known
+            rate = float(np.clip(trace.learning_rates[len(curve)] / SAFETY, LOWEST, rate))
         reason = f"only {len(curve)} finite losses before divergence, fewer than {MIN_POINTS}: the fallback"
-        return LearningRateSearch(FALLBACK_LEARNING_RATE, reason, True, trace)
+        return LearningRateSearch(rate, reason, True, trace)
     lowest = int(curve.argmin())
     if curve[lowest] > (1.0 - MIN_RELATIVE_FALL) * curve[0]:
         reason = (

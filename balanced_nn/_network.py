@@ -109,8 +109,8 @@ class FittedNetwork:
     def _products(self) -> list[tuple[FloatArray, FloatArray]]:
         """Kernel and bias of each layer as :meth:`_forward` wants them.
 
-        With ReLU, ``max(z + b, 0)`` is ``max(z, -b) + b``, and what is added after the maximum joins the next bias: that
-        takes one pass over the activations instead of two.
+        With ReLU, ``max(z + b, 0)`` is ``max(z, -b) + b``, and what is added after the maximum joins the next bias:
+        that takes one pass over the activations instead of two.
         """
         if self.spec.activation != "relu":
             return self._folded

@@ -208,10 +208,8 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
         judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
     else:
-        seen, factor = thin_out(train.y, JUDGED_ROWS)
-        judged = Dataset(
-            preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], train.weight[seen] * factor
-        )
+        seen, seen_weight = thin_out(train.y, train.weight, JUDGED_ROWS)
+        judged = Dataset(preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
     return Plan(
         network=NetworkSpec(
             data.X.shape[1],

@@ -179,7 +179,7 @@ def fit_preprocessing(
     Preprocessing
     """
     positions = table.numeric_positions
-    statistics = [_medians(block) for block in column_blocks(table.numeric, rows)]
+    statistics = [_medians(block) for block in column_blocks(table.numeric, rows)]  # the blocks are fresh: overwritten
     fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
     if len(positions) == 0 or scaler is None or isinstance(scaler, str):
         name = scaler if len(positions) else None
@@ -338,9 +338,10 @@ def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
     missing = np.isnan(block)
     some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
-    block = block * 0.5  # the mean of two middle values must not overflow
+    block *= 0.5  # the mean of two middle values must not overflow
     medians = np.zeros(block.shape[1])
-    medians[~some] = 2 * np.median(block[:, ~some], axis=0)
+    complete = block if not some.any() else block[:, ~some]
+    medians[~some] = 2 * np.median(complete, axis=0, overwrite_input=not some.any())
     medians[some & ~every] = 2 * np.nanmedian(block[:, some & ~every], axis=0)
     return medians, some & ~every
 

@@ -50,11 +50,11 @@ def learning_rate_range_test(
         Class labels.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights. None weighs each row 1.
-    min_learning_rate : float, default=1e-05
+    min_learning_rate : float, default=0.0001
         First learning rate.
     max_learning_rate : float, default=1.0
         Last learning rate.
-    n_steps : int, default=100
+    n_steps : int, default=64
         Number of batches, one learning rate each.
 
     Returns

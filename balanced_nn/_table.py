@@ -33,6 +33,12 @@ class CategoryColumn:
         counts = np.bincount(codes.astype(np.intp) + 1, minlength=len(self.levels) + 1)
         return np.roll(counts, -1)
 
+    def part(self, rows: slice) -> "CategoryColumn":
+        """Return adjacent rows, with the levels that occur in them."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        n_missing = int(used[0] < 0)  # -1 sorts first, and stays -1
+        return CategoryColumn(tuple(self.levels[i] for i in used[n_missing:]), codes - n_missing)
+
 
 Column: TypeAlias = NDArray[Any] | CategoryColumn
 
@@ -51,10 +57,10 @@ class Table:
         return self.n_rows
 
     def part(self, rows: slice) -> "Table":
-        """Return adjacent rows as a table of its own; nothing is copied."""
-        codes = {j: CategoryColumn(column.levels, column.codes[rows]) for j, column in self.categories.items()}
+        """Return adjacent rows as a table of its own, whose category columns have the levels that occur there."""
+        categories = {j: column.part(rows) for j, column in self.categories.items()}
         numeric = self.numeric[rows]
-        return Table(numeric.shape[0], numeric, self.numeric_positions, codes, self.names)
+        return Table(numeric.shape[0], numeric, self.numeric_positions, categories, self.names)
 
     def name(self, position: int) -> str:
         """Return the label of a column, x0, x1, ... where the table has none."""

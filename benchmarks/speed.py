@@ -55,7 +55,8 @@ class Row:
     method: str
     value: float
     unit: str
-    ratio: float | None = None  # to the method that the section names; None where it is not compared
+    ratio: float | None = None
+    to: str = ""  # what the ratio is to
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +114,7 @@ def compare(
     for name, times in taken.items():
         pairs = [a / b for a, b in zip(times, taken[to], strict=True)]
         ratio = None if name == to else statistics.median(pairs)
-        rows.append(Row(section, case, name, statistics.median(times) * scale, unit, ratio))
+        rows.append(Row(section, case, name, statistics.median(times) * scale, unit, ratio, to if ratio else ""))
     return rows
 
 
@@ -132,6 +133,17 @@ def fixed(hidden: Sequence[int], batch: int | str, epochs: int, **settings: Any)
     )
 
 
+def training_alone(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Callable[[], Any]:
+    """From the initial network to the trained one: what is left of `fit` without reading, cleaning and checking."""
+    from balanced_nn._attempts import training_task
+    from balanced_nn._keras._train import train_network
+    from balanced_nn._plan import make_plan, read_rows, split_rows
+
+    plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0), 0)
+    task = training_task(plan, 0)
+    return lambda: train_network(task, float(model.learning_rate_init))
+
+
 # Sections: each returns its rows.
 
 
@@ -145,6 +157,7 @@ def same_network() -> list[Row]:
         ours.fit(X, y)
         methods = {
             OURS: lambda ours=ours: ours.fit(X, y),
+            f"{OURS}, training alone": training_alone(ours, X, y),
             "keras.Model.fit": peers.keras_fit(X, y, *shape, dropout=dropout),
             "keras.Model.fit, at its best": peers.keras_fit(
                 X, y, *shape, dropout=dropout, **peers.best_settings(dropout)
@@ -165,17 +178,10 @@ def matrix_products() -> list[Row]:
     """
     from threadpoolctl import threadpool_limits
 
-    from balanced_nn._attempts import training_task
-    from balanced_nn._keras._train import train_network
-    from balanced_nn._plan import make_plan, read_rows, split_rows
-
     X, y = table(20_000)
     rows = []
     for hidden, batch in (((128, 64), 256), ((256, 128), 256), ((256, 256), 1024)):
         ours = fixed(hidden, batch, 10)
-        plan = make_plan(ours, split_rows(ours, read_rows(ours, X, y, None), (None, None, None), 0), 0)
-        task = training_task(plan, 0)
-        train_network(task, 1e-3)
         products = peers.training_floor(len(X), X.shape[1], hidden, batch, 10)
 
         def in_one_thread(products: Callable[[], None] = products) -> None:
@@ -185,7 +191,7 @@ def matrix_products() -> list[Row]:
         methods = {
             "matrix products": products,
             "matrix products, one thread": in_one_thread,
-            f"{OURS}, training": lambda task=task: train_network(task, 1e-3),
+            f"{OURS}, training": training_alone(ours, X, y),
             f"{OURS}, fit": lambda ours=ours: ours.fit(X, y),
         }
         case = f"{hidden}, batches of {batch}"
@@ -194,10 +200,13 @@ def matrix_products() -> list[Row]:
 
 
 def throughput() -> list[Row]:
-    """Microseconds per row and epoch of whole warm fits, as many epochs as make two million rows (at least 1)."""
+    """Microseconds per row and epoch of whole warm fits.
+
+    As many epochs as make half a million rows, 1 to 100; one round.
+    """
     rows = []
     for hidden in ((128, 64), (256, 128), (256, 256, 256)):
-        for n_rows, batch in ((1000, 64), (10_000, 256), (100_000, 512), (1_000_000, 1024)):
+        for n_rows, batch in ((1000, 64), (100_000, 512), (1_000_000, 1024)):
             X, y = table(n_rows)
             epochs = max(1, min(100, 500_000 // n_rows))
             shape = (hidden, batch, epochs)
@@ -217,9 +226,12 @@ def throughput() -> list[Row]:
 
 
 def whole_fit() -> list[Row]:
-    """Fits at defaults: with the search of the rate, early stopping and checks where a method has them; warm."""
+    """Fits at defaults: with the search of the rate, early stopping and checks where a method has them; warm.
+
+    One round for 1,000 rows, five for 2,000.
+    """
     rows = []
-    for n_rows, rounds in ((1000, 3), (2000, ROUNDS)):
+    for n_rows, rounds in ((1000, 1), (2000, ROUNDS)):
         X, y = make_classification(n_rows, 20, n_informative=8, weights=[0.9], random_state=0)
         X = X.astype(np.float32)
         ours = BalancedNNClassifier((256, 128), random_state=0)
@@ -235,36 +247,44 @@ def whole_fit() -> list[Row]:
 
 
 COLD = """
-import sys, time
-sys.path.insert(0, {here!r})
-import numpy as np, sklearn.neural_network, sklearn.datasets
+import json, time, warnings
+import numpy as np, sklearn.datasets
 X, y = sklearn.datasets.make_classification(1000, 20, n_informative=8, weights=[0.9], random_state=0)
 X = X.astype(np.float32)
+warnings.simplefilter("ignore")
 start = time.perf_counter()
-import speed, speed_peers as peers
 {load}
 loaded = time.perf_counter()
-model = {model}
-peers.quietly(model.fit, X, y)
-print([loaded - start, time.perf_counter() - loaded])
+import sys
+sys.path.insert(0, {here!r})
+import speed_peers as peers
+{prepare}
+ready = time.perf_counter()
+model.fit(X, y)
+print(json.dumps([loaded - start, time.perf_counter() - ready]))
 """
 
 
 def cold_fit() -> list[Row]:
-    """The first fit of a process: 1,000 x 20, hidden layers (256, 128), 20 epochs for those without early stopping."""
-    hidden, batch, epochs = (256, 128), 64, 20
+    """The first fit of a process: 1,000 x 20, hidden layers (256, 128); median of three processes each.
+
+    Ours, RealMLP-TD and LightGBM at their defaults, the others for 20 epochs.
+    """
+    shape = "(256, 128), 64, 20"
     cases = {
-        OURS: ("import tensorflow, keras", f"speed.BalancedNNClassifier({hidden}, random_state=0)"),
-        "SciKeras": ("import scikeras.wrappers, keras", f"peers.scikeras_classifier({hidden}, {batch}, {epochs})"),
-        "MLPClassifier": ("pass", f"peers.mlp_classifier({hidden}, {batch}, {epochs})"),
-        "skorch": ("import skorch, torch", None),
-        "RealMLP-TD": ("import pytabkit", "peers.realmlp()"),
-        "LightGBM, for orientation": ("import lightgbm", "peers.lightgbm()"),
+        OURS: (
+            "import tensorflow, keras\nfrom balanced_nn import BalancedNNClassifier",
+            "model = BalancedNNClassifier((256, 128), random_state=0)",
+        ),
+        "SciKeras": ("import tensorflow, keras, scikeras.wrappers", f"model = peers.scikeras_classifier({shape})"),
+        "MLPClassifier": ("import sklearn.neural_network", f"model = peers.mlp_classifier({shape})"),
+        "skorch": ("import torch, skorch", f"model = peers.skorch_classifier(20, {shape})"),
+        "RealMLP-TD": ("import torch, pytabkit", "model = peers.realmlp()"),
+        "LightGBM, for orientation": ("import lightgbm", "model = peers.lightgbm()"),
     }
     rows = []
-    for name, (load, model) in cases.items():
-        model = model or f"peers.skorch_classifier(20, {hidden}, {batch}, {epochs})"
-        script = COLD.format(here=str(HERE), load=load, model=model)
+    for name, (load, prepare) in cases.items():
+        script = COLD.format(here=str(HERE), load=load, prepare=prepare)
         pairs = [json.loads(fresh_process(["-c", script])) for _ in range(3)]
         for what, taken in zip(("import", "fit"), zip(*pairs, strict=True), strict=True):
             rows.append(Row("cold fit", what, name, statistics.median(taken), "s"))
@@ -272,7 +292,10 @@ def cold_fit() -> list[Row]:
 
 
 def compilation() -> list[Row]:
-    """What the one-time compilation takes, and what would shorten it; and the step, in microseconds, that one pays with."""
+    """What the one-time compilation takes, what would shorten it, and the step, in microseconds, that one pays with.
+
+    Median of three programs of each kind.
+    """
     from balanced_nn._keras._program import ProgramKey, TrainingProgram
 
     kinds = {
@@ -299,7 +322,7 @@ def compilation() -> list[Row]:
 
 
 def compile_and_run(kind: Any, key: Any) -> dict[str, float]:
-    import tensorflow as tf
+    from balanced_nn._data import Dataset
 
     rng = np.random.default_rng(0)
     start = time.perf_counter()
@@ -308,10 +331,10 @@ def compile_and_run(kind: Any, key: Any) -> dict[str, float]:
     traced = time.perf_counter() - start
     size, n_batches = key.batches_per_chunk * key.batch_size, key.batches_per_chunk
     x, y = rng.standard_normal((size, key.n_inputs), np.float32), rng.integers(0, 2, size, np.int32)
-    batches = [tf.constant(a) for a in (x, y, np.ones(size, np.float32), np.full(n_batches, 1e-3, np.float32))]
+    data = Dataset(x, np.arange(size), y, np.ones(size))
 
     def run(n: int) -> None:
-        program._steps(*batches, tf.constant(np.int32(n))).numpy()
+        program.run(program.gather(data, np.arange(n * key.batch_size)), np.full(n, 1e-3))
 
     compiled = seconds(lambda: run(1))
     step = statistics.median(seconds(lambda: run(n_batches), 15) for _ in range(3)) / n_batches
@@ -361,7 +384,10 @@ NAMES_OF_SCIKERAS = {"learning_rate_init": "rate", "alpha": "decay", "dropout": 
 
 
 def search() -> list[Row]:
-    """GridSearchCV, 12 candidates (learning rate x alpha x dropout) x 5 folds, breast_cancer, 20 epochs, (128, 64)."""
+    """GridSearchCV, 12 candidates (learning rate x alpha x dropout) x 5 folds, breast_cancer, 20 epochs, (128, 64).
+
+    Three rounds with SciKeras, five of one and two workers.
+    """
     from balanced_nn._keras._program import POOL
 
     X, y = load_breast_cancer(return_X_y=True)
@@ -378,16 +404,19 @@ def search() -> list[Row]:
 
     import keras  # noqa: F401, before the clock runs
 
-    rows = [Row("search", "first of a process", OURS, seconds(ours), "s")]
-    rows.append(Row("search", "compilations", OURS, POOL.n_built, ""))
-    with_zero = GridSearchCV(fixed((128, 64), 64, 1), {"dropout": [0.0, 0.2]}, cv=3, refit=False)
-    with_zero.fit(X, y)
-    rows.append(Row("search", "compilations, dropout 0 in the grid", OURS, POOL.n_built, ""))
-    rows += compare("search", "60 fits", {OURS: ours, "SciKeras": scikeras}, warm=False)
-    first = seconds(lambda: ours(2))
+    first = seconds(ours)
+    compilations = [Row("search", "compilations", OURS, POOL.n_built, "")]
+    GridSearchCV(fixed((128, 64), 64, 1), {"dropout": [0.0, 0.2]}, cv=3, refit=False).fit(X, y)
+    compilations.append(Row("search", "compilations, dropout 0 in the grid", OURS, POOL.n_built, ""))
+    rows = compare("search", "60 fits, ours compiled before", {OURS: ours, "SciKeras": scikeras}, warm=False, rounds=3)
+    theirs = next(row.value for row in rows if row.method == "SciKeras")
+    rows.append(Row("search", "60 fits, first of a process", "SciKeras", theirs, "s", theirs / first, OURS))
+    rows.append(Row("search", "60 fits, first of a process", OURS, first, "s"))
+    rows += compilations
+    start = seconds(lambda: ours(2))
     jobs = {"n_jobs=2": lambda: ours(2), "n_jobs=1": ours}
     pairs = compare("search", "two workers, started before", jobs, to="n_jobs=2")
-    rows.append(Row("search", "start of two workers, imports and compilations", OURS, first - pairs[0].value, "s"))
+    rows.append(Row("search", "start of two workers, imports and compilations", OURS, start - pairs[0].value, "s"))
     return rows + pairs
 
 
@@ -451,15 +480,18 @@ def per_call(section: str, case: str, calls: Mapping[str, tuple[Callable[[], Any
     for _ in range(ROUNDS):
         for name, (call, repeats) in calls.items():
             taken[name].append(min(seconds(call, repeats) for _ in range(3)) * 1e6)
-    return [
-        Row(section, case, name, statistics.median(times), "us",
-            None if name == OURS else statistics.median(a / b for a, b in zip(times, taken[OURS], strict=True)))
-        for name, times in taken.items()
-    ]  # fmt: skip
+    return [against(section, case, name, times, taken[OURS], OURS, "us") for name, times in taken.items()]
+
+
+def against(
+    section: str, case: str, name: str, times: Sequence[float], others: Sequence[float], to: str, unit: str
+) -> Row:
+    ratio = None if name == to else statistics.median(a / b for a, b in zip(times, others, strict=True))
+    return Row(section, case, name, statistics.median(times), unit, ratio, "" if ratio is None else to)
 
 
 def start_up() -> list[Row]:
-    """Seconds of an import, and of loading a pickled model and predicting a row, each in a fresh process."""
+    """Seconds of an import, and of loading a model and predicting a row, each in a fresh process; seven rounds."""
     clock = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
     imports = {
         "import sklearn, imblearn": "import sklearn, imblearn",
@@ -477,12 +509,8 @@ def start_up() -> list[Row]:
         np.save(Path(folder) / "row.npy", X[:1])
         row = f"np.load({str(Path(folder) / 'row.npy')!r})"
         load = {
-            "import keras": (
-                f"import keras, numpy as np; keras.models.load_model({str(theirs)!r}).predict({row}, verbose=0)"
-            ),
-            "import balanced_nn": (
-                f"import pickle, numpy as np; pickle.load(open({str(ours)!r}, 'rb')).predict_proba({row})"
-            ),
+            "keras": (f"import keras, numpy as np; keras.models.load_model({str(theirs)!r}).predict({row}, verbose=0)"),
+            "balanced_nn": (f"import pickle, numpy as np; pickle.load(open({str(ours)!r}, 'rb')).predict_proba({row})"),
         }
         scripts = {name: clock.format(code) for name, code in load.items()}
         rows += in_turns("start-up", "load a model, predict a row", scripts)
@@ -496,22 +524,28 @@ def in_turns(section: str, case: str, scripts: Mapping[str, str]) -> list[Row]:
     for _ in range(ROUNDS + 2):
         for name, script in scripts.items():
             taken[name].append(float(fresh_process(["-c", script])))
-    return [
-        Row(section, case, name, statistics.median(times), "s",
-            None if name == first else statistics.median(a / b for a, b in zip(times, taken[first], strict=True)))
-        for name, times in taken.items()
-    ]  # fmt: skip
+    return [against(section, case, name, times, taken[first], first, "s") for name, times in taken.items()]
 
 
 def memory() -> list[Row]:
-    """Growth of the peak resident memory during a fit, in units of the float32 matrix of the table; a process each."""
+    """Growth of the peak resident memory during a fit of two epochs, and as a multiple of the table in float32."""
     rows = []
     for n_rows in (1_000_000, 3_000_000):
         for what in ("early stopping", "fixed epochs", "keras"):
             script = f"import sys; sys.path.insert(0, {str(HERE)!r}); import speed; speed.peak({n_rows}, {what!r})"
             megabytes = float(fresh_process(["-c", script]))
             name = "keras.Model.fit" if what == "keras" else f"{OURS}, {what}"
-            rows.append(Row("memory", f"{n_rows:,} x 30", name, megabytes, "MB", megabytes * 1e6 / (n_rows * 30 * 4)))
+            rows.append(
+                Row(
+                    "memory",
+                    f"{n_rows:,} x 30",
+                    name,
+                    megabytes,
+                    "MB",
+                    megabytes * 1e6 / (n_rows * 30 * 4),
+                    "the matrix",
+                )
+            )
     return rows
 
 
@@ -544,19 +578,19 @@ def resident() -> float:
 
 
 def growth() -> list[Row]:
-    """How cost grows: microseconds per row and epoch beyond the first, so that reading the table does not count."""
+    """Microseconds per row and epoch beyond the first epoch, so that reading the table does not count."""
     rows = []
     X, y = table(3_000_000)
-    for batch in (256, 1024):
-        taken = {n: [] for n in (10_000, 100_000, 1_000_000, 3_000_000)}
-        fixed((128, 64), batch, 1).fit(X[:5000], y[:5000])
-        for _ in range(3):
-            for n, marginal in taken.items():
-                marginal.append(marginal_cost((128, 64), batch, X[:n], y[:n], max(2, min(100, 2_000_000 // n))))
+    taken: dict[int, list[float]] = {n: [] for n in (10_000, 100_000, 1_000_000, 3_000_000)}
+    fixed((128, 64), 256, 1).fit(X[:5000], y[:5000])
+    for _ in range(ROUNDS):
         for n, marginal in taken.items():
-            ratios = [a / b for a, b in zip(marginal, taken[10_000], strict=True)]
-            ratio = None if n == 10_000 else statistics.median(ratios)
-            rows.append(Row("growth", f"rows, batches of {batch}", f"{n:,}", statistics.median(marginal), "us", ratio))
+            marginal.append(marginal_cost((128, 64), 256, X[:n], y[:n], max(2, min(100, 2_000_000 // n))))
+    for n, marginal in taken.items():
+        ratios = [a / b for a, b in zip(marginal, taken[10_000], strict=True)]
+        ratio = None if n == 10_000 else statistics.median(ratios)
+        to = "" if n == 10_000 else "10,000 rows"
+        rows.append(Row("growth", "rows, batches of 256", f"{n:,}", statistics.median(marginal), "us", ratio, to))
     for n_columns in (10, 100, 1000):
         X, y = table(20_000, n_columns)
         fixed((128, 64), 256, 1).fit(X, y)
@@ -622,15 +656,19 @@ def write_report(rows: Sequence[Row], page: Path) -> None:
     for name, section in SECTIONS.items():
         its_rows = [row for row in rows if row.section == title(name)]
         heading = f"### {title(name).capitalize()}\n\n{(section.__doc__ or '').strip()}"
-        lines = [f"| {r.case} | {r.method} | {r.value:.3g} {r.unit} | {times(r.ratio)} |" for r in its_rows]
-        parts.append("\n".join([heading, "", "| case | method | figure | ratio |", "|---|---|---:|---:|", *lines]))
+        lines = [f"| {r.case} | {r.method} | {figure(r)} | {ratio(r)} |" for r in its_rows]
+        parts.append("\n".join([heading, "", "| case | method | figure | ratio to |", "|---|---|---:|---:|", *lines]))
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
 
 
-def times(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:.3g}"
+def figure(row: Row) -> str:
+    return f"{row.value:,.0f} {row.unit}" if row.value >= 1000 else f"{row.value:.3g} {row.unit}".strip()
+
+
+def ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.3g} × {row.to}"  # noqa: RUF001
 
 
 if __name__ == "__main__":

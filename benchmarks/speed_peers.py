@@ -94,9 +94,7 @@ def scikeras_classifier(hidden: Sequence[int], batch: int, epochs: int) -> Any:
     def build(rate: float, decay: float, dropout: float, meta: dict[str, Any]) -> Any:
         return keras_network(meta["n_features_in_"], hidden, rate=rate, decay=decay, dropout=dropout)
 
-    return KerasClassifier(
-        build, rate=1e-3, decay=0.0, dropout=0.0, epochs=epochs, batch_size=batch, verbose=0, random_state=0
-    )
+    return KerasClassifier(build, rate=1e-3, decay=0.0, dropout=0.0, epochs=epochs, batch_size=batch, verbose=0)
 
 
 def realmlp() -> Any:

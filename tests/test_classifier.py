@@ -343,16 +343,6 @@ def test_one_program_serves_every_size_setting_and_fold(fitted):
     assert POOL.n_built == built
 
 
-def a_key(clf: BalancedNNClassifier):
-    """Key of the program that trained `clf`."""
-    from balanced_nn._keras._program import ProgramKey
-    from balanced_nn._plan import make_plan, read_rows, split_rows
-
-    twin = small()
-    plan = make_plan(twin, split_rows(twin, read_rows(twin, X, Y, None), (None, None, None), 0), 0)
-    return ProgramKey.of(clf.network_.spec, plan.training)
-
-
 def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
     from balanced_nn._keras._program import MAX_IDLE_PROGRAMS, POOL
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._data import Dataset, hold_out
+from balanced_nn._data import Dataset, hold_out, thin_out
 
 sizes = st.lists(st.integers(1, 60), min_size=2, max_size=5)
 
@@ -54,3 +54,20 @@ def test_a_sample_holds_at_most_the_rows_asked_for(n_rows, most):
         np.arange(n_rows, dtype=np.float32)[:, None], np.arange(n_rows), np.zeros(n_rows, int), np.ones(n_rows)
     )
     assert 1 <= len(data.sample(most)) <= min(most, n_rows)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=200), st.integers(1, 30), st.integers(0, 100))
+def test_thinned_rows_weigh_what_their_class_weighed(labels, most, seed):
+    y = np.array(labels)
+    weight = np.random.default_rng(seed).uniform(0.1, 5, len(y))
+    rows, scaled = thin_out(y, weight, most)
+    assert (np.diff(rows) > 0).all()
+    assert np.bincount(y[rows]).max() <= most
+    np.testing.assert_allclose(np.bincount(y[rows], weights=scaled), np.bincount(y, weights=weight))
+
+
+def test_few_rows_are_not_thinned():
+    weight = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    rows, scaled = thin_out(np.array([0, 1, 0, 1, 1]), weight, 3)
+    np.testing.assert_array_equal(rows, np.arange(5))
+    np.testing.assert_allclose(scaled, weight)

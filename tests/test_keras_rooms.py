@@ -1,5 +1,7 @@
 """Does the compiled program do what Keras does, and does training keep its promises?"""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -142,6 +144,49 @@ def test_the_stream_gives_every_row_once_an_epoch_and_full_batches():
     np.testing.assert_array_equal(np.bincount(rows), 8)
 
 
+def test_the_feed_gathers_the_rows_of_the_stream_in_order_chunk_by_chunk():
+    expected = BatchStream(50, 3, 2)
+    with feed(list, BatchStream(50, 3, 2), [40, 40, 16]) as chunks:
+        for size in (40, 40, 16, 40, 40, 16, 40):
+            assert next(chunks) == expected.next(size).tolist()
+
+
+def test_the_feed_gathers_in_another_thread_that_ends_with_it():
+    def who(_: object) -> threading.Thread:
+        return threading.current_thread()
+
+    with feed(who, BatchStream(5, 0, 0), [5]) as chunks:
+        gatherer = next(chunks)
+    assert gatherer is not threading.main_thread()
+    assert not gatherer.is_alive()
+
+
+def test_an_error_in_the_feed_reaches_the_training():
+    def fail(_: object) -> None:
+        raise MemoryError("no room for a chunk")
+
+    with pytest.raises(MemoryError, match="no room"), feed(fail, BatchStream(5, 0, 0), [5]) as chunks:
+        next(chunks)
+
+
+@pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 100])
+def test_the_chunks_of_an_epoch_hold_its_steps(n_steps):
+    with POOL.lend(a_task().key()) as program:
+        sizes = program.chunk_sizes(n_steps)
+    assert sum(sizes) == n_steps * 64
+    assert max(sizes) <= 32 * 64
+
+
+def test_a_narrower_table_after_a_wider_one_sees_zeros_behind_its_columns():
+    wide, narrow = a_task(data=some_rows(n_inputs=16)), a_task(data=some_rows(n_inputs=3), max_epochs=2)
+    assert wide.key() == narrow.key()
+    POOL.clear()
+    alone = train_network(narrow, 0.01)[0]
+    train_network(wide, 0.01)
+    for one, other in zip(alone.arrays(), train_network(narrow, 0.01)[0].arrays(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_training_learns_and_records_an_entry_an_epoch():
     network, history, outputs = train_network(a_task(), 0.01)
     assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
@@ -203,7 +248,8 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss):
     spec = NetworkSpec(1, 2, (16,), "relu", True)
     initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
     training = TrainingSpec(loss, 128, 12, 12, 0.0, 0.0, 0.0, True)
-    task = TrainingTask(training, initial, Dataset(X, np.arange(n_rows), y, weight), some_rows(n_inputs=1), False, correction, 0)
+    data = Dataset(X, np.arange(n_rows), y, weight)
+    task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0)
     network, *_ = train_network(task, 3e-3)
     grid = np.linspace(-1, 3, 9)[:, None]
     z = network.logits(grid)

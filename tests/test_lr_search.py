@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from balanced_nn import suggest_learning_rate
-from balanced_nn._lr_search import FALLBACK_LEARNING_RATE, range_test_rates, search_learning_rate
+from balanced_nn._lr_search import (
+    FALLBACK_LEARNING_RATE,
+    LOWEST,
+    RANGE_TEST_RATES,
+    range_test_rates,
+    search_learning_rate,
+)
 from balanced_nn._specs import RangeTestTrace
 
 RATES = range_test_rates(1e-5, 1.0, 100)
@@ -34,10 +40,8 @@ def test_a_steeper_divergence_behind_the_minimum_does_not_move_the_choice():
 @pytest.mark.parametrize(
     ("losses", "reason"),
     [
-        (np.full(100, np.nan), "only 0 finite losses"),
         (np.full(100, 0.7), "never fell"),
         (np.linspace(0.7, 5, 100), "never fell"),
-        (np.concatenate([np.full(5, 0.7), np.full(95, np.inf)]), "only 5 finite losses"),
     ],
 )
 def test_a_trace_without_an_answer_gives_the_fallback_and_says_why(losses, reason):
@@ -45,6 +49,27 @@ def test_a_trace_without_an_answer_gives_the_fallback_and_says_why(losses, reaso
     assert search.is_fallback
     assert search.learning_rate == FALLBACK_LEARNING_RATE
     assert reason in search.reason
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        (np.full(100, np.nan), "only 0 finite losses"),
+        (np.concatenate([np.full(5, 0.7), np.full(95, np.inf)]), "only 5 finite losses"),
+    ],
+)
+def test_a_trace_that_diverged_at_once_gives_the_lowest_rate(losses, reason):
+    search = search_learning_rate(RangeTestTrace(RATES, losses))
+    assert search.is_fallback
+    assert search.learning_rate == LOWEST
+    assert reason in search.reason
+
+
+@pytest.mark.parametrize("diverges_at", [2e-4, 1e-3, 1e-2])
+def test_the_choice_lies_below_the_divergence_of_the_search_as_it_is_run(diverges_at):
+    rates = range_test_rates(*RANGE_TEST_RATES)
+    losses = np.where(rates < diverges_at, np.linspace(0.7, 0.5, len(rates)), np.inf)
+    assert suggest_learning_rate(RangeTestTrace(rates, losses)) < diverges_at
 
 
 @given(arrays(float, 100, elements=st.floats(allow_nan=True, allow_infinity=True)))

@@ -3,7 +3,9 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.special import expit
 from sklearn.metrics import balanced_accuracy_score
 
@@ -131,6 +133,25 @@ def test_blocks_of_rows_are_joined_in_order(binary, monkeypatch):
     expected = binary.predict_proba(X_NEW)
     monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 1000)
     np.testing.assert_allclose(binary.predict_proba(X_NEW), expected, rtol=1e-9)
+
+
+def test_blocks_of_rows_of_a_mixed_table_are_joined_in_order(monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"number": X[:, 0], "text": rng.choice(["a", "b", "c", "d"], len(X))})
+    frame.loc[::7, "text"] = None
+    frame.loc[::5, "number"] = np.nan
+    clf = small(max_iter=2, on_collapse="ignore").fit(frame, Y)
+    expected = clf.predict_proba(frame)
+    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)  # a few rows: not all levels occur in each
+    np.testing.assert_allclose(clf.predict_proba(frame), expected, rtol=1e-9)
+
+
+def test_blocks_of_rows_of_a_sparse_table_are_joined_in_order(monkeypatch):
+    table = sparse.csr_array(np.where(np.abs(X) > 0.5, X, 0.0))
+    clf = small(max_iter=2, on_collapse="ignore").fit(table, Y)
+    expected = clf.predict_proba(table)
+    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)
+    np.testing.assert_allclose(clf.predict_proba(table), expected, rtol=1e-9)
 
 
 # Decisions

@@ -119,6 +119,7 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
 
 def fitted_keras_model(network: FittedNetwork) -> keras.Model:
     """Return `network` as a ``keras.Model`` with standard layers, from the preprocessed matrix to raw logits."""
+    share_the_processor()
     model = build_model(network.spec, n_inputs=network.spec.n_inputs)
     for variable, array in zip(network_variables(model), network.arrays(), strict=True):
         variable.assign(array)

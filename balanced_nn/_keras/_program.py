@@ -70,14 +70,33 @@ class ProgramSettings:
     seed: int
 
 
-@dataclass(frozen=True, eq=False)
 class Chunk:
-    """The batches of one call, as tensors of the size that the program was compiled for."""
+    """The batches of one call: NumPy buffers of the size that a program was compiled for, and tensors that share them.
 
-    X: Any  # shape (n_rows, n_inputs), float32
-    y: Any  # shape (n_rows,), int32
-    weight: Any  # shape (n_rows,), float32
-    n_batches: int  # that are there; the rows behind them are not looked at
+    Copying a chunk into fresh tensors takes as long as two of its 32 steps.
+    """
+
+    def __init__(self, n_rows: int, n_inputs: int) -> None:
+        self.X = _aligned((n_rows, n_inputs), np.float32)
+        self.y = _aligned((n_rows,), np.int32)
+        self.weight = _aligned((n_rows,), np.float32)
+        self.tensors = tuple(tf.experimental.dlpack.from_dlpack(a.__dlpack__()) for a in (self.X, self.y, self.weight))
+        self.n_rows = 0  # that are there; those behind them are not looked at
+
+    def fill(self, data: Dataset, chosen: IntArray) -> None:
+        """Gather the chosen rows of `data`, one batch after the other; further columns keep their zeros."""
+        self.n_rows, width = len(chosen), data.X.shape[1]
+        self.X[: self.n_rows, :width] = data.X.take(data.rows[chosen], axis=0)
+        data.y.take(chosen, out=self.y[: self.n_rows], mode="clip")
+        data.weight.take(chosen, out=self.weight[: self.n_rows], mode="clip")
+
+
+def _aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> FloatArray:
+    """Zeros at a multiple of 64 bytes, which TensorFlow asks of memory that it shares."""
+    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(n_bytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 class TrainingProgram:
@@ -98,15 +117,13 @@ class TrainingProgram:
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(self.model.trainable_variables)
         rows = key.batches_per_chunk * key.batch_size
-        self._x = np.zeros((rows, key.n_inputs), np.float32)
-        self._y = np.zeros(rows, np.int32)
-        self._w = np.zeros(rows, np.float32)
+        self._chunks = (Chunk(rows, key.n_inputs), Chunk(rows, key.n_inputs))  # one is filled, the other trained on
         self._rates = np.zeros(key.batches_per_chunk, np.float32)
 
     @cached_property
     def _steps(self) -> Any:
         """The loop, traced for one signature: it cannot be compiled a second time."""
-        tensors = map(tf.constant, (self._x, self._y, self._w, self._rates, np.int32(0)))
+        tensors = (*self._chunks[0].tensors, tf.constant(self._rates), tf.constant(0))
         loop = tf.function(self._loop, jit_compile=True, autograph=False)
         return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, tensors))
 
@@ -156,7 +173,8 @@ class TrainingProgram:
             tf.constant(settings.logit_offset, tf.float32),
             tf.constant(settings.seed, tf.int32),
         )
-        self._x[:] = 0.0
+        for chunk in self._chunks:
+            chunk.X[:] = 0.0
 
     def network(self, spec: NetworkSpec) -> FittedNetwork:
         """Return the current weights as arrays, without the padding of the inputs."""
@@ -169,13 +187,10 @@ class TrainingProgram:
         return [min(most, n_steps - first) * self.key.batch_size for first in range(0, n_steps, most)]
 
     def gather(self, data: Dataset, chosen: IntArray) -> Chunk:
-        """Make a chunk of the chosen rows of `data`, one batch after the other; one call at a time."""
-        n_rows, width = len(chosen), data.X.shape[1]
-        self._x[:n_rows, :width] = data.X.take(data.rows[chosen], axis=0)  # the padding keeps its zeros
-        data.y.take(chosen, out=self._y[:n_rows], mode="clip")
-        data.weight.take(chosen, out=self._w[:n_rows], mode="clip")
-        X, y, weight = map(tf.constant, (self._x, self._y, self._w))
-        return Chunk(X, y, weight, n_rows // self.key.batch_size)
+        """Make a chunk of the chosen rows of `data`; it is good until the next but one is made."""
+        self._chunks = self._chunks[::-1]
+        self._chunks[0].fill(data, chosen)
+        return self._chunks[0]
 
     def run(self, chunk: Chunk, rates: FloatArray) -> FloatArray:
         """Make one update a batch, in the given order.
@@ -192,10 +207,9 @@ class TrainingProgram:
         ndarray of shape (n_batches,)
             Loss of each batch before its update, in nats.
         """
-        self._rates[: chunk.n_batches] = rates
-        scalars = map(tf.constant, (self._rates, np.int32(chunk.n_batches)))
-        losses: FloatArray = self._steps(chunk.X, chunk.y, chunk.weight, *scalars).numpy()[: chunk.n_batches]
-        return losses
+        self._rates[: len(rates)] = rates
+        losses: FloatArray = self._steps(*chunk.tensors, tf.constant(self._rates), tf.constant(len(rates))).numpy()
+        return losses[: len(rates)]
 
     def outputs(self, X: FloatArray) -> FloatArray:
         """Raw outputs of the network as it is now, with BatchNorm at its running statistics.

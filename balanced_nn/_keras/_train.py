@@ -124,8 +124,9 @@ def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray)
     done = 0
     while done < len(rates):
         chunk = next(chunks)
-        losses.append(program.run(chunk, rates[done : done + chunk.n_batches]))
-        done += chunk.n_batches
+        following = done + chunk.n_rows // program.key.batch_size
+        losses.append(program.run(chunk, rates[done:following]))
+        done = following
     return np.concatenate(losses)
 
 
@@ -160,12 +161,14 @@ class _Record:
         loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
         if loss < self._best_loss or not self._task.training.keep_best:
             self._keep(epoch, program, outputs)
-        self._best_loss = min(loss, self._best_loss)
+            if self.stop_reason:
+                return
+            self._best_loss = loss
         self.valid_loss.append(loss)
         self._valid_accuracy.append(accuracy)
         if loss < self._reference_loss - self._task.training.tol:
             self._reference_loss, self._reference_epoch = loss, epoch
-        if epoch - self._reference_epoch >= self._task.training.patience and not self.stop_reason:
+        if epoch - self._reference_epoch >= self._task.training.patience:
             self.stop_reason = "patience"
 
     def _keep(self, epoch: int, program: TrainingProgram, outputs: FloatArray | None) -> None:
