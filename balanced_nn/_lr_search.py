@@ -16,7 +16,9 @@ DIVERGENCE = 4.0  # times the lowest smoothed loss
 # At 3e-3 and above the best epoch was among the first few, which leaves early stopping little to choose from.
 SAFETY = 50.0
 LOWEST, HIGHEST = 1e-4, 3e-3  # what AdamW trains these networks well with, whatever a noisy trace says
-RANGE_TEST_RATES = (1e-4, 1.0, 64)  # lowest, highest, steps
+# Lowest, highest, steps. At most a tenth of the steps of a default fit on 10,000 rows; on 43 real sets the mean scores
+# are those of 100 steps from 1e-5 (balanced accuracy .794 against .790, average precision .604 against .605).
+RANGE_TEST_RATES = (1e-4, 1.0, 64)
 
 
 def range_test_rates(lowest: float, highest: float, n_steps: int) -> FloatArray:
