@@ -12,6 +12,7 @@ bench-speed` sets that up.
 
 import argparse
 import csv
+import inspect
 import json
 import os
 import sys
@@ -21,7 +22,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
-
 
 from speed_sections import HERE, SECTIONS, Row, fresh_process
 
@@ -87,7 +87,9 @@ def write_report(rows: Sequence[Row], page: Path) -> None:
     parts = []
     for name, section in SECTIONS.items():
         its_rows = [row for row in rows if row.section == title(name)]
-        heading = f"### {title(name).capitalize()}\n\n{(section.__doc__ or '').strip()}"
+        if not its_rows:
+            continue  # not measured yet
+        heading = f"### {title(name).capitalize()}\n\n{inspect.getdoc(section)}"
         lines = [f"| {r.case} | {r.method} | {figure(r)} | {ratio(r)} |" for r in its_rows]
         parts.append("\n".join([heading, "", "| case | method | figure | ratio to |", "|---|---|---:|---:|", *lines]))
     before, _, rest = page.read_text().partition(BEGIN)
