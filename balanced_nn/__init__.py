@@ -1,9 +1,12 @@
 """Neural networks for imbalanced tables that do not answer "all one class"."""
 
 from importlib.metadata import version
+from typing import Any
 
 from balanced_nn._attempts import clear_compiled_programs
 from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._diagnose import diagnose
+from balanced_nn._evidence import Cause
 from balanced_nn._lr_search import suggest_learning_rate
 from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
 from balanced_nn._range_test import learning_rate_range_test
@@ -13,15 +16,27 @@ from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scor
 
 __all__ = [
     "BalancedNNClassifier",
+    "Cause",
     "ClassResampler",
+    "CollapseMonitor",
     "CollapseReport",
     "RobustSmoothScaler",
     "TabularPreprocessor",
     "clear_compiled_programs",
     "collapse_aware_scorer",
+    "diagnose",
     "learning_rate_range_test",
     "make_collapse_aware_scorer",
     "suggest_learning_rate",
 ]
 
 __version__ = version("balanced-nn")
+
+
+def __getattr__(name: str) -> Any:
+    """Load the Keras callback, and with it TensorFlow, when it is asked for."""
+    if name == "CollapseMonitor":
+        from balanced_nn._keras._monitor import CollapseMonitor
+
+        return CollapseMonitor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

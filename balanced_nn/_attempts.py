@@ -1,24 +1,31 @@
 """How often is a network trained before we believe it? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanced_nn._decision import balanced_accuracy
+from balanced_nn._diagnosis import Finding, diagnose_evidence
+from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._network import FittedNetwork, initial_network
-from balanced_nn._outcome import OutcomeReport, find_outcome
-from balanced_nn._plan import Plan
+from balanced_nn._outcome import OutcomeReport, Reference, compare_with_reference, find_outcome, needs_reference
+from balanced_nn._plan import Plan, Split, make_plan
+from balanced_nn._probe import KERAS_NAMES, kernels, movement, probe_network
 from balanced_nn._process import check_process
-from balanced_nn._repair import MAX_REPAIRS, Repair, attempt_rate, describe_change
-from balanced_nn._specs import FloatArray, History, LearningRateSearch, RangeTestTrace
+from balanced_nn._reference import find_reference
+from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change
+from balanced_nn._specs import FloatArray, History, LearningRateSearch, NetworkSpec, RangeTestTrace
 
 if TYPE_CHECKING:  # loads TensorFlow
     from balanced_nn._keras._train import TrainingTask
 
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
+FACTS_ROWS = 10_000  # rows at most whose scales a diagnosis looks at
 _WEIGHTS = 5  # stream of random numbers
 
 OnEpoch = Callable[[int, float, float | None], None]
@@ -28,14 +35,23 @@ OnEpoch = Callable[[int, float, float | None], None]
 class Attempt:
     """A trained network, how its training went, and what became of it."""
 
+    plan: Plan
+    search: LearningRateSearch | None  # None where the learning rate was set by hand
+    initial: FittedNetwork
     network: FittedNetwork
     history: History
+    evidence: Evidence | None  # None where the outcome is plainly good
     outcome: OutcomeReport
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Lower is better: no collapse first, then the monitored loss."""
+        """Lower is better: no failure first, then the monitored loss."""
         return self.outcome.collapsed, self.history.best_score
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Causes of a failure."""
+        return () if self.evidence is None else diagnose_evidence(self.evidence)
 
 
 def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
@@ -93,32 +109,32 @@ def find_learning_rate(task: "TrainingTask") -> LearningRateSearch:
 
 
 def train_until_sound(
+    settings: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    split: Split,
     plan: Plan,
-    task: "TrainingTask",
-    rate: float,
     seed: int,
     *,
-    repair: bool,
-    rate_is_free: bool,
-    on_epoch: OnEpoch | None,
+    on_search: Callable[[LearningRateSearch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Attempt, tuple[Repair, ...]]:
-    """Steps 6 and 7: train, judge, and while the network collapsed and repairs are allowed, try again.
+    """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
     Parameters
     ----------
+    settings : mapping
+        Parameters of the estimator.
+    defaults : mapping
+        Their default values: what differs from them is never changed.
+    split : Split
+        Training and validation rows, for attempts that prepare them otherwise.
     plan : Plan
-        What to train on.
-    task : TrainingTask
-        The first attempt.
-    rate : float
-        Its learning rate.
+        What the first attempt trains on.
     seed : int
         Seed of the fit.
-    repair : bool
-        Whether further attempts are allowed.
-    rate_is_free : bool
-        Whether further attempts may lower the rate.
-    on_epoch : callable or None
+    on_search : callable or None, default=None
+        Called with the learning-rate search.
+    on_epoch : callable or None, default=None
         Called after each epoch.
 
     Returns
@@ -128,30 +144,122 @@ def train_until_sound(
     repairs : tuple of Repair
         One for each further attempt.
     """
-    best = _attempt(plan, task, rate, on_epoch)
+    task = training_task(plan, seed)
+    search = find_learning_rate(task) if settings["learning_rate_init"] == "auto" else None
+    if search is not None and on_search is not None:
+        on_search(search)
+    first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
+    yardstick = _Yardstick(plan)
+    best = _attempt(plan, task, search, first_rate, yardstick, on_epoch)
     repairs: list[Repair] = []
-    while repair and best.outcome.collapsed and len(repairs) < MAX_REPAIRS:
-        number = len(repairs) + 1
-        next_rate = attempt_rate(number, rate, rate_is_free=rate_is_free)
-        attempt = _attempt(plan, training_task(plan, seed, number), next_rate, on_epoch)
-        repairs.append(
-            Repair(
-                change=describe_change(next_rate, rate_is_free=rate_is_free),
-                reason=f"outcome {best.outcome.outcome}",
-                loss_before=best.history.best_score,
-                loss_after=attempt.history.best_score,
-                helped=not attempt.outcome.collapsed,
-            )
-        )
+    tried: list[Change] = []
+    while settings["on_collapse"] == "repair" and best.outcome.collapsed and len(tried) < MAX_REPAIRS:
+        change = next_change(best.findings, settings, defaults, tried)
+        tried.append(change)
+        changed = replace(make_plan(SimpleNamespace(**{**settings, **change.settings}), split, seed), notes=plan.notes)
+        task = training_task(changed, seed, len(tried))
+        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, yardstick, on_epoch)
+        repairs.append(_repair(change, best, attempt))
         best = min(best, attempt, key=lambda candidate: candidate.rank)
     return best, tuple(repairs)
 
 
-def _attempt(plan: Plan, task: "TrainingTask", rate: float, on_epoch: OnEpoch | None) -> Attempt:
+def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
+    cause = f"outcome {before.outcome.outcome}" if change.cause is None else f"cause {change.cause}"
+    return Repair(
+        change=str(change),
+        reason=cause,
+        learning_rate=after.history.learning_rate,
+        loss_before=before.history.best_score,
+        loss_after=after.history.best_score,
+        helped=not after.outcome.collapsed,
+    )
+
+
+class _Yardstick:
+    """The reference models of a fit: trained when first asked for, and then kept."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._reference: tuple[Reference | None] | None = None
+
+    def reference(self) -> Reference | None:
+        if self._reference is None:
+            judged = self._plan.judged if self._plan.held_out else None
+            self._reference = (find_reference(self._plan.data, judged, self._plan.network.n_classes),)
+        return self._reference[0]
+
+
+def _attempt(
+    plan: Plan,
+    task: "TrainingTask",
+    search: LearningRateSearch | None,
+    rate: float,
+    yardstick: _Yardstick,
+    on_epoch: OnEpoch | None,
+) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
     network, history, outputs = train_network(task, rate, on_epoch)
-    return Attempt(network, history, judge(plan, outputs))
+    attempt = Attempt(plan, search, task.initial, network, history, None, judge(plan, outputs))
+    if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
+        return attempt
+    reference = yardstick.reference() if needs_reference(attempt.outcome) else None
+    evidence = gather_evidence(attempt, reference)
+    return replace(attempt, evidence=evidence, outcome=evidence.outcome)
+
+
+def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
+    """Collect what a diagnosis of an attempt looks at: two passes over 256 rows, and facts about the rows.
+
+    Parameters
+    ----------
+    attempt : Attempt
+        A trained network.
+    reference : Reference or None
+        What quick models reach on the judged rows.
+    """
+    plan, data = attempt.plan, attempt.plan.data
+    outcome = attempt.outcome if reference is None else compare_with_reference(attempt.outcome, reference)
+    seen = slice(None, None, max(1, -(-len(data) // FACTS_ROWS)))
+    X, y, weight = data.X[data.rows[seen]], data.y[seen], data.weight[seen]
+    rows = probe_rows(y)
+    answers = plan.correction.log_posterior(attempt.network.logits(X[rows])).argmax(axis=1)
+    return Evidence(
+        outcome=outcome,
+        data=data_facts(X, y, plan.network.n_classes, weight),
+        reference=reference,
+        network=network_facts(
+            plan.network, attempt.history, dropout=plan.training.dropout, weight_decay=plan.training.weight_decay
+        ),
+        initial=probe_network(attempt.initial, X[rows], y[rows]),
+        final=probe_network(attempt.network, X[rows], y[rows]),
+        movement=movement(kernels(attempt.initial), kernels(attempt.network)),
+        train_balanced_accuracy=balanced_accuracy(answers, y[rows], np.ones(len(rows))),
+        curve=Curve(attempt.history.train_loss, attempt.history.validation_loss),
+    )
+
+
+def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight_decay: float) -> NetworkFacts:
+    """Describe a network of ours as one of anybody's."""
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
+    return NetworkFacts(
+        hidden_sizes=spec.hidden_layer_sizes,
+        hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
+        batch_norm=spec.batch_norm,
+        batch_norm_momentum=None,
+        n_outputs=spec.n_outputs,
+        output_activation="linear",
+        n_classes=spec.n_classes,
+        loss="binary_crossentropy" if spec.n_outputs == 1 else "sparse_categorical_crossentropy",
+        from_logits=True,
+        optimizer="adamw",
+        learning_rate=history.learning_rate,
+        epochs=len(history.train_loss),
+        n_steps=history.n_steps,
+        dropout=dropout,
+        weight_decay=weight_decay,
+    )
 
 
 def judge(plan: Plan, outputs: FloatArray) -> OutcomeReport:

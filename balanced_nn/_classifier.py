@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._attempts import Attempt, find_learning_rate, train_until_sound, training_task
+from balanced_nn._attempts import Attempt, train_until_sound
 from balanced_nn._decision import decision_rule
 from balanced_nn._outcome import Outcome
-from balanced_nn._plan import Plan, make_plan, read_rows, split_rows
+from balanced_nn._plan import make_plan, read_rows, split_rows
 from balanced_nn._process import check_process
-from balanced_nn._repair import Repair, suggest_remedies
+from balanced_nn._remedies import ModelKind, advise
+from balanced_nn._repair import Repair, setting_hints
 from balanced_nn._report import CollapseReport
 from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
 from balanced_nn._specs import FloatArray, LearningRateSearch
@@ -82,9 +83,13 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "argmax" the most probable one, a float in (0, 1) is the threshold on the probability of the second of two
         classes. "auto" is "balanced", or weighs by the costs that a dict `class_weight` states.
     on_collapse : {"repair", "warn", "raise", "ignore"}, default="repair"
-        What to do when the trained network collapsed, judged at the balanced decision on the held-out rows. "repair"
-        trains up to two more times with other initial weights and, unless the learning rate was set by hand, lower
-        ones; keeps the best attempt; and warns if that one collapsed too. "raise" raises `CollapseError`.
+        What to do when training failed: the network collapsed, judged at the balanced decision on the held-out rows, or
+        lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
+        "repair" names the cause and trains up to two more times, with other initial weights and with what the cause
+        asks for as far as it was left at its default (the searched learning rate, `max_iter` and `n_iter_no_change`,
+        `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too. "raise" raises
+        `CollapseError`. Except with "ignore", a `CollapseWarning` also tells of answers that only the decision spoils,
+        and of features that say nothing about the labels.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -116,9 +121,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     decision_rule_ : DecisionRule
         The rule that `predict` follows.
     collapse_report_ : CollapseReport
-        Whether the network collapsed, with the numbers.
+        Whether the network failed, with the numbers, the causes and the remedies.
     repairs_ : tuple of Repair
-        Further attempts that a collapse led to; empty where there was none.
+        Further attempts that a failure led to: what was changed, why, and what came of it; empty where there was none.
     network_ : FittedNetwork
         The weights as arrays.
     preprocessing_ : Preprocessing
@@ -129,6 +134,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
+    diagnose : The causes of a failure of any other classifier.
     TabularPreprocessor : The preprocessing by itself.
     ClassResampler : The resampling by itself.
     make_collapse_aware_scorer : Keep collapsed candidates from winning a search.
@@ -282,19 +288,17 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         plan = make_plan(self, split, seed)  # clean, resample, expand, weight: training rows only
         stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
         rule = decision_rule(self.decision, split.prior, stated_costs)
-        task = training_task(plan, seed)  # network, batches
-        search = self._find_learning_rate(task)
-        attempt, repairs = train_until_sound(
+        attempt, repairs = train_until_sound(  # find a rate, train, judge; where that failed, name why and mend it
+            self.get_params(deep=False),
+            type(self)().get_params(deep=False),
+            split,
             plan,
-            task,
-            float(self.learning_rate_init) if search is None else search.learning_rate,
             seed,
-            repair=self.on_collapse == "repair",
-            rate_is_free=search is not None,
+            on_search=_print_search if self.verbose else None,
             on_epoch=_print_epoch if self.verbose else None,
         )
         self.classes_, self.class_prior_, self.decision_rule_ = rows.classes, split.prior, rule
-        self._keep(plan, search, attempt, repairs)
+        self._keep(attempt, repairs)
         self._tell(plan.notes)
         return self
 
@@ -384,19 +388,10 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _find_learning_rate(self, task: Any) -> LearningRateSearch | None:
-        if self.learning_rate_init != "auto":
-            return None
-        search = find_learning_rate(task)
-        if self.verbose:
-            print(f"learning rate {search.learning_rate:.3g}: {search.reason}")
-        return search
-
-    def _keep(
-        self, plan: Plan, search: LearningRateSearch | None, attempt: Attempt, repairs: tuple[Repair, ...]
-    ) -> None:
+    def _keep(self, attempt: Attempt, repairs: tuple[Repair, ...]) -> None:
         """Write down what was fitted."""
-        self.lr_search_ = search
+        plan = attempt.plan
+        self.lr_search_ = attempt.search
         self.preprocessing_, self.class_weight_ = plan.preprocessing, plan.class_weight
         self.network_, self.history_, self.repairs_ = attempt.network, attempt.history, repairs
         self.learning_rate_ = attempt.history.learning_rate
@@ -404,10 +399,20 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         self.loss_curve_ = list(attempt.history.train_loss)
         self._correction = plan.correction
         self.__dict__.pop("_keras_model", None)
-        remedies = suggest_remedies(
-            self.get_params(deep=False), type(self)().get_params(deep=False), attempt.outcome.outcome
+        self.collapse_report_ = self._report(attempt)
+
+    def _report(self, attempt: Attempt) -> CollapseReport:
+        settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
+        findings = advise(attempt.findings, ModelKind.OURS, settings=settings, defaults=defaults)
+        failed = attempt.outcome.outcome is not Outcome.HEALTHY
+        return CollapseReport(
+            attempt.outcome,
+            tuple(self.classes_.tolist()),
+            attempt.plan.judged_on,
+            findings,
+            attempt.evidence,
+            setting_hints(settings, defaults) if failed else (),
         )
-        self.collapse_report_ = CollapseReport(attempt.outcome, tuple(self.classes_.tolist()), plan.judged_on, remedies)
 
     def _tell(self, notes: tuple[Warning, ...]) -> None:
         """Warn of what the user should know; 4 levels up is the line that called `fit`."""
@@ -444,6 +449,10 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _print_search(search: LearningRateSearch) -> None:
+    print(f"learning rate {search.learning_rate:.3g}: {search.reason}")
 
 
 def _print_epoch(epoch: int, train_loss: float, valid_loss: float | None) -> None:

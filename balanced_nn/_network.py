@@ -12,8 +12,8 @@ from balanced_nn._specs import FloatArray, NetworkSpec
 
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras
 BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: the next step finds them in cache
-_SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
-_SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
+SELU_ALPHA = 1.6732632423543772
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,8 @@ def activate(z: FloatArray, activation: str) -> FloatArray:
         case "gelu":
             z *= 0.5 * (1.0 + erf(z / np.sqrt(2.0).astype(z.dtype)))
         case "selu":
-            negative = _SELU_ALPHA * np.expm1(np.minimum(z, 0.0))
-            z[...] = _SELU_SCALE * np.where(z > 0.0, z, negative)
+            negative = SELU_ALPHA * np.expm1(np.minimum(z, 0.0))
+            z[...] = SELU_SCALE * np.where(z > 0.0, z, negative)
     return z
 
 

@@ -1,17 +1,39 @@
-"""A training collapsed: what may be changed for another attempt, and what do we advise?"""
+"""A training collapsed: what may be changed for another attempt, and which settings deserve a second look?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from balanced_nn._outcome import Outcome
+import numpy as np
 
-RATE_FACTORS = (0.3, 0.1)  # of the first learning rate, for the second and the third attempt
+from balanced_nn._diagnosis import Finding
+from balanced_nn._evidence import Cause
+
+RATE_FACTORS = (0.3, 0.1)  # of the first learning rate, for the second and the third attempt where no cause says more
 MAX_REPAIRS = len(RATE_FACTORS)
 LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
 SMALL_BATCH = 8
+LONGER = 3  # times as many epochs, and as much patience
 _WITHOUT_EFFECT = frozenset({"decision", "on_collapse", "random_state", "verbose"})  # on how training goes
-DEEP = 4  # hidden layers from which saturating activations lose the gradient without BatchNorm
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What another attempt does differently, beside its initial weights and batches."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    rate_factor: float = 1.0  # of the learning rate that a search found
+    cause: Cause | None = None  # that it answers
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        parts = ["other initial weights and batches"]
+        if self.rate_factor != 1.0:
+            parts.append(f"{self.rate_factor:g} times the learning rate")
+        parts += [f"{name}={value!r}" for name, value in self.settings.items()]
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -20,34 +42,75 @@ class Repair:
 
     change: str
     reason: str
+    learning_rate: float
     loss_before: float  # balanced log-loss of the best attempt before, in nats
     loss_after: float  # of this attempt
-    helped: bool  # whether the outcome was no collapse any more
+    helped: bool  # whether the outcome was no failure any more
 
 
-def attempt_rate(attempt: int, first_rate: float, *, rate_is_free: bool) -> float:
-    """Learning rate of attempt 0, 1, 2: lower each time, unless it was set by hand.
+def next_change(findings: Iterable[Finding], settings: Settings, defaults: Settings, tried: Iterable[Change]) -> Change:
+    """Choose what the next attempt changes: the first cause that can be answered without touching what was set by hand.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Causes of the last attempt, the most probable first.
+    settings : mapping
+        Parameters of the estimator. One that equals its default counts as left open.
+    defaults : mapping
+        Their default values.
+    tried : iterable of Change
+        Changes of the attempts before.
+
+    Returns
+    -------
+    Change
+        Where no cause can be answered: a lower learning rate if it was searched, and other weights in any case.
 
     Examples
     --------
-    >>> attempt_rate(1, 0.01, rate_is_free=True)
-    0.003
-    >>> attempt_rate(1, 0.01, rate_is_free=False)
-    0.01
+    >>> settings = {"learning_rate_init": "auto", "max_iter": 200, "n_iter_no_change": 20, "scaler": "standard",
+    ...             "class_weight": "balanced", "sampler": None, "batch_size": "auto"}
+    >>> finding = Finding(Cause.UNSCALED_FEATURES, "features reach 1e9", 1e9, 100.0, 0.9)
+    >>> print(next_change([finding], settings, settings, []))
+    other initial weights and batches, scaler='quantile'
+    >>> print(next_change([finding], {**settings, "scaler": None}, settings, []))
+    other initial weights and batches, 0.3 times the learning rate
     """
-    if attempt == 0 or not rate_is_free:
-        return first_rate
-    return first_rate * RATE_FACTORS[attempt - 1]
+    findings, done = tuple(findings), list(tried)
+    answers = _answers(settings, defaults)
+    for finding in findings:
+        change = answers.get(finding.cause)
+        if change is not None and change not in done:
+            return change
+    too_low = any(finding.cause is Cause.LEARNING_RATE_TOO_LOW for finding in findings)
+    may_be_lower = settings["learning_rate_init"] == "auto" and not too_low
+    return Change(rate_factor=RATE_FACTORS[len(done)] if may_be_lower else 1.0)
 
 
-def describe_change(rate: float, *, rate_is_free: bool) -> str:
-    """Say what an attempt changed."""
-    change = "other initial weights and batches"
-    return f"{change}, learning rate {rate:.3g}" if rate_is_free else change
+def _answers(settings: Settings, defaults: Settings) -> dict[Cause, Change]:
+    """What may be changed against each cause, given what was left at its default."""
+
+    def free(*names: str) -> bool:
+        return all(not _differs(settings[name], defaults[name]) for name in names)
+
+    table: list[tuple[Cause, bool, dict[str, Any], float]] = [
+        (Cause.LEARNING_RATE_TOO_HIGH, free("learning_rate_init"), {}, 0.1),
+        (Cause.LEARNING_RATE_TOO_LOW, free("learning_rate_init"), {}, 5.0),
+        (
+            Cause.STOPPED_TOO_EARLY,
+            free("max_iter", "n_iter_no_change"),
+            {"max_iter": LONGER * defaults["max_iter"], "n_iter_no_change": LONGER * defaults["n_iter_no_change"]},
+            1.0,
+        ),
+        (Cause.UNSCALED_FEATURES, free("scaler"), {"scaler": "quantile"}, 1.0),
+        (Cause.CLASS_IMBALANCE, free("class_weight", "sampler"), {"sampler": "over"}, 1.0),
+    ]
+    return {cause: Change(changed, factor, cause) for cause, may, changed, factor in table if may}
 
 
-def suggest_remedies(settings: Mapping[str, Any], defaults: Mapping[str, Any], outcome: Outcome) -> tuple[str, ...]:
-    """Advise what to change, the most promising first, looking at what was set by hand.
+def setting_hints(settings: Settings, defaults: Settings) -> tuple[str, ...]:
+    """Point at settings that are known to hurt and that no measurement of the network shows, then at all changed ones.
 
     Parameters
     ----------
@@ -55,68 +118,14 @@ def suggest_remedies(settings: Mapping[str, Any], defaults: Mapping[str, Any], o
         Parameters of the estimator, by name.
     defaults : mapping
         Their default values.
-    outcome : Outcome
-        What happened.
-
-    Returns
-    -------
-    tuple of str
-        Empty for a healthy outcome.
 
     Examples
     --------
-    >>> settings = {"learning_rate_init": 10.0, "hidden_layer_sizes": (64,), "activation": "relu", "batch_norm": True,
-    ...             "scaler": "standard", "class_weight": "balanced", "sampler": None, "max_iter": 200, "dropout": 0.1,
-    ...             "alpha": 0.01, "batch_size": "auto"}
-    >>> suggest_remedies(settings, {**settings, "learning_rate_init": "auto"}, Outcome.CONSTANT)[0]
-    'learning_rate_init was set to 10.0 by hand: leave it at "auto".'
+    >>> settings = {"alpha": 5.0, "batch_size": "auto", "dropout": 0.1}
+    >>> setting_hints(settings, {**settings, "alpha": 0.01})
+    ('alpha=5.0 pulls the weights to zero: use alpha=0.01.',)
     """
-    if outcome is Outcome.HEALTHY:
-        return ()
-    advice = [text for applies, text in _remedy_table(settings) if applies]
-    if outcome is Outcome.THRESHOLD:
-        ranks_well = (
-            "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision."
-        )
-        return (*advice, ranks_well)
-    changed = [name for name in settings if name not in _WITHOUT_EFFECT and _differs(settings[name], defaults[name])]
-    if changed and not advice:
-        advice.append(f"These parameters are not at their defaults: {', '.join(changed)}. Try the defaults first.")
-    compare = "compare with LogisticRegression(class_weight='balanced'); if that stays at chance too, the features say"
-    start = "If that does not help" if advice else "Everything is at its default"
-    return (*advice, f"{start}: {compare} nothing about the labels.")
-
-
-def _differs(value: Any, default: Any) -> bool:
-    return not (value is default or (isinstance(value, str | int | float | tuple) and value == default))
-
-
-def _remedy_table(settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
-    """Each row: does the cause apply, and what to do."""
-    rate, activation = settings["learning_rate_init"], settings["activation"]
-    sizes = settings["hidden_layer_sizes"]
-    widths = tuple(sizes) if hasattr(sizes, "__len__") else (sizes,)
-    saturating = activation in {"logistic", "tanh"} and not settings["batch_norm"] and len(widths) >= DEEP
-    return [
-        (rate != "auto", f'learning_rate_init was set to {rate} by hand: leave it at "auto".'),
-        (
-            saturating,
-            f"{len(widths)} layers of {activation} units without BatchNorm lose the gradient: use activation='relu' "
-            "and batch_norm=True.",
-        ),
-        (settings["scaler"] is None, 'The features are not scaled: use scaler="standard".'),
-        (
-            settings["class_weight"] is None and settings["sampler"] is None,
-            'The classes are not balanced: use class_weight="balanced".',
-        ),
-        (
-            min(widths, default=DEEP) < DEEP,
-            f"A hidden layer has {min(widths, default=0)} units: use hidden_layer_sizes=(256, 128).",
-        ),
-        (
-            settings["max_iter"] < 20,
-            f"max_iter={settings['max_iter']} ends training after few epochs: use max_iter=200.",
-        ),
+    table = [
         (
             settings["alpha"] > LARGE_WEIGHT_DECAY,
             f"alpha={settings['alpha']} pulls the weights to zero: use alpha=0.01.",
@@ -127,3 +136,13 @@ def _remedy_table(settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
         ),
         (settings["dropout"] > 0.5, f"dropout={settings['dropout']} leaves little of each layer: use 0.1."),
     ]
+    hints = tuple(text for applies, text in table if applies)
+    changed = [name for name in settings if name not in _WITHOUT_EFFECT and _differs(settings[name], defaults[name])]
+    if hints or not changed:
+        return hints
+    return (f"These parameters are not at their defaults: {', '.join(changed)}. Try the defaults first.",)
+
+
+def _differs(value: Any, default: Any) -> bool:
+    value = value.item() if isinstance(value, np.generic) else value  # searches hand out NumPy's numbers
+    return not (value is default or (isinstance(value, str | int | float | tuple) and value == default))

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, softmax
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from balanced_nn._answers import Answers, read_answers
 from balanced_nn._outcome import Outcome, find_outcome
 from balanced_nn._sklearn import scorer_response_methods
 
@@ -203,77 +203,24 @@ def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, 
             f"y has shape {np.shape(y)}, but collapse is defined for one label for each row. "
             "Use the metric itself for several outputs."
         )
-    truth, predicted = column_or_1d(y), np.asarray(estimator.predict(X)).ravel()
-    classes = np.asarray(estimator.classes_)
-    if not np.isin(truth, classes).any():
+    if not np.isin(column_or_1d(y), estimator.classes_).any():
         return False  # not one label that the classifier knows: the metric will say what is wrong
-    # the held-out rows may lack a class of the classifier, and have one that it has never seen
-    labels = np.unique(np.concatenate([classes, truth, predicted]))
-    columns = np.searchsorted(labels, classes)
-    indices, answers = np.searchsorted(labels, truth), np.searchsorted(labels, predicted)
-    known = _probabilities(estimator, X, classes.size, one_answer=np.unique(answers).size == 1)
-    proba = np.eye(labels.size)[answers] if known is None else _spread_columns(known, columns, labels.size)
-    known_prior = _prior(estimator, classes.size)
-    uniform = np.full(labels.size, 1.0 / labels.size)
+    answers = read_answers(estimator, X, y)
+    uniform = np.full(len(answers.labels), 1.0 / len(answers.labels))
     # Where the classifier does not say what class frequencies its probabilities speak of, they may be those of the data
     # or, after balancing, uniform: only what is a collapse either way counts.
-    priors = [None, uniform] if known_prior is None else [_spread_columns(known_prior, columns, labels.size)]
-    return all(
-        _collapsed_at(indices, proba, answers, prior, sample_weight, reads_predict=reads_predict) for prior in priors
-    )
+    priors = [None, uniform] if answers.prior is None else [answers.prior]
+    return all(_collapsed_at(answers, prior, sample_weight, reads_predict=reads_predict) for prior in priors)
 
 
 def _collapsed_at(
-    y: NDArray[np.intp],
-    proba: NDArray[np.float64],
-    answers: NDArray[np.intp],
-    prior: NDArray[np.float64] | None,
-    sample_weight: ArrayLike | None,
-    *,
-    reads_predict: bool,
+    answers: Answers, prior: NDArray[np.float64] | None, sample_weight: ArrayLike | None, *, reads_predict: bool
 ) -> bool:
-    report = find_outcome(y, proba, answers, prior=prior, sample_weight=sample_weight)
+    y, proba = answers.y, answers.proba
+    report = find_outcome(y, proba, answers.predicted, prior=prior, sample_weight=sample_weight)
     if reads_predict:
         return report.collapsed or report.outcome is Outcome.THRESHOLD
     return report.collapsed and find_outcome(y, proba, prior=prior, sample_weight=sample_weight).collapsed
-
-
-def _spread_columns(values: NDArray[np.float64], columns: NDArray[np.intp], n_labels: int) -> NDArray[np.float64]:
-    """Put the classifier's columns where they stand among all labels; the other labels get 0."""
-    spread = np.zeros((*values.shape[:-1], n_labels))
-    spread[..., columns] = values
-    return spread
-
-
-def _probabilities(estimator: Any, X: Any, n_classes: int, *, one_answer: bool) -> NDArray[np.float64] | None:
-    """Return one column for each class, or None where `predict` alone can be judged."""
-    if hasattr(estimator, "predict_proba"):
-        proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    elif hasattr(estimator, "decision_function") and one_answer:
-        # a score has no unit: while the answers differ, a small spread of the scores is no sign of collapse
-        score = np.asarray(estimator.decision_function(X), dtype=np.float64)
-        proba = softmax(score, axis=1) if score.ndim == 2 and score.shape[1] > 1 else expit(score)
-    else:
-        return None
-    if n_classes == 2 and proba.size == len(proba):
-        positive = proba.ravel()
-        proba = np.column_stack([1 - positive, positive])
-    return proba if proba.ndim == 2 and proba.shape[1] == n_classes else None
-
-
-def _prior(estimator: Any, n_classes: int) -> NDArray[np.float64] | None:
-    """Return the class frequencies that the probabilities speak of, where the classifier at the end knows them."""
-    while not hasattr(estimator, "class_prior_"):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "estimator_"):
-            estimator = estimator.estimator_
-        else:
-            return None
-    prior = np.asarray(estimator.class_prior_)
-    return prior.astype(np.float64) if prior.shape == (n_classes,) else None
 
 
 collapse_aware_scorer = make_collapse_aware_scorer("balanced_accuracy")

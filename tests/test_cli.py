@@ -1,18 +1,30 @@
 """Does the command answer, help, and report errors in one line?"""
 
+import importlib
+import json
 import os
 import re
 import subprocess
 import sys
+import warnings
 from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import joblib
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.datasets import make_moons
+from sklearn.dummy import DummyClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils.fixes import parse_version
 
 import balanced_nn
-from balanced_nn import _demo
+from balanced_nn import CollapseReport, _demo
 from balanced_nn._cli import main
+from balanced_nn._outcome import find_outcome
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,10 +39,21 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"balanced-nn {balanced_nn.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"]])
-def test_the_help_names_what_there_is(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--help"], ["demo", "diagnose"]),
+        (["demo", "--help"], ["--seed", "--seeds"]),
+        (["diagnose", "--help"], ["--target", "--model", "--json", "runs the code", "3 the model collapsed"]),
+    ],
+)
+def test_the_help_names_what_there_is(
+    arguments: list[str], names: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")  # no sentence is broken into lines
     assert main(arguments) == 0
-    assert "demo" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in names)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +65,8 @@ def test_the_help_names_what_there_is(arguments: list[str], capsys: pytest.Captu
         (["demo", "--seeds", "0"], "must be an integer of at least 1, got '0'"),
         (["demo", "--seed", "1", "--seeds", "2"], "not allowed with argument --seed"),
         (["dmeo"], "invalid choice: 'dmeo'"),
+        (["diagnose"], "the following arguments are required: TABLE, --target"),
+        (["diagnose", "data.csv"], "the following arguments are required: --target"),
         (["demo", "extra"], "unrecognized arguments: extra"),
     ],
 )
@@ -74,6 +99,190 @@ def test_a_failure_gives_one_line(
     assert capsys.readouterr().err.removeprefix("Loading TensorFlow ...\n") == line
 
 
+# diagnose
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"income": 1e5 * rng.normal(size=200), "age": rng.normal(size=200)})
+    frame["town"] = np.where(rng.random(200) < 0.5, "A", "B")
+    frame["churn"] = np.repeat(["no", "yes"], [180, 20])
+    frame.loc[3, "age"] = np.nan
+    path = tmp_path / "data.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.pkl"
+    joblib.dump(DummyClassifier(strategy="prior").fit(np.zeros((200, 1)), np.repeat([0, 1], [180, 20])), path)
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Stand in for `diagnose`: keep what it was asked, and answer that all probabilities are the same."""
+    calls: list[Any] = []
+
+    def diagnose(model: Any, X: Any, y: Any) -> CollapseReport:
+        calls.append((model, X, y))
+        facts = find_outcome([0] * 180 + [1] * 20, np.tile([0.9, 0.1], (200, 1)))
+        return CollapseReport(facts, ("no", "yes"), "rows given for validation")
+
+    room = ModuleType("balanced_nn._diagnose")
+    room.diagnose = diagnose  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "balanced_nn._diagnose", room)
+    return calls
+
+
+def test_a_table_is_looked_at(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", str(table), "--target", "churn"]) == 0
+    printed = capsys.readouterr()
+    head, blank, no, yes, *_ = printed.out.splitlines()
+    assert head == f"{table}: 200 rows, 3 columns beside 'churn' (2 of numbers, 1 of categories)."
+    assert no.split() == ["no", "180", "rows", "90.0%"]
+    assert yes.split() == ["yes", "20", "rows", "10.0%"]
+    for found in (
+        "Few rows of class yes (20)",
+        "9 times as frequent",
+        "1 cell (",
+        "deviations of the columns lie a factor",
+    ):
+        assert f"{found}" in printed.out
+    assert printed.err == ""
+
+
+def test_a_sound_table_is_called_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 2)), columns=["a", "b"])
+    frame.assign(y=np.arange(400) % 2).to_parquet(tmp_path / "data.parquet")
+    assert main(["diagnose", str(tmp_path / "data.parquet"), "--target", "y"]) == 0
+    assert capsys.readouterr().out.endswith("Nothing in this table stands in the way of training a network.\n")
+
+
+def test_a_table_is_described_as_json(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", str(table), "--target", "churn", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["classes"] == ["no", "yes"]
+    assert facts["class_rows"] == [180, 20]
+    assert facts["n_not_finite"] == 1
+    assert len(facts["findings"]) >= 4
+
+
+def test_infinity_and_rows_without_a_label_are_told_of(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.read_csv(table)
+    frame.loc[7, "income"] = np.inf
+    frame.loc[:4, "churn"] = None
+    frame.to_csv(table, index=False)
+    assert main(["diagnose", str(table), "--target", "churn"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "5 of 200 rows have no label and are left out.\n"
+    assert ": 195 rows" in printed.out
+    assert "1 cell (" in printed.out
+
+
+def test_a_collapsed_model_gives_its_report_and_code_3(
+    table: Path, model: Path, asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(model)]) == 3
+    assert capsys.readouterr().out.startswith("Collapsed: the same probability for every row (200 rows given for")
+    ((loaded, X, y),) = asked
+    assert isinstance(loaded, DummyClassifier)
+    assert isinstance(X, np.ndarray)
+    assert X.shape == (200, 3)
+    assert y.tolist() == ["no"] * 180 + ["yes"] * 20
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(model), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["outcome"] == "constant"
+
+
+def test_a_model_with_named_columns_gets_its_columns(table: Path, tmp_path: Path, asked: list[Any]) -> None:
+    frame, path = pd.read_csv(table), tmp_path / "named.joblib"
+    clf = DummyClassifier().fit(frame[["age", "income"]], frame["churn"])
+    clf.feature_names_in_ = np.array(["age", "income"], dtype=object)
+    joblib.dump(clf, path)
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(path)]) == 3
+    assert list(asked[0][1].columns) == ["age", "income"]
+
+
+def test_a_keras_file_is_loaded_by_the_keras_rooms(
+    table: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = ModuleType("balanced_nn._keras._anatomy")
+    room.load_model = lambda path: ("loaded", path)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "balanced_nn._keras._anatomy", room)
+    path = tmp_path / "model.keras"
+    path.touch()
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(path)]) == 3
+    assert asked[0][0] == ("loaded", path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["none.csv", "--target", "y"], "balanced-nn: there is no file none.csv"),
+        (["data.csv", "--target", "y"], "data.csv has no column 'y'; it has income, age, town, churn"),
+        (["empty.csv", "--target", "y"], "balanced-nn: cannot read empty.csv: No columns to parse from file"),
+        (["text.parquet", "--target", "y"], "balanced-nn: cannot read text.parquet: "),
+        (["binary.csv", "--target", "y"], "balanced-nn: cannot read binary.csv: "),
+        (["data.csv", "--target", "income"], "balanced-nn: Unknown label type: continuous."),
+        (["data.csv", "--target", "churn", "--model", "none.pkl"], "balanced-nn: there is no file none.pkl"),
+        (["data.csv", "--target", "churn", "--model", "data.csv"], "balanced-nn: cannot read a model from data.csv: "),
+        (["lone.csv", "--target", "y"], "balanced-nn: lone.csv has no column beside 'y'"),
+        (["blank.csv", "--target", "y"], "balanced-nn: blank.csv has no row with a label in column 'y'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_diagnosed_gives_one_line_and_code_1(
+    arguments: list[str],
+    line: str,
+    table: Path,
+    asked: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(table.parent)
+    Path("empty.csv").touch()
+    Path("text.parquet").write_text("no parquet")
+    Path("binary.csv").write_bytes(b"a,y\n\xff\xfe\x00,1\n")
+    Path("lone.csv").write_text("y\n1\n0\n")
+    Path("blank.csv").write_text("a,y\n1,\n2,\n")
+    assert main(["diagnose", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert line in printed.err
+    assert printed.err.splitlines()[-1].startswith("balanced-nn: ")
+    assert len(printed.err.splitlines()) == 1 + ("blank.csv" in arguments)
+    assert printed.out == ""
+
+
+def test_what_the_diagnosis_refuses_gives_one_line(
+    table: Path, model: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ValueError("the model expects 5 columns.\nPass them.")
+
+    monkeypatch.setattr(sys.modules["balanced_nn._diagnose"], "diagnose", refuse)
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(model)]) == 1
+    assert capsys.readouterr().err == "balanced-nn: the model expects 5 columns. Pass them.\n"
+
+
+@pytest.mark.parametrize(("suffix", "needs"), [(".csv", "pandas"), (".parquet", "pandas pyarrow")])
+def test_without_pandas_the_command_says_what_to_install(
+    suffix: str, needs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / f"data{suffix}").touch()
+    real = importlib.import_module
+
+    def import_module(name: str) -> ModuleType:
+        if name == "pandas":
+            raise ImportError("No module named 'pandas'")
+        return real(name)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    assert main(["diagnose", str(tmp_path / f"data{suffix}"), "--target", "y"]) == 1
+    assert capsys.readouterr().err.endswith(f"{' and '.join(needs.split())}: pip install {needs}\n")
+
+
 def test_the_module_runs_as_the_command_does() -> None:
     finished = run("--version")
     assert (finished.returncode, finished.stdout, finished.stderr) == (
@@ -97,3 +306,28 @@ def test_the_demonstration_prints_its_report_and_no_noise() -> None:
         "Fitting the plain Keras MLP ...",
         "Fitting BalancedNNClassifier() ...",
     ]
+
+
+@pytest.mark.parametrize("kind", ["pickle", "keras"])
+def test_a_saved_model_is_diagnosed_from_the_shell(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    X, y = make_moons(200, noise=0.1, random_state=0)
+    pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": y}).to_csv(tmp_path / "moons.csv", index=False)
+    path = tmp_path / ("model.keras" if kind == "keras" else "model.pkl")
+    if kind == "keras":
+        import keras
+
+        layers = [keras.Input((2,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
+        network = keras.Sequential([*layers, keras.layers.Activation("softmax")])
+        network.compile("adam", "binary_crossentropy")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras converts its arrays in a way that NumPy deprecates
+            network.save(path)
+    else:
+        joblib.dump(MLPClassifier((8,) * 10, activation="logistic", max_iter=500, random_state=0).fit(X, y), path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras says itself what softmax over one unit gives
+        assert main(["diagnose", str(tmp_path / "moons.csv"), "--target", "y", "--model", str(path)]) == 3
+    cause = "the activation of the output" if kind == "keras" else "the gradient vanishes"
+    assert f"Why: {cause}" in capsys.readouterr().out

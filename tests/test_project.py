@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def public_callables() -> list[tuple[str, Callable[..., Any], str]]:
             continue
         if inspect.isfunction(thing):
             found.append((name, thing, inspect.getdoc(thing) or ""))
-        elif inspect.isclass(thing):
+        elif inspect.isclass(thing) and not issubclass(thing, Enum):
             found.append((name, thing, inspect.getdoc(thing) or ""))
             for method_name, method in vars(thing).items():
                 docstring = inspect.getdoc(method) or ""

@@ -1,5 +1,6 @@
 """Is a collapse found, named, repaired where that is allowed, and told as the user asked?"""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,8 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 import balanced_nn._attempts as attempts_room
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._attempts import train_until_sound
+from balanced_nn._diagnosis import Finding
+from balanced_nn._evidence import Cause
 from balanced_nn._outcome import Outcome
-from balanced_nn._repair import MAX_REPAIRS, Repair, attempt_rate, describe_change, suggest_remedies
+from balanced_nn._plan import make_plan, read_rows, split_rows
+from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
@@ -29,102 +34,164 @@ def deep(**params) -> BalancedNNClassifier:
     return small(hidden_layer_sizes=(4,) * 10, activation="logistic", batch_norm=False, **params)
 
 
-# Which rate, which words
+# Which change, which words
 
 
-@given(st.floats(1e-6, 10), st.booleans())
-def test_the_first_attempt_has_the_first_rate(rate, free):
-    assert attempt_rate(0, rate, rate_is_free=free) == rate
+def settings(**changed) -> dict:
+    return {**DEFAULTS, **changed}
 
 
-@given(st.floats(1e-6, 10))
-def test_later_attempts_are_slower_unless_the_rate_was_set_by_hand(rate):
-    rates = [attempt_rate(i, rate, rate_is_free=True) for i in range(MAX_REPAIRS + 1)]
-    assert rates == pytest.approx([rate, 0.3 * rate, 0.1 * rate])
-    assert {attempt_rate(i, rate, rate_is_free=False) for i in range(MAX_REPAIRS + 1)} == {rate}
+def found(*causes: Cause) -> list[Finding]:
+    return [Finding(cause, "seen", 1.0, 0.0, 0.9 - 0.1 * i) for i, cause in enumerate(causes)]
 
 
-def test_a_repair_says_what_it_changed():
-    assert describe_change(0.003, rate_is_free=True) == "other initial weights and batches, learning rate 0.003"
-    assert describe_change(0.003, rate_is_free=False) == "other initial weights and batches"
+def test_a_change_says_what_it_is():
+    assert str(Change()) == "other initial weights and batches"
+    assert str(Change(rate_factor=0.3)) == "other initial weights and batches, 0.3 times the learning rate"
+    assert str(Change({"scaler": "quantile"})) == "other initial weights and batches, scaler='quantile'"
 
 
-def test_a_healthy_outcome_needs_no_remedy():
-    assert suggest_remedies(DEFAULTS, DEFAULTS, Outcome.HEALTHY) == ()
+def test_without_a_cause_each_attempt_is_slower():
+    tried = []
+    for _ in range(MAX_REPAIRS):
+        tried.append(next_change([], DEFAULTS, DEFAULTS, tried))
+    factors = [change.rate_factor for change in tried]
+    assert factors == sorted(factors, reverse=True)
+    assert max(factors) < 1
+    assert all(not change.settings and change.cause is None for change in tried)
 
 
-def test_a_threshold_outcome_is_about_the_decision():
-    (advice,) = suggest_remedies(DEFAULTS, DEFAULTS, Outcome.THRESHOLD)
-    assert "only the decision is off" in advice
-    first, last = suggest_remedies({**DEFAULTS, "learning_rate_init": 10.0}, DEFAULTS, Outcome.THRESHOLD)
-    assert "learning_rate_init was set to 10.0 by hand" in first
-    assert last == advice
-
-
-@pytest.mark.parametrize("outcome", [Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING])
-def test_defaults_are_not_blamed(outcome):
-    (advice,) = suggest_remedies(DEFAULTS, DEFAULTS, outcome)
-    assert advice.startswith("Everything is at its default: compare with LogisticRegression")
+def test_without_a_cause_a_rate_that_was_set_by_hand_stays():
+    change = next_change([], settings(learning_rate_init=0.02), DEFAULTS, [])
+    assert change == Change()
 
 
 @pytest.mark.parametrize(
-    ("changed", "advice"),
+    ("cause", "faster", "changed"),
     [
-        ({"learning_rate_init": 10.0}, 'learning_rate_init was set to 10.0 by hand: leave it at "auto".'),
-        (
-            {"activation": "logistic", "batch_norm": False, "hidden_layer_sizes": (8,) * 6},
-            "6 layers of logistic units without BatchNorm lose the gradient: "
-            "use activation='relu' and batch_norm=True.",
-        ),
-        ({"scaler": None}, 'The features are not scaled: use scaler="standard".'),
-        ({"class_weight": None}, 'The classes are not balanced: use class_weight="balanced".'),
-        ({"hidden_layer_sizes": (64, 1)}, "A hidden layer has 1 units: use hidden_layer_sizes=(256, 128)."),
-        ({"hidden_layer_sizes": 2}, "A hidden layer has 2 units: use hidden_layer_sizes=(256, 128)."),
-        ({"max_iter": 2}, "max_iter=2 ends training after few epochs: use max_iter=200."),
+        (Cause.LEARNING_RATE_TOO_HIGH, -1, set()),
+        (Cause.LEARNING_RATE_TOO_LOW, 1, set()),
+        (Cause.STOPPED_TOO_EARLY, 0, {"max_iter", "n_iter_no_change"}),
+        (Cause.UNSCALED_FEATURES, 0, {"scaler"}),
+        (Cause.CLASS_IMBALANCE, 0, {"sampler"}),
+    ],
+)
+def test_a_cause_is_answered_by_what_mends_it(cause, faster, changed):
+    change = next_change(found(cause), DEFAULTS, DEFAULTS, [])
+    assert change.cause is cause
+    assert np.sign(change.rate_factor - 1) == faster
+    assert set(change.settings) == changed
+    BalancedNNClassifier(**change.settings)._validate_params()
+
+
+@pytest.mark.parametrize(
+    ("cause", "by_hand"),
+    [
+        (Cause.LEARNING_RATE_TOO_HIGH, {"learning_rate_init": 1.0}),
+        (Cause.LEARNING_RATE_TOO_LOW, {"learning_rate_init": 1e-7}),
+        (Cause.STOPPED_TOO_EARLY, {"max_iter": 3}),
+        (Cause.STOPPED_TOO_EARLY, {"n_iter_no_change": 3}),
+        (Cause.UNSCALED_FEATURES, {"scaler": None}),
+        (Cause.CLASS_IMBALANCE, {"class_weight": None}),
+        (Cause.CLASS_IMBALANCE, {"class_weight": {0: 1.0, 1: 1.0}}),
+        (Cause.CLASS_IMBALANCE, {"sampler": "under"}),
+    ],
+    ids=str,
+)
+def test_what_was_set_by_hand_is_never_changed(cause, by_hand):
+    change = next_change(found(cause), settings(**by_hand), DEFAULTS, [])
+    assert change.cause is None
+    assert not change.settings
+    if "learning_rate_init" in by_hand:
+        assert change.rate_factor == 1.0
+
+
+def test_the_first_cause_that_can_be_answered_is():
+    causes = found(Cause.NETWORK_TOO_SMALL, Cause.UNSCALED_FEATURES, Cause.LEARNING_RATE_TOO_HIGH)
+    first = next_change(causes, DEFAULTS, DEFAULTS, [])
+    assert first.cause is Cause.UNSCALED_FEATURES
+    assert next_change(causes, DEFAULTS, DEFAULTS, [first]).cause is Cause.LEARNING_RATE_TOO_HIGH
+    assert next_change(causes, settings(scaler=None), DEFAULTS, []).cause is Cause.LEARNING_RATE_TOO_HIGH
+
+
+@given(
+    st.lists(st.sampled_from(Cause), max_size=6),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "learning_rate_init": st.just(0.02),
+            "max_iter": st.just(7),
+            "n_iter_no_change": st.just(7),
+            "scaler": st.sampled_from([None, "robust"]),
+            "class_weight": st.just(None),
+            "sampler": st.just("under"),
+            "hidden_layer_sizes": st.just((4,)),
+        },
+    ),
+)
+def test_no_change_touches_what_was_set_by_hand_or_comes_twice(causes, by_hand):
+    tried = []
+    for _ in range(MAX_REPAIRS):
+        tried.append(next_change(found(*causes), settings(**by_hand), DEFAULTS, tried))
+    for change in tried:
+        assert not set(change.settings) & set(by_hand)
+        assert change.rate_factor == 1.0 or "learning_rate_init" not in by_hand
+    answers = [change for change in tried if change.cause is not None]
+    assert all(change not in answers[:i] for i, change in enumerate(answers))
+
+
+# Which settings deserve a second look
+
+
+def test_defaults_are_not_pointed_at():
+    assert setting_hints(DEFAULTS, DEFAULTS) == ()
+    assert setting_hints(settings(decision="cost", on_collapse="warn", random_state=0, verbose=True), DEFAULTS) == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"alpha": 5.0}, "alpha=5.0 pulls the weights to zero: use alpha=0.01."),
+        ({"batch_size": 2}, 'batch_size=2 makes the steps noise: use batch_size="auto".'),
         ({"dropout": 0.9}, "dropout=0.9 leaves little of each layer: use 0.1."),
     ],
     ids=str,
 )
-def test_what_was_set_by_hand_is_advised_on(changed, advice):
-    first, *others = suggest_remedies({**DEFAULTS, **changed}, DEFAULTS, Outcome.CONSTANT)
-    assert first == advice
-    assert len(others) == 1
-    assert others[0].startswith("If that does not help: compare with LogisticRegression")
+def test_settings_that_are_known_to_hurt_are_pointed_at(changed, hint):
+    assert setting_hints(settings(**changed, max_iter=20), DEFAULTS) == (hint,)
 
 
-def test_settings_that_are_sound_are_not_blamed():
+def test_where_none_is_known_to_hurt_all_that_were_changed_are_named():
     sound = {"class_weight": None, "sampler": "over", "hidden_layer_sizes": (), "activation": "tanh", "dropout": 0.5}
-    changed, last = suggest_remedies({**DEFAULTS, **sound, "max_iter": 20}, DEFAULTS, Outcome.CONSTANT)
-    assert changed.startswith("These parameters are not at their defaults: ")
-    assert set(changed.split(": ")[1].split(". ")[0].split(", ")) == {*sound, "max_iter"}
-    assert "LogisticRegression" in last
+    (hint,) = setting_hints(settings(**sound, alpha=0.0, batch_size=64), DEFAULTS)
+    named = hint.removeprefix("These parameters are not at their defaults: ").split(". ")[0].split(", ")
+    assert set(named) == {*sound, "alpha", "batch_size"}
 
 
 # What the user asked for
 
 
 @pytest.mark.parametrize(("on_collapse", "n_repairs"), [("repair", MAX_REPAIRS), ("warn", 0)])
-def test_a_collapse_is_warned_of_at_the_line_that_called_fit(on_collapse, n_repairs):
+def test_a_collapse_is_warned_of_once_at_the_line_that_called_fit(on_collapse, n_repairs):
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
-        clf = small(on_collapse=on_collapse).fit(NOTHING, Y)
+        clf = deep(on_collapse=on_collapse).fit(X, Y)
     assert [warning.category for warning in record] == [CollapseWarning]
     assert record[0].filename == __file__
     assert str(record[0].message) == str(clf.collapse_report_)
     assert str(record[0].message).startswith("Collapsed: the same probability for every row (45 held-out rows; ")
-    assert "What to do: max_iter=3 ends training after few epochs" in str(record[0].message)
     assert clf.collapse_report_.collapsed
+    assert clf.collapse_report_.judged_on == "held-out rows"
     assert len(clf.repairs_) == n_repairs
-    assert clf.predict_proba(X).std(axis=0).max() < 1e-6
 
 
 def test_an_error_is_raised_where_that_was_asked_for():
-    with pytest.raises(CollapseError, match="Collapsed: the same probability for every row.*\nWhat to do: "):
-        small(on_collapse="raise").fit(NOTHING, Y)
+    with pytest.raises(CollapseError, match="Collapsed: the same probability for every row"):
+        deep(on_collapse="raise").fit(X, Y)
 
 
 def test_a_collapse_can_be_ignored():
-    clf = small(on_collapse="ignore").fit(NOTHING, Y)
+    clf = deep(on_collapse="ignore").fit(X, Y)
     assert clf.collapse_report_.outcome is Outcome.CONSTANT
     assert clf.repairs_ == ()
 
@@ -133,13 +200,15 @@ def test_a_collapse_can_be_ignored():
 def test_a_healthy_fit_says_nothing(on_collapse):
     clf = small(on_collapse=on_collapse, max_iter=10).fit(X, Y)
     assert clf.collapse_report_.outcome is Outcome.HEALTHY
+    assert clf.collapse_report_.causes == ()
+    assert clf.collapse_report_.remedies == ()
     assert clf.repairs_ == ()
 
 
 def test_filters_for_scikit_learns_warning_catch_ours():
     assert issubclass(CollapseWarning, ConvergenceWarning)
     with pytest.warns(ConvergenceWarning, match="Collapsed"):
-        small(on_collapse="warn").fit(NOTHING, Y)
+        deep(on_collapse="warn").fit(X, Y)
 
 
 def test_features_without_a_scale_leak_no_warning_of_numpy():
@@ -149,67 +218,115 @@ def test_features_without_a_scale_leak_no_warning_of_numpy():
     assert {warning.category for warning in record} <= {CollapseWarning}
 
 
-def test_a_vanishing_gradient_is_found_and_named():
-    with pytest.warns(
-        CollapseWarning, match="10 layers of logistic units without BatchNorm lose the gradient"
-    ) as record:
-        clf = deep(on_collapse="warn").fit(X, Y)
-    assert record[0].filename == __file__
-    assert clf.collapse_report_.outcome is Outcome.CONSTANT
-    assert clf.collapse_report_.judged_on == "held-out rows"
+# What is said of the causes
 
 
 @pytest.mark.parametrize(
-    ("params", "scale", "advice"),
+    ("clf", "scale", "cause", "advice"),
     [
-        ({"learning_rate_init": 1e30}, 1.0, 'learning_rate_init was set to 1e+30 by hand: leave it at "auto"'),
-        ({"scaler": None}, 1e20, 'The features are not scaled: use scaler="standard"'),
+        (deep(), 1.0, Cause.VANISHING_GRADIENT, "10 layers of logistic units without BatchNorm lose the gradient"),
+        (small(learning_rate_init=1e-7), 1.0, Cause.LEARNING_RATE_TOO_LOW, "learning_rate_init was set to 1e-07"),
+        (small(learning_rate_init=1e30, batch_norm=False), 1.0, Cause.LEARNING_RATE_TOO_HIGH, "was set to 1e+30"),
+        (small(scaler=None, batch_norm=False), 1e20, Cause.UNSCALED_FEATURES, 'use scaler="standard"'),
     ],
-    ids=["rate", "scale"],
+    ids=["depth", "slow", "fast", "scale"],
 )
-def test_a_training_that_diverges_at_once_is_not_passed_off_as_healthy(params, scale, advice):
+def test_what_was_set_by_hand_is_named_as_the_cause(clf, scale, cause, advice):
+    with pytest.warns(CollapseWarning, match="Collapsed") as record:
+        clf.set_params(on_collapse="warn").fit(scale * X, Y)
+    assert len(record) == 1
+    assert clf.collapse_report_.causes[0].cause is cause
+    assert advice in str(record[0].message)
+    assert clf.collapse_report_.evidence is not None
+
+
+@pytest.mark.parametrize(
+    ("params", "scale"), [({"learning_rate_init": 1e30}, 1.0), ({"scaler": None}, 1e20)], ids=["rate", "scale"]
+)
+def test_a_training_that_diverges_at_once_is_not_passed_off_as_healthy(params, scale):
     """The first epoch gave numbers that are not finite, so that only the initial network could be kept."""
     with pytest.warns(CollapseWarning) as record:
         clf = small(batch_norm=False, on_collapse="warn", **params).fit(scale * X, Y)
     assert [warning.category for warning in record] == [CollapseWarning]
-    assert advice in str(record[0].message)
     assert clf.history_.stop_reason == "diverged"
     assert clf.history_.best_epoch == 0
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
+# Features that say nothing
+
+
+@pytest.mark.parametrize("on_collapse", ["repair", "warn", "raise"])
+def test_features_without_a_signal_are_told_of_but_are_no_failure(on_collapse):
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        clf = small(on_collapse=on_collapse).fit(NOTHING, Y)
+    assert [warning.category for warning in record] == [CollapseWarning]
+    assert record[0].filename == __file__
+    assert str(record[0].message).startswith("Nothing was found that the features say about the labels (45 held-out")
+    assert clf.collapse_report_.outcome is Outcome.NO_SIGNAL
+    assert not clf.collapse_report_.collapsed
+    assert clf.collapse_report_.causes[0].cause is Cause.NO_SIGNAL
+    assert clf.repairs_ == ()
+    assert clf.predict_proba(X).std(axis=0).max() < 1e-6
+
+
+def test_features_without_a_signal_can_be_ignored():
+    clf = small(on_collapse="ignore").fit(NOTHING, Y)
+    assert clf.collapse_report_.outcome is Outcome.NO_SIGNAL
+
+
+def test_labels_without_a_signal_are_not_blamed_on_the_parameters():
+    y = np.random.default_rng(0).permutation(Y)
+    with pytest.warns(CollapseWarning, match="the features say nothing about the labels"):
+        clf = BalancedNNClassifier(random_state=0, max_iter=20).fit(NOTHING, y)
+    assert {finding.cause for finding in clf.collapse_report_.causes} <= {Cause.NO_SIGNAL, Cause.BAD_LABELS}
+
+
 # What a repair may do
 
 
-def test_repairs_lower_a_rate_that_was_searched():
-    clf = small(on_collapse="repair")
+def rate_factor(repair: Repair) -> float:
+    """What the words of a repair say about the learning rate."""
+    said = re.search(r"([0-9.e-]+) times the learning rate", repair.change)
+    return float(said[1]) if said else 1.0
+
+
+def test_a_repair_is_recorded_with_its_reason_and_its_effect():
+    clf = deep(on_collapse="repair")
     with pytest.warns(CollapseWarning):
-        clf.fit(NOTHING, Y)
-    searched = clf.lr_search_.learning_rate
-    assert [repair.change for repair in clf.repairs_] == [
-        describe_change(factor * searched, rate_is_free=True) for factor in (0.3, 0.1)
-    ]
-    assert clf.learning_rate_ in {searched, 0.3 * searched, 0.1 * searched}
-    assert all(repair.reason == "outcome constant" and not repair.helped for repair in clf.repairs_)
-    assert all(np.isfinite([repair.loss_before, repair.loss_after]).all() for repair in clf.repairs_)
+        clf.fit(X, Y)
+    assert len(clf.repairs_) == MAX_REPAIRS
+    for repair in clf.repairs_:
+        assert repair.change.startswith("other initial weights and batches")
+        assert repair.reason == "outcome constant" or repair.reason.removeprefix("cause ") in set(Cause)
+        assert repair.learning_rate == pytest.approx(rate_factor(repair) * clf.lr_search_.learning_rate)
+        assert not repair.helped
+        assert np.isfinite([repair.loss_before, repair.loss_after]).all()
+    assert clf.learning_rate_ in {clf.lr_search_.learning_rate, *(repair.learning_rate for repair in clf.repairs_)}
 
 
 def test_repairs_never_change_a_rate_that_was_set_by_hand():
-    clf = small(on_collapse="repair", learning_rate_init=0.02)
-    with pytest.warns(CollapseWarning, match='learning_rate_init was set to 0.02 by hand: leave it at "auto"'):
-        clf.fit(NOTHING, Y)
-    assert clf.learning_rate_ == 0.02
-    assert clf.history_.learning_rate == 0.02
+    clf = small(on_collapse="repair", learning_rate_init=1e-7)
+    with pytest.warns(CollapseWarning, match='learning_rate_init was set to 1e-07 by hand: leave it at "auto"'):
+        clf.fit(X, Y)
+    assert clf.learning_rate_ == clf.history_.learning_rate == 1e-7
     assert clf.lr_search_ is None
+    assert [repair.learning_rate for repair in clf.repairs_] == [1e-7] * MAX_REPAIRS
     assert {repair.change for repair in clf.repairs_} == {"other initial weights and batches"}
-    assert len(clf.repairs_) == MAX_REPAIRS
 
 
-def test_repairs_do_not_touch_the_parameters():
-    clf = small(on_collapse="repair")
+@pytest.mark.parametrize("helps", [False, True])
+def test_repairs_do_not_touch_the_parameters(helps, monkeypatch):
+    clf = small(on_collapse="repair", max_iter=10) if helps else deep(on_collapse="repair")
     before = clf.get_params()
-    with pytest.warns(CollapseWarning):
-        clf.fit(NOTHING, Y)
+    if helps:
+        judge_collapsed_first(monkeypatch, 1)
+        answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
+        clf.fit(X, Y)
+    else:
+        with pytest.warns(CollapseWarning):
+            clf.fit(X, Y)
     assert clf.get_params() == before
 
 
@@ -226,6 +343,11 @@ def judge_collapsed_first(monkeypatch, n_times: int) -> list[float]:
     return seen
 
 
+def answer_with(monkeypatch, change: Change) -> None:
+    """Let each further attempt change this."""
+    monkeypatch.setattr(attempts_room, "next_change", lambda findings, settings, defaults, tried: change)
+
+
 @pytest.mark.parametrize("n_collapses", [1, 2])
 def test_a_repair_that_helped_is_kept_and_nothing_is_warned_of(n_collapses, monkeypatch):
     seen = judge_collapsed_first(monkeypatch, n_collapses)
@@ -233,8 +355,8 @@ def test_a_repair_that_helped_is_kept_and_nothing_is_warned_of(n_collapses, monk
     assert len(seen) == n_collapses + 1
     assert [repair.helped for repair in clf.repairs_] == [False] * (n_collapses - 1) + [True]
     assert clf.collapse_report_.outcome is Outcome.HEALTHY
-    assert clf.learning_rate_ == pytest.approx((1, 0.3, 0.1)[n_collapses] * clf.lr_search_.learning_rate)
     assert isinstance(clf.repairs_[-1], Repair)
+    assert clf.learning_rate_ == clf.repairs_[-1].learning_rate
     assert clf.repairs_[-1].loss_after == clf.history_.best_score
 
 
@@ -255,19 +377,101 @@ def test_repaired_fits_are_reproducible(monkeypatch):
     np.testing.assert_array_equal(*results)
 
 
-def test_the_best_attempt_is_kept_where_all_collapsed():
-    clf = small(on_collapse="repair")
+def test_a_repair_that_reads_the_features_otherwise_is_what_predicts(monkeypatch):
+    quantiles = small(scaler="quantile", max_iter=10).fit(X, Y)
+    judge_collapsed_first(monkeypatch, 1)
+    answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
+    clf = small(max_iter=10).fit(X, Y)
+    (repair,) = clf.repairs_
+    assert repair.helped
+    assert repair.reason == "cause unscaled_features"
+    assert "scaler='quantile'" in repair.change
+    np.testing.assert_array_equal(clf.preprocess(X), quantiles.preprocess(X))
+    assert clf.score(X, Y) > 0.8
+    log_odds = clf.model_.predict(clf.preprocess(X), verbose=0).ravel()
+    assert np.corrcoef(log_odds, clf.decision_function(X))[0, 1] == pytest.approx(1.0)
+
+
+def test_a_repair_that_trains_longer_does(monkeypatch):
+    judge_collapsed_first(monkeypatch, 1)
+    answer_with(monkeypatch, Change({"max_iter": 12}, cause=Cause.STOPPED_TOO_EARLY))
+    clf = small(max_iter=3).fit(X, Y)
+    assert 3 < clf.n_iter_ <= 12
+    assert clf.max_iter == 3
+
+
+@pytest.mark.parametrize("params", [{}, {"learning_rate_init": 1e-7}], ids=["searched", "by_hand"])
+def test_the_best_attempt_is_kept_where_all_collapsed(params):
+    clf = deep(on_collapse="repair", **params)
     with pytest.warns(CollapseWarning):
-        clf.fit(NOTHING, Y)
+        clf.fit(X, Y)
     losses = [clf.repairs_[0].loss_before, *(repair.loss_after for repair in clf.repairs_)]
     assert clf.history_.best_score == min(losses)
+    assert clf.repairs_[1].loss_before == min(losses[:2])
 
 
-def test_labels_without_signal_are_not_blamed_on_the_parameters():
-    y = np.random.default_rng(0).permutation(Y)
-    with warnings.catch_warnings(record=True) as record:
-        warnings.simplefilter("always")
-        clf = BalancedNNClassifier((16,), random_state=0, max_iter=20).fit(NOTHING, y)
-    assert len(record) == 1
-    assert "the features say nothing about the labels" in str(record[0].message)
-    assert clf.collapse_report_.collapsed
+# What it costs
+
+
+@pytest.fixture
+def references(monkeypatch) -> list:
+    """Count the reference models of a fit."""
+    real, calls = attempts_room.find_reference, []
+
+    def find_reference(*args):
+        calls.append(real(*args))
+        return calls[-1]
+
+    monkeypatch.setattr(attempts_room, "find_reference", find_reference)
+    return calls
+
+
+@pytest.mark.parametrize("on_collapse", ["repair", "ignore"])
+def test_the_reference_is_trained_once_for_all_attempts_of_a_fit(on_collapse, references):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        clf = deep(on_collapse=on_collapse).fit(X, Y)
+    assert len(references) == 1
+    assert clf.collapse_report_.evidence.reference is references[0]
+
+
+def test_the_reference_is_trained_once_even_where_there_is_none(references, monkeypatch):
+    monkeypatch.setattr(attempts_room, "find_reference", lambda *args: references.append(None))
+    with pytest.warns(CollapseWarning):
+        clf = deep(on_collapse="repair").fit(X, Y)
+    assert references == [None]
+    assert clf.collapse_report_.outcome is Outcome.CONSTANT
+
+
+def test_a_plainly_good_fit_trains_no_reference(references):
+    clf = small(max_iter=10).fit(X, Y)
+    assert references == []
+    assert clf.collapse_report_.evidence is None
+
+
+def test_without_held_out_rows_the_reference_is_cross_validated(references):
+    with pytest.warns(CollapseWarning):
+        clf = deep(on_collapse="warn", early_stopping=False).fit(X, Y)
+    assert clf.collapse_report_.judged_on != "held-out rows"
+    assert 0.8 < references[0].linear < 1.0
+
+
+def test_searches_and_epochs_of_all_attempts_are_told():
+    clf, searches, epochs = deep(), [], []
+    rows = read_rows(clf, X, Y, None)
+    split = split_rows(clf, rows, (None, None, None), 0)
+    attempt, repairs = train_until_sound(
+        clf.get_params(),
+        DEFAULTS,
+        split,
+        make_plan(clf, split, 0),
+        0,
+        on_search=searches.append,
+        on_epoch=lambda epoch, train_loss, valid_loss: epochs.append(epoch),
+    )
+    assert searches == [attempt.search]
+    assert len(repairs) == MAX_REPAIRS
+    assert len(epochs) == 3 * (1 + MAX_REPAIRS)
+    assert attempt.outcome.outcome is Outcome.CONSTANT
+    assert attempt.evidence.outcome == attempt.outcome
+    assert attempt.findings[0].cause is Cause.VANISHING_GRADIENT

@@ -1,13 +1,18 @@
 """Does the report say what happened, in words that a person understands and in plain values?"""
 
 import json
+from dataclasses import replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
-from balanced_nn._outcome import Outcome, find_outcome
+from balanced_nn._diagnosis import Finding
+from balanced_nn._evidence import Cause, Curve, Evidence, data_facts
+from balanced_nn._outcome import Outcome, Reference, compare_with_reference, find_outcome
+from balanced_nn._report import CAUSE_WORDS
 
 REMEDIES = ("Do this.", "Do that.")
 NOISE = np.linspace(-0.01, 0.01, 20)
@@ -16,7 +21,7 @@ NOISE = np.linspace(-0.01, 0.01, 20)
 def a_report(p, predicted=None, y=None, remedies=REMEDIES) -> CollapseReport:
     truth = np.repeat([0, 1], [15, 5]) if y is None else y
     facts = find_outcome(truth, np.column_stack([1 - p, p]), predicted, prior=[0.5, 0.5])
-    return CollapseReport(facts, ("no", "yes"), "held-out rows", remedies)
+    return CollapseReport(facts, ("no", "yes"), "held-out rows", hints=remedies)
 
 
 HEALTHY = a_report(np.repeat([0.1, 0.9], [15, 5]) + NOISE, remedies=())
@@ -27,8 +32,32 @@ MISSING = CollapseReport(
     find_outcome(np.arange(30) % 3, np.eye(3)[np.arange(30) % 3 % 2] * 0.8 + 0.1, prior=np.full(3, 1 / 3)),
     ("a", "b", "c"),
     "rows given for validation",
-    ("Do this.",),
+    hints=("Do this.",),
 )
+
+
+def with_reference(report: CollapseReport, linear: float, trees: float = 0.5) -> CollapseReport:
+    reference = Reference(linear, trees)
+    facts = compare_with_reference(report.facts, reference)
+    data = data_facts(np.zeros((20, 1)), np.repeat([0, 1], [15, 5]), 2)
+    return replace(report, facts=facts, evidence=Evidence(facts, data, reference))
+
+
+WORSE = with_reference(a_report(np.tile([0.2, 0.8, 0.8, 0.2], 5)), 0.95)
+NO_SIGNAL = with_reference(CONSTANT, 0.5)
+RATE = Finding(
+    Cause.LEARNING_RATE_TOO_LOW,
+    "the weights moved by 0.02 %, less than 1 %",
+    0.0002,
+    0.01,
+    0.86,
+    remedy="Train anew with Adam at 0.001.",
+    code="import keras\n\nfresh.fit(X_train, y_train)",
+    change={"learning_rate_init": np.float64(1e-3), "hidden_layer_sizes": (256, 128)},
+)
+SCALE = Finding(Cause.UNSCALED_FEATURES, "A column reaches 1e+06.", 1e6, 100.0, 0.4, remedy="Scale <them>.", code="s()")
+EPOCHS = Finding(Cause.STOPPED_TOO_EARLY, "The loss still fell.", 0.1, 0.05, 0.3, remedy="Train longer.")
+SIZE = Finding(Cause.NETWORK_TOO_SMALL, "", 2.0, 4.0, 0.1, remedy="Widen.")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +98,155 @@ def test_missing_classes_are_labels():
     assert HEALTHY.missing_classes == []
 
 
-@pytest.mark.parametrize("report", [HEALTHY, CONSTANT, ONE_CLASS, THRESHOLD, MISSING])
+def test_a_report_reads_like_an_answer():
+    report = replace(CONSTANT, causes=(RATE, SCALE, EPOCHS, SIZE))
+    headline, *lines = str(report).split("\n")
+    assert headline.startswith("Collapsed: the same probability for every row (20 held-out rows; ")
+    assert lines == [
+        "Why: the learning rate is too low (very likely, 86%). The weights moved by 0.02 %, less than 1 %.",
+        "What to do: Train anew with Adam at 0.001.",
+        "    import keras",
+        "",
+        "    fresh.fit(X_train, y_train)",
+        "Less likely: the features are not scaled. A column reaches 1e+06. Scale <them>.",
+        "Less likely: training stopped too early. The loss still fell. Train longer.",
+        "Or: Do this. Or: Do that.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"),
+    [(1.0, "almost certain, 100%"), (0.75, "very likely"), (0.6, "likely, 60%"), (0.3, "possible"), (0.1, "a guess")],
+)
+def test_how_sure_we_are_is_said_in_words(confidence, words):
+    assert f"({words}" in str(replace(CONSTANT, causes=(replace(RATE, confidence=confidence),)))
+
+
+def test_confirmed_causes_come_first_and_are_mended_together():
+    """Both have to go: the first one's code is that for both."""
+    scale, epochs = replace(SCALE, status="confirmed"), replace(EPOCHS, status="confirmed")
+    text = str(replace(CONSTANT, causes=(replace(RATE, status="refuted"), scale, epochs), hints=()))
+    assert text.split("\n")[1:] == [
+        "Why: the features are not scaled (confirmed by training again). A column reaches 1e+06.",
+        "And: training stopped too early (confirmed by training again). The loss still fell.",
+        "What to do: Scale <them>. And: Train longer.",
+        "    s()",
+        "Ruled out by training again: the learning rate is too low. The weights moved by 0.02 %, less than 1 %.",
+    ]
+
+
+def test_plausible_causes_are_said_to_be_untried():
+    assert "(very likely, 86%, not tried)" in str(replace(CONSTANT, causes=(replace(RATE, status="plausible"),)))
+
+
+def test_refuted_causes_give_no_advice():
+    report = replace(CONSTANT, causes=(replace(RATE, status="refuted"), SCALE))
+    assert report.remedies == ("Scale <them>.", *REMEDIES)
+    only = replace(CONSTANT, causes=(replace(RATE, status="refuted"),))
+    assert "What to do: Do this. Or: Do that." in str(only)
+    assert RATE.remedy not in str(only)
+
+
+def test_remedies_are_unique_and_in_order():
+    report = replace(CONSTANT, causes=(RATE, SCALE, replace(EPOCHS, remedy=RATE.remedy), replace(SIZE, remedy="")))
+    assert report.remedies == (RATE.remedy, "Scale <them>.", "Do this.", "Do that.")
+
+
+def test_a_hint_that_is_a_remedy_too_is_given_once():
+    text = str(replace(CONSTANT, causes=(replace(RATE, remedy="Do this."),)))
+    assert text.count("Do this.") == 1
+    assert text.endswith("Or: Do that.")
+
+
+def test_where_no_cause_stands_out_the_report_says_so():
+    looked = with_reference(CONSTANT, 0.9)
+    assert "\nWhy: no cause stands out in what was measured.\nWhat to do: Do this. Or: Do that." in str(looked)
+    assert "no cause" not in str(CONSTANT)  # nobody looked
+    assert "no cause" not in str(NO_SIGNAL)
+
+
+def test_a_collapse_is_set_beside_the_reference():
+    assert "On the same rows the balanced accuracy of logistic regression is 0.90, chance is 0.50." in str(
+        with_reference(CONSTANT, 0.9)
+    )
+
+
+def test_a_weak_model_is_compared_with_the_reference():
+    assert WORSE.outcome is Outcome.WORSE_THAN_REFERENCE
+    reached = f"balanced accuracy {WORSE.facts.balanced_accuracy:.2f}"
+    assert str(WORSE).startswith(
+        f"The answers differ, but are worse than they could be: {reached}, "
+        "against 0.95 of logistic regression on the same rows (20 held-out rows; recall no "
+    )
+    assert str(replace(WORSE, evidence=None)).startswith(
+        f"The answers differ, but are worse than they could be: {reached}, which"
+    )
+
+
+def test_no_signal_is_no_fault_of_the_model():
+    assert not NO_SIGNAL.collapsed
+    assert str(NO_SIGNAL).startswith(
+        "Nothing was found that the features say about the labels (20 held-out rows; balanced accuracy 0.50; quick "
+        "models stay at chance too: logistic regression 0.50, small boosted trees 0.50, chance is 0.50)."
+    )
+    assert "quick models" not in str(replace(NO_SIGNAL, evidence=None))
+
+
+def test_a_healthy_report_names_no_cause():
+    assert str(replace(HEALTHY, causes=(RATE,), hints=REMEDIES)) == str(HEALTHY)
+
+
+def test_every_cause_has_words():
+    assert set(CAUSE_WORDS) == set(Cause)
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.text = [], set(), ""
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        self.seen.add(tag)
+        assert {name for name, _ in attrs} <= {"style"}
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("report", [HEALTHY, CONSTANT, replace(CONSTANT, causes=(RATE, SCALE)), WORSE, NO_SIGNAL])
+def test_the_html_is_self_contained_and_says_the_same(report):
+    page = _Tags()
+    page.feed(report._repr_html_())
+    assert page.open == []
+    assert page.seen <= {"div", "strong", "em", "pre"}
+    squeezed = "".join(page.text.split())
+    assert "".join(str(report).split()) == squeezed
+    assert "http" not in report._repr_html_()
+
+
+def test_the_html_escapes_labels():
+    report = replace(ONE_CLASS, classes=("<script>", "b"))
+    assert "<script>" not in report._repr_html_()
+    assert "&lt;script&gt;" in report._repr_html_()
+
+
+def test_the_dictionary_holds_causes_and_evidence_as_plain_values():
+    report = with_reference(replace(CONSTANT, causes=(RATE,)), 0.9, float("nan"))
+    report = replace(report, evidence=replace(report.evidence, curve=Curve((0.7, float("inf")))))
+    facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert facts == report.to_dict()
+    assert facts["causes"][0]["cause"] == "learning_rate_too_low"
+    assert facts["causes"][0]["change"] == {"learning_rate_init": 1e-3, "hidden_layer_sizes": [256, 128]}
+    assert facts["evidence"]["reference"] == {"linear": 0.9, "trees": None}
+    assert facts["evidence"]["curve"]["loss"] == [0.7, None]
+    assert HEALTHY.to_dict()["evidence"] is None
+
+
+@pytest.mark.parametrize("report", [HEALTHY, CONSTANT, ONE_CLASS, THRESHOLD, MISSING, WORSE, NO_SIGNAL])
 def test_the_dictionary_is_plain(report):
     facts = report.to_dict()
     assert json.loads(json.dumps(facts))["outcome"] == report.outcome.value
