@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed clean
+.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -57,6 +57,14 @@ bench-sets: $(STAMP)  ## fit each table in the folder BALANCED_NN_DATA and write
 bench-speed: .venv-peers/.installed  ## measure speed beside peers and write the tables in benchmarks/ and docs/
 	.venv-peers/bin/python benchmarks/speed.py
 	.venv-peers/bin/python benchmarks/speed.py report
+
+bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named (an hour; tables from BALANCED_NN_DATA)
+	$(BIN)/python benchmarks/diagnosis.py run
+	$(BIN)/python benchmarks/diagnosis.py report
+
+bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
+	$(BIN)/python benchmarks/trouble.py run
+	$(BIN)/python benchmarks/trouble.py report
 
 # pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.
 .venv-peers/.installed: pyproject.toml

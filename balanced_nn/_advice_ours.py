@@ -70,9 +70,12 @@ def _our_rate(word: str, other: float) -> Callable[[Settings], Advice]:
     def rule(s: Settings) -> Advice:
         rate = s["learning_rate_init"]
         by_hand = f'learning_rate_init was set to {rate} by hand: leave it at "auto".'
-        searched = f"The learning rate is too {word}: set one by hand, learning_rate_init={other}."
+        used = s.get("learning_rate_", other)
+        better = min(other, used / 5) if word == "high" else max(other, 5 * used)
+        searched = f"A learning rate of {used:.2g} is too {word}: set one by hand, learning_rate_init={better:.2g}."
         auto = {"learning_rate_init": "auto"}
-        return first(s, (rate != "auto", by_hand, auto), (True, searched, {"learning_rate_init": other}))
+        change = {"learning_rate_init": float(f"{better:.2g}")}
+        return first(s, (rate != "auto", by_hand, auto), (True, searched, change))
 
     return rule
 

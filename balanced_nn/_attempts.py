@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanced_nn._decision import balanced_accuracy
+from balanced_nn._data import thin_out
+from balanced_nn._decision import balanced_accuracy, balanced_log_loss
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # loads TensorFlow
     from balanced_nn._keras._train import TrainingTask
 
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
-FACTS_ROWS = 10_000  # rows at most whose scales a diagnosis looks at
+FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
 _WEIGHTS = 5  # stream of random numbers
 
 OnEpoch = Callable[[int, float, float | None], None]
@@ -40,13 +41,15 @@ class Attempt:
     initial: FittedNetwork
     network: FittedNetwork
     history: History
-    evidence: Evidence | None  # None where the outcome is plainly good
+    change: Change  # against the first attempt
+    loss: float  # balanced log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
+    evidence: Evidence | None = None  # None where the outcome is plainly good
 
     @property
     def rank(self) -> tuple[bool, float]:
         """Lower is better: no failure first, then the monitored loss."""
-        return self.outcome.collapsed, self.history.best_score
+        return self.outcome.collapsed, self.loss
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -150,15 +153,15 @@ def train_until_sound(
         on_search(search)
     first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
     yardstick = _Yardstick(plan)
-    best = _attempt(plan, task, search, first_rate, yardstick, on_epoch)
+    best = _attempt(plan, task, search, first_rate, Change(), yardstick, on_epoch)
     repairs: list[Repair] = []
     tried: list[Change] = []
     while settings["on_collapse"] == "repair" and best.outcome.collapsed and len(tried) < MAX_REPAIRS:
-        change = next_change(best.findings, settings, defaults, tried)
+        change = next_change(best.findings, settings, defaults, tried, held_out=plan.held_out)
         tried.append(change)
         changed = replace(make_plan(SimpleNamespace(**{**settings, **change.settings}), split, seed), notes=plan.notes)
         task = training_task(changed, seed, len(tried))
-        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, yardstick, on_epoch)
+        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, change, yardstick, on_epoch)
         repairs.append(_repair(change, best, attempt))
         best = min(best, attempt, key=lambda candidate: candidate.rank)
     return best, tuple(repairs)
@@ -170,8 +173,8 @@ def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
         change=str(change),
         reason=cause,
         learning_rate=after.history.learning_rate,
-        loss_before=before.history.best_score,
-        loss_after=after.history.best_score,
+        loss_before=before.loss,
+        loss_after=after.loss,
         helped=not after.outcome.collapsed,
     )
 
@@ -195,13 +198,15 @@ def _attempt(
     task: "TrainingTask",
     search: LearningRateSearch | None,
     rate: float,
+    change: Change,
     yardstick: _Yardstick,
     on_epoch: OnEpoch | None,
 ) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
     network, history, outputs = train_network(task, rate, on_epoch)
-    attempt = Attempt(plan, search, task.initial, network, history, None, judge(plan, outputs))
+    loss = _monitored_loss(plan, outputs)
+    attempt = Attempt(plan, search, task.initial, network, history, change, loss, judge(plan, outputs))
     if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
         return attempt
     reference = yardstick.reference() if needs_reference(attempt.outcome) else None
@@ -221,8 +226,8 @@ def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
     """
     plan, data = attempt.plan, attempt.plan.data
     outcome = attempt.outcome if reference is None else compare_with_reference(attempt.outcome, reference)
-    seen = slice(None, None, max(1, -(-len(data) // FACTS_ROWS)))
-    X, y, weight = data.X[data.rows[seen]], data.y[seen], data.weight[seen]
+    seen, weight = thin_out(data.y, data.weight, FACTS_ROWS)
+    X, y = data.X[data.rows[seen]], data.y[seen]
     rows = probe_rows(y)
     answers = plan.correction.log_posterior(attempt.network.logits(X[rows])).argmax(axis=1)
     return Evidence(
@@ -260,6 +265,12 @@ def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight
         dropout=dropout,
         weight_decay=weight_decay,
     )
+
+
+def _monitored_loss(plan: Plan, outputs: FloatArray) -> float:
+    log_proba = plan.correction.log_posterior(outputs.astype(np.float64))
+    loss = balanced_log_loss(log_proba, plan.judged.y, plan.judged.weight)
+    return loss if np.isfinite(loss) else float("inf")
 
 
 def judge(plan: Plan, outputs: FloatArray) -> OutcomeReport:

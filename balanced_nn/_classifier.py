@@ -87,9 +87,11 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
         "repair" names the cause and trains up to two more times, with other initial weights and with what the cause
         asks for as far as it was left at its default (the searched learning rate, `max_iter` and `n_iter_no_change`,
-        `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too. "raise" raises
-        `CollapseError`. Except with "ignore", a `CollapseWarning` also tells of answers that only the decision spoils,
-        and of features that say nothing about the labels.
+        `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too, or was trained with another
+        setting. A parameter that equals its default counts as left open: in a search over such a parameter use "warn",
+        or a candidate may be credited with what a repair did. "raise" raises `CollapseError`. Except with "ignore", a
+        `CollapseWarning` also tells of answers that only the decision spoils, and of features that say nothing about
+        the labels.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -299,7 +301,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         )
         self.classes_, self.class_prior_, self.decision_rule_ = rows.classes, split.prior, rule
         self._keep(attempt, repairs)
-        self._tell(plan.notes)
+        self._tell(plan.notes, attempt.change.settings)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -403,7 +405,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _report(self, attempt: Attempt) -> CollapseReport:
         settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
-        findings = advise(attempt.findings, ModelKind.OURS, settings=settings, defaults=defaults)
+        used = {**settings, **attempt.change.settings, "learning_rate_": attempt.history.learning_rate}
+        findings = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=defaults)
         failed = attempt.outcome.outcome is not Outcome.HEALTHY
         return CollapseReport(
             attempt.outcome,
@@ -414,7 +417,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             setting_hints(settings, defaults) if failed else (),
         )
 
-    def _tell(self, notes: tuple[Warning, ...]) -> None:
+    def _tell(self, notes: tuple[Warning, ...], changed: Mapping[str, Any]) -> None:
         """Warn of what the user should know; 4 levels up is the line that called `fit`."""
         for note in notes:
             warnings.warn(note, stacklevel=4)
@@ -422,6 +425,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             raise CollapseError(str(self.collapse_report_))
         if self.on_collapse != "ignore" and self.collapse_report_.outcome is not Outcome.HEALTHY:
             warnings.warn(CollapseWarning(str(self.collapse_report_)), stacklevel=4)
+        elif changed:
+            settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+            warnings.warn(CollapseWarning(f"The first training failed; the network kept has {settings}."), stacklevel=4)
 
     def _log_proba(self, X: Any) -> FloatArray:
         check_is_fitted(self, "network_")

@@ -15,7 +15,8 @@ class RepairSearch:
     Attributes
     ----------
     repairs : frozenset of RepairAction or None
-        The repairs that together restore the result and none of which could be left out; None where nothing did.
+        The repairs that together restore the result and none of which could be left out; empty where training again
+        unchanged does so too, None where nothing did.
     n_fits : int
         Trainings that the search took.
     trials : dict
@@ -28,7 +29,9 @@ class RepairSearch:
 
     def status(self, action: RepairAction) -> str:
         """Tell what the causes that `action` mends are: "confirmed", "refuted" or "plausible"."""
-        if self.repairs is not None and action in self.repairs:
+        if self.repairs is None:
+            return "refuted" if self.trials.get(frozenset({action})) is False else "plausible"
+        if action in self.repairs:
             return "confirmed"
         if any(action in tried and not restored for tried, restored in self.trials.items()):
             return "refuted"
@@ -44,7 +47,8 @@ def find_repairs(
 ) -> RepairSearch:
     """Train with the first repair, then with more and more of them, then leave out what is not needed.
 
-    Where all together do not help, each is tried alone.
+    Where all together do not help, each is tried alone. Where a single repair is left, training unchanged is tried too:
+    a failure by bad luck is not put down to the repair that was tried first.
 
     Parameters
     ----------
@@ -82,6 +86,6 @@ def find_repairs(
         return RepairSearch(None, len(trials), trials)
     for action in reversed([action for action in order if action in chosen]):  # the least probable first
         fewer = chosen - {action}
-        if fewer and restored(fewer):
+        if restored(fewer):
             chosen = fewer
     return RepairSearch(chosen, len(trials), trials)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from numbers import Integral
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils import check_random_state
@@ -38,6 +40,7 @@ from balanced_nn._remedies import ModelKind, advise
 from balanced_nn._report import CollapseReport
 from balanced_nn._retrain import SklearnTrainer, menu_of
 from balanced_nn._specs import FloatArray, IntArray, NetworkSpec
+from balanced_nn._target import read_weights
 
 CONFIRM_FRACTION = 0.3  # of the rows, held out to judge trainings where none were given for that
 MIN_ROWS_TO_STRATIFY = 4  # of each class
@@ -50,6 +53,7 @@ def diagnose(
     *,
     X_val: Any = None,
     y_val: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     confirm: bool = False,
     fit_params: Mapping[str, Any] | None = None,
     random_state: int = 0,
@@ -70,6 +74,8 @@ def diagnose(
         Held-out rows to judge on; None judges on `X`, and quick reference models on folds of it.
     y_val : like `y`, default=None
         Their labels.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Non-negative weights of the rows that are judged: those of `X_val` where given, else of `X`. None weighs each 1.
     confirm : bool, default=False
         Whether to train copies of the model again, with the repair of the named cause, then with more, then with
         fewer, until the smallest set of repairs is known that restores the result. Where no `X_val` is given, 30 %
@@ -122,9 +128,9 @@ def diagnose(
         absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
         raise ValueError(f"{present} was passed without {absent}. Pass both, or none to judge on X.")
     if _is_keras(model):
-        case = _keras_case(model, X, y, X_val, y_val, fit_params, random_state)
+        case = _keras_case(model, X, y, X_val, y_val, sample_weight, fit_params, random_state)
     else:
-        case = _sklearn_case(model, X, y, X_val, y_val, fit_params, random_state)
+        case = _sklearn_case(model, X, y, X_val, y_val, sample_weight, fit_params, random_state)
     findings = diagnose_evidence(case.evidence)
     search = None
     if confirm and _can_be_mended(case.evidence):
@@ -137,6 +143,7 @@ def diagnose(
 class _Case:
     """A model with all that is known of it, and how to train it again."""
 
+    model: Any
     kind: ModelKind
     evidence: Evidence
     classes: tuple[Any, ...]
@@ -156,7 +163,7 @@ def _confirmed(findings: tuple[Finding, ...], case: _Case) -> tuple[tuple[Findin
     """Train again, led by the findings, and write down what that showed."""
     train, reference = case.trainer()
     actions = [ACTION_OF[finding.cause] for finding in findings if finding.cause in ACTION_OF]
-    menu = menu_of(case.kind)
+    menu = menu_of(case.model, case.kind)
     search = find_repairs(
         [action for action in actions if action in menu],
         lambda repairs: is_restored(train(repairs), reference),
@@ -166,7 +173,8 @@ def _confirmed(findings: tuple[Finding, ...], case: _Case) -> tuple[tuple[Findin
     seen: set[RepairAction] = set()
     for finding in findings:
         action = ACTION_OF.get(finding.cause)
-        status = "plausible" if action is None or action in seen else search.status(action)
+        untried = action not in menu or action in seen
+        status = "plausible" if action is None or untried else search.status(action)
         named.append(replace(finding, status=status))
         seen |= {action} if action is not None else set()
     for action in sorted((search.repairs or frozenset()) - seen):
@@ -191,7 +199,14 @@ def _is_keras_dataset(X: Any) -> bool:
 
 
 def _keras_case(
-    model: Any, X: Any, y: Any, X_val: Any, y_val: Any, fit_params: Mapping[str, Any] | None, seed: int
+    model: Any,
+    X: Any,
+    y: Any,
+    X_val: Any,
+    y_val: Any,
+    sample_weight: Any,
+    fit_params: Mapping[str, Any] | None,
+    seed: int,
 ) -> _Case:
     from balanced_nn._keras import _anatomy, _probe, _rows  # deferred: loads TensorFlow
     from balanced_nn._keras._retrain import KerasTrainer
@@ -208,6 +223,7 @@ def _keras_case(
     evidence = _probe.keras_evidence(
         model, rows, codes, judged, judged_codes,
         n_classes=len(classes), bad_labels=_rows.find_bad_labels(labels, facts),
+        weight_val=None if sample_weight is None else read_weights(sample_weight, judged_codes),
     )  # fmt: skip
 
     def trainer() -> tuple[Callable[[frozenset[RepairAction]], OutcomeReport], Reference | None]:
@@ -225,7 +241,7 @@ def _keras_case(
         again = KerasTrainer(model, train, train_codes, held, held_codes, len(classes), params, seed)
         return again, reference
 
-    return _Case(ModelKind.KERAS, evidence, classes, _judged_on(X_val), trainer, vars(evidence.network))
+    return _Case(model, ModelKind.KERAS, evidence, classes, _judged_on(X_val), trainer, vars(evidence.network))
 
 
 def _of_rows(fit_params: dict[str, Any], rows: IntArray) -> dict[str, Any]:
@@ -254,11 +270,23 @@ def _split(y: Any, seed: int) -> tuple[IntArray, IntArray]:
 
 
 def _sklearn_case(
-    model: Any, X: Any, y: Any, X_val: Any, y_val: Any, fit_params: Mapping[str, Any] | None, seed: int
+    model: Any,
+    X: Any,
+    y: Any,
+    X_val: Any,
+    y_val: Any,
+    sample_weight: Any,
+    fit_params: Mapping[str, Any] | None,
+    seed: int,
 ) -> _Case:
     if y is None:
         raise ValueError("y is None. Pass one label a row; only a tf.data.Dataset brings its labels along.")
     _check_classifier(model)
+    if fit_params and not _wraps_keras(_unwrap(model)[0]):
+        raise ValueError(
+            "fit_params is for Keras models; a scikit-learn classifier holds its own settings. Leave it out."
+        )
+    X, X_val, y, y_val = _by_rows(X), _by_rows(X_val), _flat(y), _flat(y_val)
     judged, truth = (X, y) if X_val is None else (X_val, y_val)
     _check_rows(model, X, y, "X", "y", trained=X_val is not None)
     if X_val is not None:
@@ -266,17 +294,18 @@ def _sklearn_case(
     answers = read_answers(model, judged, truth)
     last, read = _unwrap(model)
     features, judged_features = read(X), read(judged)
-    if _is_keras(getattr(last, "model_", None)) and not isinstance(last, BalancedNNClassifier):
+    if _wraps_keras(last):
         codes = np.searchsorted(answers.labels, np.asarray(y).ravel())
         held = None if X_val is None else np.searchsorted(answers.labels, np.asarray(truth).ravel())
         given = None if X_val is None else judged_features
-        case = _keras_case(last.model_, features, codes, given, held, fit_params, seed)
+        case = _keras_case(last.model_, features, codes, given, held, sample_weight, fit_params, seed)
         return replace(case, classes=(*answers.labels.tolist(), *case.classes[len(answers.labels) :]))
     kind, samplers = _kind(last), _samplers(model)
-    outcome = find_outcome(answers.y, answers.proba, answers.predicted, prior=answers.prior)
+    importance = read_weights(sample_weight, answers.y)
+    outcome = find_outcome(answers.y, answers.proba, answers.predicted, prior=answers.prior, sample_weight=importance)
     weight = _balancing(last, samplers, features, np.asarray(y).ravel())
     evidence = _sklearn_evidence(
-        last, kind, answers, outcome, features, y, None if X_val is None else judged_features, weight
+        last, kind, answers, outcome, features, y, None if X_val is None else judged_features, weight, importance
     )
 
     def trainer() -> tuple[Callable[[frozenset[RepairAction]], OutcomeReport], Reference | None]:
@@ -293,7 +322,23 @@ def _sklearn_case(
 
     known = last.get_params(deep=False)
     defaults = type(last)().get_params(deep=False) if kind is not ModelKind.OTHER else None
-    return _Case(kind, evidence, tuple(answers.labels.tolist()), _judged_on(X_val), trainer, known, defaults)
+    return _Case(last, kind, evidence, tuple(answers.labels.tolist()), _judged_on(X_val), trainer, known, defaults)
+
+
+def _wraps_keras(model: Any) -> bool:
+    """Whether a classifier exposes a Keras model; ours would build one, and its arrays tell more."""
+    return not isinstance(model, BalancedNNClassifier) and _is_keras(getattr(model, "model_", None))
+
+
+def _by_rows(X: Any) -> Any:
+    """A sparse matrix in a format whose rows can be taken; anything else as it is."""
+    return X.tocsr() if hasattr(X, "tocsr") else X
+
+
+def _flat(y: Any) -> Any:
+    """One-dimensional labels, also of a table with a single column."""
+    values = None if y is None else np.asarray(y)
+    return values.ravel() if values is not None and values.ndim == 2 and values.shape[1] == 1 else y
 
 
 def _check_classifier(model: Any) -> None:
@@ -304,6 +349,10 @@ def _check_classifier(model: Any) -> None:
             "For a pipeline or a search, the last step must be a classifier."
         )
     check_is_fitted(model)
+    if not hasattr(model, "classes_"):
+        raise NotFittedError(
+            f"This {type(model).__name__} instance knows no classes yet. Fit it; a search needs refit=True."
+        )
 
 
 def _check_rows(model: Any, X: Any, y: Any, rows: str, labels: str, *, trained: bool) -> None:
@@ -365,9 +414,15 @@ def _balancing(model: Any, samplers: list[Any], X: Any, y: Any) -> FloatArray:
     weight = np.ones(len(y))
     if samplers:
         labels, positions = np.unique(y, return_inverse=True)
-        drawn = np.asarray(_resampled(samplers, X, y)[1])
+        try:
+            drawn = np.asarray(_resampled(samplers, X, y)[1])
+        except ValueError:  # too few rows of a class for this sampler: on these rows it would have balanced nothing
+            drawn = np.asarray(y)
         weight *= np.array([np.mean(drawn == label) / np.mean(y == label) for label in labels])[positions]
-    balance = model.get_params(deep=False).get("class_weight")
+    params = model.get_params(deep=False)
+    balance = params.get("class_weight")
+    if isinstance(model, BalancedNNClassifier) and params["sampler"] is not None:
+        balance = "balanced"  # the sampler does it, and weights after it do not multiply
     if balance is None:
         return weight
     # a forest also knows "balanced_subsample"
@@ -386,6 +441,9 @@ def _matrix(model: Any, X: Any) -> FloatArray:
         return model.preprocess(X)
     dense = X.toarray() if hasattr(X, "toarray") else X
     cells = np.asarray(dense)
+    if cells.dtype.kind == "O":
+        with suppress(TypeError, ValueError):  # a table with columns of several kinds
+            cells = cells.astype(np.float64)
     if cells.dtype.kind not in "fiub":
         raise ValueError(
             f"{type(model).__name__} reads columns that are not numbers, which diagnose cannot look at. "
@@ -403,12 +461,17 @@ def _sklearn_evidence(
     y: Any,
     X_val: Any,
     weight: FloatArray,
+    importance: FloatArray,
 ) -> Evidence:
     matrix = _matrix(model, X)
     codes = np.searchsorted(answers.labels, np.asarray(y).ravel())
     n_classes = len(answers.labels)
-    judged = None if X_val is None else _dataset(_matrix(model, X_val), answers.y)
-    reference = find_reference(_dataset(matrix, codes), judged, n_classes)
+    weighs = np.flatnonzero(importance)
+    if X_val is None:
+        reference = find_reference(Dataset(matrix, weighs, codes[weighs], importance[weighs]), None, n_classes)
+    else:
+        judged = Dataset(_matrix(model, X_val), weighs, answers.y[weighs], importance[weighs])
+        reference = find_reference(_dataset(matrix, codes), judged, n_classes)
     outcome = outcome if reference is None else compare_with_reference(outcome, reference)
     if kind is ModelKind.OURS and model.collapse_report_.evidence is not None:
         return replace(model.collapse_report_.evidence, outcome=outcome, reference=reference)
@@ -479,5 +542,5 @@ def _mlp_facts(model: MLPClassifier, n_classes: int) -> NetworkFacts:
         learning_rate=None if model.solver == "lbfgs" else float(model.learning_rate_init),
         epochs=int(model.n_iter_),
         n_steps=n_steps,
-        weight_decay=0.0,
+        weight_decay=float(model.alpha),
     )

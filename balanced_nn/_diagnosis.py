@@ -1,5 +1,6 @@
 """Which causes does the evidence name, and how sure is each? Rules over frozen facts, readable as a table."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -80,6 +81,8 @@ class Rule:
         if number is None or not (number > self.threshold if self.above else number < self.threshold):
             return None
         seen = self.seen.format(number=number, threshold=self.threshold, **_words(evidence))
+        if not math.isfinite(number):
+            seen = f"a measurement is not finite: {str(self.measure.__doc__).lower()}"
         return Finding(self.cause, seen, float(number), self.threshold, self.confidence)
 
 
@@ -217,7 +220,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.LOSS_MISMATCH,          0.88, signals.squared_error, ">", 0.5,
          "mean squared error punishes a confident mistake little"),
     Rule(Cause.CLASS_IMBALANCE,        0.80, signals.rarest, "<", RARE,
-         "the rarest class holds {rarest:.1%} of the rows, and nothing balances that"),
+         "the rarest class holds {rarest:.1%} of the rows, and nothing was seen that makes up for that"),
     Rule(Cause.BATCH_NORM_STATISTICS,  0.50, signals.batch_norm_gap, ">", 0.1,
          "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
          "BatchNorm stored"),

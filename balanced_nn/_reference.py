@@ -1,5 +1,6 @@
 """What do quick, well-behaved models reach on the same rows? The yardstick for a network near chance."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from balanced_nn._weighting import class_frequencies
 REFERENCE_ROWS = 2_000  # of a class, at most
 TREES, LEAVES = 40, 15
 FOLDS = 3
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def find_reference(train: Dataset, judged: Dataset | None, n_classes: int) -> Reference | None:
@@ -54,7 +56,8 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
     weight *= len(weight) / weight.sum()
     tested = judged.X[judged.rows]
     # On so few rows threads cost more than they bring: beside other busy processes, half a minute instead of a second.
-    with threadpool_controller().limit(limits=1):
+    # The lock: two overlapping limits in two threads would be taken back in the wrong order.
+    with _ONE_AT_A_TIME, threadpool_controller().limit(limits=1):
         answers = _linear(X, y, weight, tested), _trees(X, y, weight, tested)
     return Reference(*(balanced_accuracy(predicted, judged.y, judged.weight) for predicted in answers))
 

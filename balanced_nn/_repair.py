@@ -48,7 +48,14 @@ class Repair:
     helped: bool  # whether the outcome was no failure any more
 
 
-def next_change(findings: Iterable[Finding], settings: Settings, defaults: Settings, tried: Iterable[Change]) -> Change:
+def next_change(
+    findings: Iterable[Finding],
+    settings: Settings,
+    defaults: Settings,
+    tried: Iterable[Change],
+    *,
+    held_out: bool = True,
+) -> Change:
     """Choose what the next attempt changes: the first cause that can be answered without touching what was set by hand.
 
     Parameters
@@ -61,6 +68,8 @@ def next_change(findings: Iterable[Finding], settings: Settings, defaults: Setti
         Their default values.
     tried : iterable of Change
         Changes of the attempts before.
+    held_out : bool, default=True
+        Whether rows were held out; if not, the number of epochs is fixed, and more cannot be asked for.
 
     Returns
     -------
@@ -78,7 +87,7 @@ def next_change(findings: Iterable[Finding], settings: Settings, defaults: Setti
     other initial weights and batches, 0.3 times the learning rate
     """
     findings, done = tuple(findings), list(tried)
-    answers = _answers(settings, defaults)
+    answers = _answers(settings, defaults, held_out=held_out)
     for finding in findings:
         change = answers.get(finding.cause)
         if change is not None and change not in done:
@@ -88,7 +97,7 @@ def next_change(findings: Iterable[Finding], settings: Settings, defaults: Setti
     return Change(rate_factor=RATE_FACTORS[len(done)] if may_be_lower else 1.0)
 
 
-def _answers(settings: Settings, defaults: Settings) -> dict[Cause, Change]:
+def _answers(settings: Settings, defaults: Settings, *, held_out: bool) -> dict[Cause, Change]:
     """What may be changed against each cause, given what was left at its default."""
 
     def free(*names: str) -> bool:
@@ -99,7 +108,7 @@ def _answers(settings: Settings, defaults: Settings) -> dict[Cause, Change]:
         (Cause.LEARNING_RATE_TOO_LOW, free("learning_rate_init"), {}, 5.0),
         (
             Cause.STOPPED_TOO_EARLY,
-            free("max_iter", "n_iter_no_change"),
+            held_out and free("max_iter", "n_iter_no_change"),
             {"max_iter": LONGER * defaults["max_iter"], "n_iter_no_change": LONGER * defaults["n_iter_no_change"]},
             1.0,
         ),

@@ -151,7 +151,7 @@ class CollapseReport:
         leading, others = ordered[:n_leading], ordered[n_leading:]
         for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
             yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
-        if not leading and self.evidence is not None and self.outcome is not Outcome.NO_SIGNAL:
+        if not self.causes and self.evidence is not None and self.outcome is not Outcome.NO_SIGNAL:
             yield "line", "Why: no cause stands out in what was measured."
         if self.search is not None:
             yield "line", f"Trained again: {self._trials(self.search)}."
@@ -170,6 +170,8 @@ class CollapseReport:
         times = "once" if search.n_fits == 1 else f"{search.n_fits} times"
         if search.repairs is None:
             return f"{times}, and no repair restored the result, alone or together with others"
+        if not search.repairs:
+            return f"{times}; unchanged it works, so that the failure was one of luck, or of other rows"
         repairs = " and ".join(sorted(action.replace("_", " ") for action in search.repairs))
         return f"{times}; {repairs} restored the result, and nothing less did"
 

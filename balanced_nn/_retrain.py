@@ -21,14 +21,29 @@ from balanced_nn._remedies import ModelKind
 
 Settings = Mapping[str, Any]
 SOUND_WIDTH = 64
-LONGER_EPOCHS, LONGER_PATIENCE = 500, 20
+LONGER, LONGER_EPOCHS, LONGER_PATIENCE = 3, 500, 20  # times as many epochs, and at least so many
 
 
-def menu_of(kind: ModelKind) -> tuple[RepairAction, ...]:
-    """What can be mended about a model without taking it apart, from the cheapest to the dearest."""
-    possible = {ModelKind.KERAS: set(RepairAction), **{key: set(table) for key, table in _CHANGES.items()}}
-    extra = {RepairAction.SCALE_FEATURES, RepairAction.BALANCE_CLASSES}
-    return tuple(action for action in RepairAction if action in possible.get(kind, set()) | extra)
+def menu_of(model: Any, kind: ModelKind) -> tuple[RepairAction, ...]:
+    """What can be mended about a model and changes something, from the cheapest to the dearest."""
+    if kind is ModelKind.KERAS:
+        return tuple(RepairAction)
+    table, settings = _CHANGES.get(kind, {}), model.get_params(deep=False)
+
+    def changes(action: RepairAction) -> bool:
+        if action in table:
+            return any(not _same(settings[name], value) for name, value in table[action](settings).items())
+        if action is RepairAction.BALANCE_CLASSES:
+            return settings.get("class_weight", "balanced") is None or has_fit_parameter(model, "sample_weight")
+        return action is RepairAction.SCALE_FEATURES
+
+    return tuple(action for action in RepairAction if changes(action))
+
+
+def _same(value: Any, other: Any) -> bool:
+    if isinstance(other, tuple):
+        return tuple(np.atleast_1d(np.asarray(value)).tolist()) == other
+    return bool(value is other or (isinstance(value, str | int | float) and value == other))
 
 
 def _widths(settings: Settings, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -44,15 +59,18 @@ _CHANGES: dict[ModelKind, dict[RepairAction, Callable[[Settings], dict[str, Any]
         RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
         RepairAction.ADD_BATCH_NORM: lambda s: {"batch_norm": True, "batch_size": "auto"},
         RepairAction.ENLARGE_NETWORK: lambda s: {"hidden_layer_sizes": _widths(s, (256, 128))},
-        RepairAction.TRAIN_LONGER: lambda s: {"max_iter": max(200, s["max_iter"]), "n_iter_no_change": 20},
+        RepairAction.TRAIN_LONGER: lambda s: {
+            "max_iter": max(200, LONGER * s["max_iter"]),
+            "n_iter_no_change": max(LONGER_PATIENCE, LONGER * s["n_iter_no_change"]),
+        },
     },
     ModelKind.MLP: {
         RepairAction.SET_LEARNING_RATE: lambda s: {"solver": "adam", "learning_rate_init": 1e-3},
         RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
         RepairAction.ENLARGE_NETWORK: lambda s: {"hidden_layer_sizes": _widths(s, (100,))},
         RepairAction.TRAIN_LONGER: lambda s: {
-            "max_iter": max(LONGER_EPOCHS, s["max_iter"]),
-            "n_iter_no_change": max(LONGER_PATIENCE, s["n_iter_no_change"]),
+            "max_iter": max(LONGER_EPOCHS, LONGER * s["max_iter"]),
+            "n_iter_no_change": max(LONGER_PATIENCE, LONGER * s["n_iter_no_change"]),
         },
     },
 }

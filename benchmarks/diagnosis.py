@@ -1,17 +1,18 @@
 """Is the cause of a collapsed network named right? Faults are injected, repairs are tried, and only then is it asked.
 
-    python benchmarks/diagnosis.py run --data FOLDER       train, and append to benchmarks/results/diagnosis.jsonl
+    python benchmarks/diagnosis.py run --data FOLDER       train, and append to benchmarks/results/diagnosis.jsonl.gz
     python benchmarks/diagnosis.py report                  write the tables into benchmarks/README.md
     python benchmarks/diagnosis.py report --part tuning    print those of the tuning sets; --misses lists the misses
 
 A run with a fault counts only if it fails and if its twin without the fault does not. The truth is what repairs it:
 every repair of the menu is tried alone, and where none suffices, every pair. FOLDER holds the sets page_blocks,
-satimage and phoneme as parquet files with the label in the last column; it may also be named by the environment
-variable BALANCED_NN_DATA. Without it these are left out. An instance that is in the results already is skipped, so a
-run may be interrupted.
+satimage, phoneme, dry_bean and htru2 as parquet files with the label in the last column; it may also be named by the
+environment variable BALANCED_NN_DATA. Without it these are left out. An instance that is in the results already is
+skipped, so a run may be interrupted.
 """
 
 import argparse
+import gzip
 import json
 import os
 import subprocess
@@ -31,7 +32,7 @@ from diagnosis_json import to_json
 HERE = Path(__file__).parent
 DOCUMENTATION = HERE.parent / "docs" / "diagnosis.md"
 README = HERE / "README.md"
-RESULTS = HERE / "results" / "diagnosis.jsonl"
+RESULTS = HERE / "results" / "diagnosis.jsonl.gz"
 # Relative costs of all instances of a set, to share them out; an architecture stays in one process.
 COST = {"digits": 20, "page_blocks": 14, "satimage": 14, "phoneme": 14, "moons": 10, "circles": 10}
 COST |= {
@@ -68,8 +69,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("command", choices=["run", "report"])
     folder = os.environ.get("BALANCED_NN_DATA")
     parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of parquet files")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON lines that results are appended to")
-    parser.add_argument("--part", choices=list(SETS), default=None, help="default: both; reporting in a report")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="gzipped JSON lines that results are appended to")
+    parser.add_argument("--part", choices=list(SETS), default=None, help="default: all; reporting in a report")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of split and network")
     parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help='names of faults, or "control"')
     parser.add_argument("--sets", nargs="+", default=[], metavar="NAME", help="names of sets")
@@ -217,15 +218,15 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """Results so far; empty where there is no file."""
     if not path.exists():
         return []
-    with path.open() as lines:
+    with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 
 
 def append_line(path: Path, line: dict[str, Any]) -> None:
-    """One write in append mode: lines of several workers do not mix on a local disk."""
+    """One write in append mode, of a gzip member: lines of several workers do not mix on a local disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as file:
-        file.write((json.dumps(line) + "\n").encode())
+        file.write(gzip.compress((json.dumps(line) + "\n").encode()))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Are quick models a fair yardstick: fast, on one thread, for weights, gaps and rare classes?"""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -190,6 +192,38 @@ def test_the_models_run_on_one_thread_and_the_limits_come_back(fails, monkeypatc
         assert threads() == before
     assert set(during) == {1}
     assert max(before) > 1
+
+
+def test_references_that_overlap_in_threads_leave_the_limits_as_they_were(monkeypatch):
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    entered, others, during = threading.Event(), [], []
+    real = reference_room._linear
+
+    def linear(X, y, weight, tested):
+        during.append(set(threads()))
+        if not entered.is_set():  # the first one stays inside until the second one has had its chance to overlap
+            entered.set()
+            others[0].join(0.5)
+        return real(X, y, weight, tested)
+
+    monkeypatch.setattr(reference_room, "_linear", linear)
+    train, judged = halves(*drawn(100))
+    results = []
+    with threadpool_limits(2):
+        before = threads()
+        others = [threading.Thread(target=lambda: results.append(find_reference(train, judged, 2))) for _ in range(2)]
+        first, second = others
+        others = [second]
+        first.start()
+        assert entered.wait(30)
+        second.start()
+        for thread in (first, second):
+            thread.join(60)
+        assert threads() == before
+    assert during == [{1}, {1}]
+    assert results[0] == results[1]
 
 
 # ---------------------------------------------------------------- cross-validation

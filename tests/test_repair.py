@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 import balanced_nn._attempts as attempts_room
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._attempts import train_until_sound
+from balanced_nn._decision import balanced_log_loss
 from balanced_nn._diagnosis import Finding
 from balanced_nn._evidence import Cause
 from balanced_nn._outcome import Outcome
@@ -323,10 +324,8 @@ def test_repairs_do_not_touch_the_parameters(helps, monkeypatch):
     if helps:
         judge_collapsed_first(monkeypatch, 1)
         answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
+    with pytest.warns(CollapseWarning):
         clf.fit(X, Y)
-    else:
-        with pytest.warns(CollapseWarning):
-            clf.fit(X, Y)
     assert clf.get_params() == before
 
 
@@ -345,7 +344,7 @@ def judge_collapsed_first(monkeypatch, n_times: int) -> list[float]:
 
 def answer_with(monkeypatch, change: Change) -> None:
     """Let each further attempt change this."""
-    monkeypatch.setattr(attempts_room, "next_change", lambda findings, settings, defaults, tried: change)
+    monkeypatch.setattr(attempts_room, "next_change", lambda *args, **options: change)
 
 
 @pytest.mark.parametrize("n_collapses", [1, 2])
@@ -381,7 +380,8 @@ def test_a_repair_that_reads_the_features_otherwise_is_what_predicts(monkeypatch
     quantiles = small(scaler="quantile", max_iter=10).fit(X, Y)
     judge_collapsed_first(monkeypatch, 1)
     answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
-    clf = small(max_iter=10).fit(X, Y)
+    with pytest.warns(CollapseWarning, match="network kept has scaler='quantile'"):
+        clf = small(max_iter=10).fit(X, Y)
     (repair,) = clf.repairs_
     assert repair.helped
     assert repair.reason == "cause unscaled_features"
@@ -395,9 +395,90 @@ def test_a_repair_that_reads_the_features_otherwise_is_what_predicts(monkeypatch
 def test_a_repair_that_trains_longer_does(monkeypatch):
     judge_collapsed_first(monkeypatch, 1)
     answer_with(monkeypatch, Change({"max_iter": 12}, cause=Cause.STOPPED_TOO_EARLY))
-    clf = small(max_iter=3).fit(X, Y)
+    with pytest.warns(CollapseWarning, match="network kept has max_iter=12"):
+        clf = small(max_iter=3).fit(X, Y)
     assert 3 < clf.n_iter_ <= 12
     assert clf.max_iter == 3
+
+
+def test_a_kept_repair_that_changed_a_setting_is_warned_of_once_at_the_line_that_called_fit(monkeypatch):
+    judge_collapsed_first(monkeypatch, 1)
+    answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        clf = small(max_iter=10).fit(X, Y)
+    assert clf.collapse_report_.outcome is Outcome.HEALTHY
+    assert [(warning.category, warning.filename) for warning in record] == [(CollapseWarning, __file__)]
+    assert str(record[0].message) == "The first training failed; the network kept has scaler='quantile'."
+
+
+@pytest.mark.parametrize(
+    "change", [Change(), Change(rate_factor=0.3, cause=Cause.LEARNING_RATE_TOO_HIGH)], ids=["weights", "rate"]
+)
+def test_a_kept_repair_of_what_is_searched_or_drawn_is_not_warned_of(change, monkeypatch):
+    judge_collapsed_first(monkeypatch, 1)
+    answer_with(monkeypatch, change)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CollapseWarning)
+        clf = small(max_iter=10).fit(X, Y)
+    assert clf.repairs_[0].helped
+
+
+def test_a_setting_of_an_attempt_that_was_not_kept_is_not_warned_of(monkeypatch):
+    judge_collapsed_first(monkeypatch, 3)
+    answer_with(monkeypatch, Change({"scaler": "quantile", "max_iter": 1}, rate_factor=1e-6))
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        clf = small(max_iter=10).fit(X, Y)
+    assert clf.n_iter_ > 1  # the first attempt
+    assert not any("network kept has" in str(warning.message) for warning in record)
+
+
+def test_without_held_out_rows_training_longer_is_no_repair():
+    causes = found(Cause.STOPPED_TOO_EARLY, Cause.UNSCALED_FEATURES)
+    assert next_change(causes, DEFAULTS, DEFAULTS, []).cause is Cause.STOPPED_TOO_EARLY
+    assert next_change(causes, DEFAULTS, DEFAULTS, [], held_out=True).cause is Cause.STOPPED_TOO_EARLY
+    assert next_change(causes, DEFAULTS, DEFAULTS, [], held_out=False).cause is Cause.UNSCALED_FEATURES
+    alone = next_change(causes[:1], settings(learning_rate_init=0.01), DEFAULTS, [], held_out=False)
+    assert alone == Change()
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_fit_asks_for_a_change_that_its_rows_allow(early_stopping, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        attempts_room, "next_change", lambda *args, **options: asked.append(options["held_out"]) or Change()
+    )
+    with pytest.warns(CollapseWarning):
+        deep(early_stopping=early_stopping).fit(X, Y)
+    assert asked == [early_stopping] * MAX_REPAIRS
+
+
+def test_attempts_without_early_stopping_are_ranked_by_the_network_that_is_kept():
+    """History has the best epoch, but the last one is kept: its loss on the judged rows is what counts."""
+    settings = {"early_stopping": False, "learning_rate_init": 0.05, "on_collapse": "repair"}
+    train, held = np.arange(300) % 3 > 0, np.arange(300) % 3 == 0
+    clf = deep(**settings)
+    with pytest.warns(CollapseWarning):
+        clf.fit(X[train], Y[train], X_val=X[held], y_val=Y[held])
+    losses = [clf.repairs_[0].loss_before, *(repair.loss_after for repair in clf.repairs_)]
+    log_proba = np.log(clf.predict_proba(X[held]))
+    kept = balanced_log_loss(log_proba, Y[held], np.ones(held.sum()))
+    assert min(losses) == pytest.approx(kept, abs=1e-6)
+
+
+def test_a_rare_class_is_seen_in_the_facts_of_a_large_fit(monkeypatch):
+    monkeypatch.setattr(attempts_room, "FACTS_ROWS", 20)
+    rare = np.r_[np.flatnonzero(Y == 0), np.flatnonzero(Y == 1)[:20]]
+    weight = np.where(Y[rare] == 1, 2.0, 1.0)
+    with pytest.warns(CollapseWarning):
+        clf = deep(on_collapse="warn", sampler=None).fit(X[rare], Y[rare], sample_weight=weight)
+    facts = clf.collapse_report_.evidence.data
+    whole = np.bincount(Y[rare], weights=weight)
+    assert min(facts.class_rows) >= 15  # of the 17 or so that are trained on
+    assert max(facts.class_rows) <= 20
+    assert facts.class_share is not None
+    assert len(whole) == len(facts.class_share)
 
 
 @pytest.mark.parametrize("params", [{}, {"learning_rate_init": 1e-7}], ids=["searched", "by_hand"])

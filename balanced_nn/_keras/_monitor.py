@@ -17,6 +17,7 @@ from balanced_nn._keras._rows import class_indices, find_bad_labels, known_class
 from balanced_nn._outcome import OutcomeReport
 from balanced_nn._remedies import ModelKind, advise
 from balanced_nn._report import CollapseReport
+from balanced_nn._target import read_weights
 from balanced_nn.exceptions import CollapseWarning
 
 _NOT_THE_USER = {"balanced_nn", "keras", "tensorflow"}
@@ -28,8 +29,7 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     Give it to ``model.fit(..., callbacks=[monitor])``. It judges held-out rows after each epoch, warns once as soon as
     the outcome is certain, and names the causes when training ends. It changes neither the model nor the training
-    (unless `stop` is True), and it trains nothing but, where answers are near chance at the end, two quick reference
-    models.
+    (unless `stop` is True), and at the end it trains nothing but two quick reference models.
 
     Parameters
     ----------
@@ -110,11 +110,10 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self.model.built:
             self._classes = known_classes(labels, network_facts(self.model, len(self._classes)))
         y = class_indices(labels, self._classes)[0]
-        weight = np.ones(len(y)) if self.sample_weight is None else np.asarray(self.sample_weight, dtype=np.float64)
-        if weight.shape != y.shape:
-            raise ValueError(f"sample_weight has shape {weight.shape} for {len(y)} rows in X_val. Pass one for each.")
-        chosen, self._weight = thin_out(y, np.maximum(weight, 1e-300), JUDGED_ROWS)
-        self._X, self._y = take_rows(rows, chosen), y[chosen]
+        weight = read_weights(self.sample_weight, y)
+        kept = np.flatnonzero(weight)
+        chosen, self._weight = thin_out(y[kept], weight[kept], JUDGED_ROWS)
+        self._X, self._y = take_rows(rows, kept[chosen]), y[kept[chosen]]
         self._seen: tuple[Any, Any] | None = None
         if self.X_train is not None:
             train_rows, train_labels = materialise(self.X_train, self.y_train, name="X_train")

@@ -228,8 +228,9 @@ def keras_evidence(
         outcome = judge(model, facts, X_val, y_val, weight_val)
     matrix = as_matrix(X)
     if reference is None:
-        judged = None if X_val is X else _dataset(as_matrix(X_val), y_val, weight_val)
-        reference = find_reference(_dataset(matrix, y, None), judged, n_classes)
+        same = X_val is X
+        judged = None if same else _dataset(as_matrix(X_val), y_val, weight_val)
+        reference = find_reference(_dataset(matrix, y, weight_val if same else None), judged, n_classes)
     if reference is not None:
         outcome = compare_with_reference(outcome, reference)
     facts_of_data = data_facts(matrix, y, n_classes)
@@ -262,7 +263,9 @@ def keras_evidence(
 
 
 def _dataset(X: FloatArray, y: IntArray, weight: FloatArray | None) -> Dataset:
-    return Dataset(X, np.arange(len(X)), y, np.ones(len(X)) if weight is None else weight)
+    weight = np.ones(len(X)) if weight is None else weight
+    rows = np.flatnonzero(weight)
+    return Dataset(X, rows, y[rows], weight[rows])
 
 
 def _history(model: Any) -> Curve | None:

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from balanced_nn._data import hold_out
 from balanced_nn._evidence import NetworkFacts, RepairAction
 from balanced_nn._keras._anatomy import cloned, layer_from, network_facts, quietly, random_state_kept, units_of
 from balanced_nn._keras._probe import judge
-from balanced_nn._keras._rows import encode_labels
+from balanced_nn._keras._rows import encode_labels, take_rows
 from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._specs import FloatArray, IntArray
 from balanced_nn._weighting import class_frequencies
@@ -22,6 +23,7 @@ SOUND_WIDTH = 64
 SOUND_MOMENTUM = 0.9  # forgets its initial statistics within an epoch or two, even if that has few steps
 LONGER_EPOCHS, LONGER_STEPS, LONGER_PATIENCE = 4, 3_000, 20  # times as many epochs; at least so many steps; epochs
 SMALL_BATCH = 32
+STOPPING_FRACTION = 0.15  # of the training rows
 _FIT_PARAMETERS = set(signature(keras.Model.fit).parameters)
 
 
@@ -80,7 +82,7 @@ class KerasTrainer:
             facts = network_facts(model, self.n_classes)
             X, X_val = self._features(repairs)
             try:
-                model.fit(self._batches(X, repairs, facts), **self._options(repairs, X_val, facts))
+                model.fit(self._batches(X, repairs, facts), **self._options(repairs, X, facts))
             except (tf.errors.InvalidArgumentError, ValueError):  # a loss that refuses the labels: nothing is learned
                 return self._failed()
             return judge(model, facts, X_val, self.y_val)
@@ -109,14 +111,24 @@ class KerasTrainer:
         labels = encode_labels(self.y, facts)
         parts = [X, labels] if weight is None else [X, labels, np.asarray(weight, dtype=np.float32)]
         tensors = keras.tree.lists_to_tuples(keras.tree.map_structure(tf.convert_to_tensor, parts))
-        rows = tf.data.Dataset.range(len(self.y)).shuffle(len(self.y), seed=self.seed).batch(self._batch_size(repairs))
+        chosen = self._rows(repairs)[0]
+        rows = tf.data.Dataset.from_tensor_slices(chosen).shuffle(len(chosen), seed=self.seed)
+        rows = rows.batch(self._batch_size(repairs))
         return rows.map(lambda chosen: keras.tree.map_structure(lambda part: tf.gather(part, chosen), tensors))
+
+    def _rows(self, repairs: frozenset[RepairAction]) -> tuple[IntArray, IntArray]:
+        """Rows to train on, and rows to stop on where that is part of the repairs."""
+        everything = np.arange(len(self.y))
+        if RepairAction.TRAIN_LONGER not in repairs:
+            return everything, everything[:0]
+        split = hold_out(self.y, STOPPING_FRACTION, np.random.default_rng(self.seed), self.n_classes)
+        return (split.train, split.valid) if len(split.valid) else (everything, everything)
 
     def _batch_size(self, repairs: frozenset[RepairAction]) -> int:
         size = int(self.fit_params.get("batch_size") or SMALL_BATCH)
         return min(size, SMALL_BATCH) if RepairAction.TRAIN_LONGER in repairs else size
 
-    def _options(self, repairs: frozenset[RepairAction], X_val: Any, facts: NetworkFacts) -> dict[str, Any]:
+    def _options(self, repairs: frozenset[RepairAction], X: Any, facts: NetworkFacts) -> dict[str, Any]:
         epochs = int(self.fit_params.get("epochs") or network_facts(self.model, self.n_classes).epochs or 1)
         options: dict[str, Any] = {"epochs": epochs, "verbose": 0}
         if RepairAction.BALANCE_CLASSES not in repairs:
@@ -125,7 +137,8 @@ class KerasTrainer:
             steps = -(-len(self.y) // self._batch_size(repairs))
             options["epochs"] = max(LONGER_EPOCHS * epochs, -(-LONGER_STEPS // steps))
             options["callbacks"] = [keras.callbacks.EarlyStopping(patience=LONGER_PATIENCE, restore_best_weights=True)]
-            options["validation_data"] = (X_val, encode_labels(self.y_val, facts))
+            held = self._rows(repairs)[1]  # of the training: the rows to judge on must not choose the epoch
+            options["validation_data"] = (take_rows(X, held), encode_labels(self.y[held], facts))
         return options
 
 
