@@ -38,9 +38,11 @@ CLEARLY_ABOVE_CHANCE = 0.15
 # signal. Both grow with the standard error of a balanced accuracy on few rows.
 WORSE_BY = 0.10
 WEAK_SIGNAL = 0.20  # balanced accuracy of the reference above chance up to which a rare class may rightly get no answer
+UNTRAINED_SPREAD = 0.05  # of the probabilities of networks that learned next to nothing, at most (measured)
 RARE_SHARE = 0.5  # of an even share: a class with less is rare
 DECISION_LOSES = 0.05  # balanced accuracy that the balanced decision must gain for the decision to be to blame
 SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
+_ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 # A class without a row in the part takes this fraction of the share of the rarest class that has one.
 _ABSENT_FRACTION = 0.5
@@ -305,7 +307,8 @@ def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
     bool
         Whether the balanced decision over the same scores gains 0.05 or more and does not lag behind the reference; or
         whether the signal is so weak that the most frequent class may be the most probable one for every row: all
-        classes that get no answer are rare, and the reference is less than 0.20 above chance.
+        classes that get no answer are rare, the reference is less than 0.20 above chance, and the probabilities vary as
+        those of a trained network do, by more than 0.05.
     """
     if report.ranking is None:
         return False
@@ -314,13 +317,13 @@ def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
         return True
     even = report.chance
     unanswered = [share for share, recall in zip(report.true_share, report.recall, strict=True) if recall == 0.0]
-    weak = reference.best < report.chance + WEAK_SIGNAL
+    weak = reference.best < report.chance + WEAK_SIGNAL and report.spread > UNTRAINED_SPREAD
     return weak and bool(unanswered) and max(unanswered) < RARE_SHARE * even
 
 
 def _aim(report: OutcomeReport, reference: Reference) -> float:
     """Balanced accuracy from which a model does not lag behind the reference."""
-    return reference.best - max(WORSE_BY, report.standard_error)
+    return reference.best - max(WORSE_BY, report.standard_error) - _ROUNDING
 
 
 def is_restored(report: OutcomeReport, reference: Reference | None) -> bool:

@@ -54,7 +54,10 @@ def _widths(settings: Settings, default: tuple[int, ...]) -> tuple[int, ...]:
 _CHANGES: dict[ModelKind, dict[RepairAction, Callable[[Settings], dict[str, Any]]]] = {
     ModelKind.OURS: {
         RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
-        RepairAction.BALANCE_CLASSES: lambda s: {"class_weight": "balanced", "decision": "balanced"},
+        RepairAction.BALANCE_CLASSES: lambda s: {
+            "class_weight": "balanced",
+            "decision": s["decision"] if s["decision"] == "auto" else "balanced",  # the same with balanced weights
+        },
         RepairAction.SET_LEARNING_RATE: lambda s: {"learning_rate_init": "auto"},
         RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
         RepairAction.ADD_BATCH_NORM: lambda s: {"batch_norm": True, "batch_size": "auto"},

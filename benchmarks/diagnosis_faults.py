@@ -227,11 +227,15 @@ def instances(n_classes_of: dict[str, int], parts: Iterable[str], seeds: Iterabl
                 classes = n_classes_of[name]
                 found += [instance((f,), s, name, classes, seed) for f in NAMES for s in STRENGTHS]
             found += conjunctions(part, n_classes_of, seed)
-            found += [control(kind, name, part, seed) for name in names for kind in CONTROLS if kind != "plain"]
-            found += [control("shuffled labels", name, part, seed) for name in names]
-        extra = range(PLAIN_SEEDS)
+        more = 2 if part == REPORTING else 1  # a bound on rare alarms takes many controls
+        several = [seed + 2 * turn for seed in seeds for turn in range(more)]
+        kinds = [*(kind for kind in CONTROLS if kind != "plain"), "shuffled labels"]
+        found += [control(kind, name, part, seed) for name in names for kind in kinds for seed in several]
+        extra = range(more * PLAIN_SEEDS)
         found += [control("plain", name, part, seed) for name in names for seed in extra]
-        found += [control(kind, f"{kind}_{part}", part, seed) for kind in SYNTHETIC for seed in range(SYNTHETIC_SEEDS)]
+        found += [
+            control(kind, f"{kind}_{part}", part, seed) for kind in SYNTHETIC for seed in range(more * SYNTHETIC_SEEDS)
+        ]
     return found
 
 

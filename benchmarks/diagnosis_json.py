@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-DIGITS = 5  # significant ones of a float
+DIGITS = 10  # significant ones of a float: fewer can tip a comparison of two balanced accuracies
 T = TypeVar("T")
 
 

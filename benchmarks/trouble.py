@@ -302,15 +302,18 @@ def cases(rows: Sequence[Row]) -> list[list[Row]]:
 
 def settings_table(rows: Sequence[Row]) -> list[str]:
     lines = [
-        "| setting | fits | failed on test rows | of these silent | reported | first cause | restored by its remedy |",
-        "|---|---:|---:|---:|---:|---|---:|",
+        "| setting | fits | failed on test rows | silent collapses | silently worse than quick models | reported "
+        "| first cause | restored by its remedy |",
+        "|---|---:|---:|---:|---:|---:|---|---:|",
     ]
     for group in cases(rows):
         told = [row for row in group if row.outcome_fit != "healthy"]
         causes = ", ".join(dict.fromkeys(row.cause for row in told if row.cause))
         restored = sum(not row.remedy_failed for row in told)
+        worse = sum(row.silent and row.outcome_test == "worse_than_reference" for row in group)
+        silent = sum(row.silent for row in group) - worse
         lines.append(
-            f"| {group[0].case} | {len(group)} | {sum(r.failed for r in group)} | {sum(r.silent for r in group)} "
+            f"| {group[0].case} | {len(group)} | {sum(r.failed for r in group)} | {silent} | {worse} "
             f"| {len(told)} | {causes} | {f'{restored} of {len(told)}' if told else ''} |"
         )
     return lines

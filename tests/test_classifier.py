@@ -238,11 +238,12 @@ def test_given_validation_rows_are_stopped_on(fitted):
 
 def test_a_second_fit_forgets_the_first():
     frame = pd.DataFrame(X[:, :4], columns=list("abcd"))
-    fresh = small().fit(frame, np.arange(300) % 3)
+    thirds = np.digitize(frame["a"], np.quantile(frame["a"], [1 / 3, 2 / 3]))
+    fresh = small().fit(frame, thirds)
     used = small(on_collapse="ignore")
     used.fit(pd.DataFrame(np.zeros((300, 6)), columns=list("uvwxyz")), WORDS)
     _ = used.model_
-    used.set_params(on_collapse="repair").fit(frame, np.arange(300) % 3)
+    used.set_params(on_collapse="repair").fit(frame, thirds)
     np.testing.assert_array_equal(used.predict_proba(frame), fresh.predict_proba(frame))
     assert vars(used).keys() == vars(fresh).keys()
     assert used.feature_names_in_.tolist() == list("abcd")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier, Cause, diagnose
-from balanced_nn._diagnose import mlp_networks
+from balanced_nn._sklearn_case import mlp_networks
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis:UserWarning")  # Keras, about a lone unit
 
@@ -56,7 +56,12 @@ def named(report: Any) -> list[tuple[str, str]]:
 
 
 def assert_can_be_shown(report: Any) -> None:
-    assert str(report).endswith((".", ")", "?")) or "    " in str(report)
+    prose = [line for line in str(report).splitlines() if line and not line.startswith("    ")]
+    assert f"({report.facts.n_rows} {report.judged_on}; " in prose[0]
+    for line in prose:
+        assert line[0].isupper()
+        assert line.endswith((".", ")", "?", ":"))
+    assert any(line.startswith("Why: ") for line in prose) == (report.outcome != "healthy")
     assert report._repr_html_().startswith("<div")
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["outcome"] == report.outcome
 
@@ -137,13 +142,34 @@ def test_a_diagnosis_changes_neither_the_model_nor_the_rows_nor_the_generators(m
 # Tables and compositions
 
 
+MIXED = FRAME.assign(h=FRAME["h"] > 0)  # NumPy makes a table of objects of it
+
+
 @pytest.mark.parametrize(
-    "rows", [FRAME, X.tolist(), sparse.csr_matrix(X), X.astype(np.float32)], ids=["frame", "lists", "sparse", "float32"]
+    "rows",
+    [FRAME, MIXED, X.tolist(), sparse.csr_matrix(X), sparse.coo_matrix(X), X.astype(np.float32)],
+    ids=["frame", "mixed", "lists", "sparse", "coo", "float32"],
 )
 def test_any_table_is_taken_and_trained_on_again(rows):
     report = diagnose(fit(slow(), rows, TEXT.tolist()), rows, TEXT.tolist(), confirm=True)
     assert named(report)[0] == ("learning_rate_too_low", "confirmed")
     assert report.facts.n_rows == 400
+
+
+def test_held_out_rows_may_come_in_any_sparse_format():
+    rows = sparse.coo_matrix(X)
+    report = diagnose(fit(slow(), rows, Y), rows, Y, X_val=rows, y_val=Y)
+    assert (report.facts.n_rows, report.judged_on) == (400, "held-out rows")
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_labels_may_come_as_a_table_with_one_column(mlp, held_out):
+    column = pd.DataFrame({"label": TEXT})
+    given = {"X_val": X, "y_val": column} if held_out else {}
+    as_text = {"X_val": X, "y_val": TEXT} if held_out else {}
+    one = diagnose(mlp, X, column, confirm=True, **given)
+    assert one.to_dict() == diagnose(mlp, X, TEXT, confirm=True, **as_text).to_dict()
+    assert named(one)[0] == ("learning_rate_too_low", "confirmed")
 
 
 def composed() -> dict[str, Any]:
@@ -177,6 +203,14 @@ def test_a_sampler_counts_as_balance_and_draws_again_when_training_again():
     assert named(report)[0] == ("learning_rate_too_low", "confirmed")
 
 
+def test_a_sampler_that_needs_more_rows_than_are_passed_is_passed_over():
+    model = fit(SamplingPipeline([("draw", SMOTE(random_state=0)), ("mlp", slow())]), X[RARE], Y[RARE])
+    few = np.r_[np.flatnonzero(Y == 0)[:60], np.flatnonzero(Y == 1)[:3]]  # SMOTE asks for six of a class
+    report = diagnose(model, X[few], Y[few])
+    assert report.evidence.data.class_share == pytest.approx((60 / 63, 3 / 63))
+    assert diagnose(model, X[RARE], Y[RARE]).evidence.data.class_share == pytest.approx((0.5, 0.5))
+
+
 @pytest.mark.parametrize(("balance", "share"), [(None, 12 / 212), ("balanced", 0.5), ({0: 1.0, 1: 200 / 12}, 0.5)])
 def test_class_weights_count_as_balance(balance, share):
     report = diagnose(LogisticRegression(C=1e-9, class_weight=balance).fit(X[RARE], Y[RARE]), X[RARE], Y[RARE])
@@ -185,8 +219,9 @@ def test_class_weights_count_as_balance(balance, share):
 
 
 def test_class_weights_of_a_forest_count_too():
-    forest = RandomForestClassifier(3, max_depth=1, class_weight="balanced_subsample", random_state=0).fit(X, Y)
-    assert diagnose(forest, X, Y).facts.n_rows == 400
+    for balance, share in {None: 12 / 212, "balanced_subsample": 0.5}.items():
+        forest = RandomForestClassifier(3, max_depth=1, class_weight=balance, random_state=0).fit(X[RARE], Y[RARE])
+        assert diagnose(forest, X[RARE], Y[RARE]).evidence.data.class_share[1] == pytest.approx(share, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +290,15 @@ def test_the_cause_of_a_failure_of_our_own_is_confirmed(ours):
     assert named(report) == [("learning_rate_too_low", "confirmed")]
     assert report.causes[0].change == {"learning_rate_init": "auto"}
     np.testing.assert_array_equal(ours["slow"].predict_proba(FRAME), before)
+
+
+def test_no_keras_model_is_built_in_our_own_classifier(ours):
+    for model in ours.values():
+        before = set(vars(model))
+        diagnose(model, FRAME, TEXT, X_val=FRAME, y_val=TEXT)
+        diagnose(model, FRAME, TEXT, confirm=True)
+        assert set(vars(model)) == before
+        assert "_keras_model" not in before
 
 
 class Wrapper(ClassifierMixin, BaseEstimator):
@@ -364,6 +408,45 @@ def test_what_is_no_classifier_is_refused(model):
 def test_a_model_that_is_not_fitted_is_refused(model):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         diagnose(model, X, Y)
+
+
+def test_a_search_that_kept_no_classifier_is_refused():
+    search = fit(GridSearchCV(slow(), {"alpha": [1e-4]}, cv=2, refit=False))
+    with pytest.raises(NotFittedError, match="refit"):
+        diagnose(search, X, Y)
+
+
+def test_parameters_of_keras_are_refused_for_other_classifiers(mlp, ours):
+    for model in (mlp, ours["slow"], make_pipeline(StandardScaler(), mlp)):
+        with pytest.raises(ValueError, match="fit_params is for Keras models.*Leave it out"):
+            diagnose(model, X, TEXT, fit_params={"epochs": 3})
+    assert diagnose(mlp, X, TEXT, fit_params={}).outcome == "worse_than_reference"
+
+
+def test_a_failure_by_luck_is_put_down_to_no_cause():
+    """The weights at fault are not those that training gives."""
+    model = fit(MLPClassifier((16,), max_iter=150, random_state=0), X, TEXT)
+    for kernel in (*model.coefs_, *model.intercepts_):
+        kernel[:] = 0
+    report = diagnose(model, X, TEXT, confirm=True)
+    assert report.outcome == "constant"
+    assert report.search.repairs == frozenset()
+    assert {finding.status for finding in report.causes} <= {"plausible", "refuted"}
+    assert "unchanged it works, so that the failure was one of luck" in str(report)
+
+
+@pytest.mark.parametrize("weight", [np.r_[np.ones(200), np.zeros(200)], np.r_[np.full(200, 2.5), np.zeros(200)]])
+def test_judged_rows_that_weigh_nothing_are_left_out(mlp, weight):
+    weighted = diagnose(mlp, X, TEXT, X_val=X, y_val=TEXT, sample_weight=weight)
+    plain = diagnose(mlp, X, TEXT, X_val=X[:200], y_val=TEXT[:200])
+    assert weighted.facts.n_rows == 200
+    assert weighted.outcome == plain.outcome
+    assert weighted.facts.recall == pytest.approx(plain.facts.recall)
+
+
+def test_weights_that_are_none_are_refused(mlp):
+    with pytest.raises(ValueError, match="sample_weight holds 400 negative weights"):
+        diagnose(mlp, X, TEXT, sample_weight=-np.ones(400))
 
 
 def test_columns_that_are_no_numbers_are_refused_with_a_remedy():

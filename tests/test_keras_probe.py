@@ -177,6 +177,9 @@ def test_the_global_generators_of_keras_and_tensorflow_draw_what_they_would_have
     keras.utils.set_random_seed(1)
     expected = drawn()
     keras.utils.set_random_seed(1)
+    if drawn() != expected:
+        pytest.skip("this Keras does not seed its global generator anew")
+    keras.utils.set_random_seed(1)
     diagnose(model, X, Y)
     assert drawn() == expected
 

@@ -421,6 +421,43 @@ def test_one_answer_with_scores_as_good_as_the_reference_is_a_matter_of_the_thre
     assert compare_with_reference(report, Reference(0.9, 0.6)).outcome is Outcome.ONE_CLASS
 
 
+@pytest.mark.parametrize("ranking", [0.5 + SIGNAL_TO + 0.02, 0.8])
+def test_there_is_a_signal_where_the_scores_of_the_model_rank_well(ranking):
+    """The references found nothing, and the answers are at chance: but not the scores."""
+    report = replace(one_answer(0.0), ranking=ranking)
+    judged = compare_with_reference(report, Reference(0.5, 0.5))
+    assert judged.outcome is Outcome.THRESHOLD
+    assert not judged.collapsed
+
+
+@pytest.mark.parametrize("ranking", [0.5, 0.5 + SIGNAL_TO - 0.01, None])
+def test_there_is_no_signal_where_neither_scores_nor_answers_nor_references_show_one(ranking):
+    report = replace(one_answer(0.0), ranking=ranking)
+    assert compare_with_reference(report, Reference(0.5, 0.5)).outcome is Outcome.NO_SIGNAL
+
+
+def test_on_few_rows_scores_that_rank_a_little_better_than_chance_are_no_signal():
+    few = replace(constant((8, 8)), ranking=0.5 + SIGNAL_TO + 0.05)
+    assert 1.96 * few.standard_error > SIGNAL_TO + 0.05
+    assert compare_with_reference(few, Reference(0.5, 0.5)).outcome is Outcome.NO_SIGNAL
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "ranking", "best", "outcome"),
+    [
+        (0.55, 0.64, 0.60, Outcome.THRESHOLD),  # near chance, does not lag, and the scores are worth more
+        (0.55, 0.58, 0.60, Outcome.HEALTHY),  # the scores are near chance as well
+        (0.62, 0.66, 0.60, Outcome.HEALTHY),  # the balanced decision gains too little
+        (0.66, 0.90, 0.60, Outcome.HEALTHY),  # not near chance
+    ],
+)
+def test_answers_that_waste_good_scores_are_a_matter_of_the_threshold(accuracy, ranking, best, outcome):
+    report = replace(half_right(accuracy=accuracy), ranking=ranking)
+    assert report.outcome is Outcome.HEALTHY
+    assert report.balanced_accuracy >= best - WORSE_BY  # does not lag behind
+    assert compare_with_reference(report, Reference(best, 0.5)).outcome is outcome
+
+
 def test_a_missing_class_stays_missing_where_there_is_a_signal():
     y = np.repeat([0, 1, 2], 60)
     answers = np.where(y == 2, 1, y)

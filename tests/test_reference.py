@@ -1,6 +1,7 @@
 """Are quick models a fair yardstick: fast, on one thread, for weights, gaps and rare classes?"""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -198,31 +199,35 @@ def test_references_that_overlap_in_threads_leave_the_limits_as_they_were(monkey
     def threads():
         return [library["num_threads"] for library in threadpool_info()]
 
-    entered, others, during = threading.Event(), [], []
-    real = reference_room._linear
+    real, inside, at_once, results = reference_room._linear, [], [], []
+    first_is_inside, second_begins = threading.Event(), threading.Event()
 
     def linear(X, y, weight, tested):
-        during.append(set(threads()))
-        if not entered.is_set():  # the first one stays inside until the second one has had its chance to overlap
-            entered.set()
-            others[0].join(0.5)
+        inside.append(1)
+        first_is_inside.set()
+        assert second_begins.wait(30)
+        time.sleep(0.3)  # without a lock the second one would now come in, and go out later
+        at_once.append(len(inside))
+        inside.pop()
         return real(X, y, weight, tested)
 
     monkeypatch.setattr(reference_room, "_linear", linear)
     train, judged = halves(*drawn(100))
-    results = []
-    with threadpool_limits(2):
-        before = threads()
-        others = [threading.Thread(target=lambda: results.append(find_reference(train, judged, 2))) for _ in range(2)]
-        first, second = others
-        others = [second]
-        first.start()
-        assert entered.wait(30)
-        second.start()
-        for thread in (first, second):
-            thread.join(60)
-        assert threads() == before
-    assert during == [{1}, {1}]
+
+    def refer(begins=None):
+        if begins is not None:
+            begins.set()
+        results.append(find_reference(train, judged, 2))
+
+    before = threads()
+    first, second = threading.Thread(target=refer), threading.Thread(target=refer, args=(second_begins,))
+    first.start()
+    assert first_is_inside.wait(30)
+    second.start()
+    first.join(60)
+    second.join(60)
+    assert threads() == before
+    assert at_once == [1, 1]
     assert results[0] == results[1]
 
 

@@ -1,0 +1,74 @@
+"""What does a Keras model of anybody's show?"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._case import Case, dataset_of, judged_on_of, split_rows_of
+from balanced_nn._evidence import RepairAction
+from balanced_nn._outcome import OutcomeReport, Reference
+from balanced_nn._reference import find_reference
+from balanced_nn._remedies import ModelKind
+from balanced_nn._specs import IntArray
+from balanced_nn._target import read_weights
+
+
+def is_keras_dataset(X: Any) -> bool:
+    """Whether rows are a ``tf.data.Dataset``, which brings its labels along."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(X, tensorflow.data.Dataset)
+
+
+def keras_case(
+    model: Any,
+    X: Any,
+    y: Any,
+    X_val: Any,
+    y_val: Any,
+    sample_weight: Any,
+    fit_params: Mapping[str, Any] | None,
+    seed: int,
+) -> Case:
+    """Gather the evidence of a Keras model."""
+    from balanced_nn._keras import _anatomy, _probe, _rows  # deferred: loads TensorFlow
+    from balanced_nn._keras._retrain import KerasTrainer
+
+    rows, labels = _rows.materialise(X, y, name="X")
+    _anatomy.check_model(model, rows)
+    facts = _anatomy.network_facts(model, len(_rows.class_indices(labels)[1]))
+    classes = _rows.known_classes(labels, facts)
+    codes = _rows.class_indices(labels, classes)[0]
+    judged, judged_codes = rows, codes
+    if X_val is not None:
+        judged, judged_labels = _rows.materialise(X_val, y_val, name="X_val")
+        judged_codes = _rows.class_indices(judged_labels, classes)[0]
+    evidence = _probe.keras_evidence(
+        model, rows, codes, judged, judged_codes,
+        n_classes=len(classes), bad_labels=_rows.find_bad_labels(labels, facts),
+        weight_val=None if sample_weight is None else read_weights(sample_weight, judged_codes),
+    )  # fmt: skip
+
+    def trainer() -> tuple[Callable[[frozenset[RepairAction]], OutcomeReport], Reference | None]:
+        train, held = rows, judged
+        train_codes, held_codes = codes, judged_codes
+        params = dict(fit_params or {})
+        if X_val is None:
+            kept, out = split_rows_of(codes, seed)
+            train, held = _rows.take_rows(rows, kept), _rows.take_rows(rows, out)
+            train_codes, held_codes = codes[kept], codes[out]
+            params = _of_rows(params, kept)
+        reference = find_reference(
+            dataset_of(_rows.as_matrix(train), train_codes), dataset_of(_rows.as_matrix(held), held_codes), len(classes)
+        )
+        again = KerasTrainer(model, train, train_codes, held, held_codes, len(classes), params, seed)
+        return again, reference
+
+    return Case(model, ModelKind.KERAS, evidence, classes, judged_on_of(X_val), trainer, vars(evidence.network))
+
+
+def _of_rows(fit_params: dict[str, Any], rows: IntArray) -> dict[str, Any]:
+    """Keep the weights of some rows."""
+    weight = fit_params.get("sample_weight")
+    return fit_params if weight is None else {**fit_params, "sample_weight": np.asarray(weight)[rows]}
