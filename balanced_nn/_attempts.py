@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,10 @@ from balanced_nn._decision import balanced_accuracy, balanced_log_loss
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
-from balanced_nn._network import FittedNetwork, initial_network
+from balanced_nn._network import KERAS_NAMES, FittedNetwork, initial_network
 from balanced_nn._outcome import OutcomeReport, Reference, compare_with_reference, find_outcome, needs_reference
 from balanced_nn._plan import Plan, Split, make_plan
-from balanced_nn._probe import KERAS_NAMES, kernels, movement, probe_network
+from balanced_nn._probe import kernels, movement, probe_network
 from balanced_nn._process import check_process
 from balanced_nn._reference import find_reference
 from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change
@@ -152,8 +153,9 @@ def train_until_sound(
     if search is not None and on_search is not None:
         on_search(search)
     first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
-    yardstick = _Yardstick(plan)
-    best = _attempt(plan, task, search, first_rate, Change(), yardstick, on_epoch)
+    judged = plan.judged if plan.held_out else None
+    find = cache(partial(find_reference, plan.data, judged, plan.network.n_classes))  # for all attempts, if one asks
+    best = _attempt(plan, task, search, first_rate, Change(), find, on_epoch)
     repairs: list[Repair] = []
     tried: list[Change] = []
     while settings["on_collapse"] == "repair" and best.outcome.collapsed and len(tried) < MAX_REPAIRS:
@@ -161,7 +163,7 @@ def train_until_sound(
         tried.append(change)
         changed = replace(make_plan(SimpleNamespace(**{**settings, **change.settings}), split, seed), notes=plan.notes)
         task = training_task(changed, seed, len(tried))
-        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, change, yardstick, on_epoch)
+        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, change, find, on_epoch)
         repairs.append(_repair(change, best, attempt))
         best = min(best, attempt, key=lambda candidate: candidate.rank)
     return best, tuple(repairs)
@@ -179,27 +181,13 @@ def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
     )
 
 
-class _Yardstick:
-    """The reference models of a fit: trained when first asked for, and then kept."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._reference: tuple[Reference | None] | None = None
-
-    def reference(self) -> Reference | None:
-        if self._reference is None:
-            judged = self._plan.judged if self._plan.held_out else None
-            self._reference = (find_reference(self._plan.data, judged, self._plan.network.n_classes),)
-        return self._reference[0]
-
-
 def _attempt(
     plan: Plan,
     task: "TrainingTask",
     search: LearningRateSearch | None,
     rate: float,
     change: Change,
-    yardstick: _Yardstick,
+    find: Callable[[], Reference | None],
     on_epoch: OnEpoch | None,
 ) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
@@ -209,7 +197,7 @@ def _attempt(
     attempt = Attempt(plan, search, task.initial, network, history, change, loss, judge(plan, outputs))
     if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
         return attempt
-    reference = yardstick.reference() if needs_reference(attempt.outcome) else None
+    reference = find() if needs_reference(attempt.outcome) else None
     evidence = gather_evidence(attempt, reference)
     return replace(attempt, evidence=evidence, outcome=evidence.outcome)
 

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from balanced_nn._data import Dataset
 from balanced_nn._evidence import Evidence, RepairAction
 from balanced_nn._outcome import OutcomeReport, Reference
 from balanced_nn._remedies import ModelKind
-from balanced_nn._specs import FloatArray, IntArray
+from balanced_nn._specs import IntArray
 
 CONFIRM_FRACTION = 0.3  # of the rows, held out to judge trainings where none were given for that
 MIN_ROWS_TO_STRATIFY = 4  # of each class
@@ -41,11 +40,6 @@ def is_keras(model: Any) -> bool:
 def judged_on_of(X_val: Any) -> str:
     """Which rows were judged, for a report."""
     return "given rows" if X_val is None else "held-out rows"
-
-
-def dataset_of(X: FloatArray, y: IntArray) -> Dataset:
-    """Rows of weight 1."""
-    return Dataset(X, np.arange(len(X)), y, np.ones(len(X)))
 
 
 def split_rows_of(y: Any, seed: int) -> tuple[IntArray, IntArray]:

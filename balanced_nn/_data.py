@@ -31,6 +31,13 @@ class Dataset:
     y: IntArray
     weight: FloatArray
 
+    @classmethod
+    def of(cls, X: FloatArray, y: IntArray, weight: FloatArray | None = None) -> "Dataset":
+        """All rows of a matrix, but for those of weight 0; without weights each weighs 1."""
+        weight = np.ones(len(X)) if weight is None else weight
+        rows = np.flatnonzero(weight)
+        return cls(X, rows, y[rows], weight[rows])
+
     def __len__(self) -> int:
         return len(self.rows)
 

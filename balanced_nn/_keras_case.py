@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from balanced_nn._case import Case, dataset_of, judged_on_of, split_rows_of
+from balanced_nn._case import Case, judged_on_of, split_rows_of
+from balanced_nn._data import Dataset
 from balanced_nn._evidence import RepairAction
 from balanced_nn._outcome import OutcomeReport, Reference
 from balanced_nn._reference import find_reference
@@ -60,7 +61,7 @@ def keras_case(
             train_codes, held_codes = codes[kept], codes[out]
             params = _of_rows(params, kept)
         reference = find_reference(
-            dataset_of(_rows.as_matrix(train), train_codes), dataset_of(_rows.as_matrix(held), held_codes), len(classes)
+            Dataset.of(_rows.as_matrix(train), train_codes), Dataset.of(_rows.as_matrix(held), held_codes), len(classes)
         )
         again = KerasTrainer(model, train, train_codes, held, held_codes, len(classes), params, seed)
         return again, reference

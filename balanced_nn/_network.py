@@ -12,6 +12,7 @@ from balanced_nn._specs import FloatArray, NetworkSpec
 
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras
 BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: the next step finds them in cache
+KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}  # of activations, where they differ from ours
 SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
 SELU_ALPHA = 1.6732632423543772
 

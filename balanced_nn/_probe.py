@@ -5,11 +5,18 @@ from scipy.special import erf, expit
 
 from balanced_nn._decision import expand_logits, log_softmax
 from balanced_nn._evidence import LayerProbe, Probe, chance_loss
-from balanced_nn._network import BATCH_NORM_EPSILON, SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays, activate
+from balanced_nn._network import (
+    BATCH_NORM_EPSILON,
+    KERAS_NAMES,
+    SELU_ALPHA,
+    SELU_SCALE,
+    FittedNetwork,
+    LayerArrays,
+    activate,
+)
 from balanced_nn._specs import FloatArray, IntArray
 
 FLAT = {"sigmoid": (0.5, 0.4933), "tanh": (0.0, 0.9999)}  # centre, distance from it that inputs of -5 and 5 reach
-KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}
 
 
 def layer_probe(activation: str, outputs: FloatArray, kernel: FloatArray, gradient: FloatArray | None) -> LayerProbe:

@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._answers import Answers, read_answers
 from balanced_nn._attempts import network_facts
-from balanced_nn._case import Case, dataset_of, is_keras, judged_on_of, split_rows_of
+from balanced_nn._case import Case, is_keras, judged_on_of, split_rows_of
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._data import Dataset
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, RepairAction, data_facts, probe_rows
 from balanced_nn._keras_case import keras_case
-from balanced_nn._network import FittedNetwork, LayerArrays
+from balanced_nn._network import KERAS_NAMES, FittedNetwork, LayerArrays
 from balanced_nn._outcome import OutcomeReport, Reference, compare_with_reference, find_outcome
-from balanced_nn._probe import KERAS_NAMES, kernels, movement, probe_network
+from balanced_nn._probe import kernels, movement, probe_network
 from balanced_nn._reference import find_reference
 from balanced_nn._remedies import ModelKind
 from balanced_nn._retrain import SklearnTrainer
@@ -80,7 +80,7 @@ def sklearn_case(
         train, labels = _resampled(samplers, train, labels)
         codes, held_codes = (np.searchsorted(answers.labels, part) for part in (labels, held_labels))
         reference = find_reference(
-            dataset_of(_matrix(last, train), codes), dataset_of(_matrix(last, held), held_codes), len(answers.labels)
+            Dataset.of(_matrix(last, train), codes), Dataset.of(_matrix(last, held), held_codes), len(answers.labels)
         )
         return SklearnTrainer(last, kind, train, labels, held, held_labels), reference
 
@@ -230,12 +230,11 @@ def _sklearn_evidence(
     matrix = _matrix(model, X)
     codes = np.searchsorted(answers.labels, np.asarray(y).ravel())
     n_classes = len(answers.labels)
-    weighs = np.flatnonzero(importance)
     if X_val is None:
-        reference = find_reference(Dataset(matrix, weighs, codes[weighs], importance[weighs]), None, n_classes)
+        reference = find_reference(Dataset.of(matrix, codes, importance), None, n_classes)
     else:
-        judged = Dataset(_matrix(model, X_val), weighs, answers.y[weighs], importance[weighs])
-        reference = find_reference(dataset_of(matrix, codes), judged, n_classes)
+        judged = Dataset.of(_matrix(model, X_val), answers.y, importance)
+        reference = find_reference(Dataset.of(matrix, codes), judged, n_classes)
     outcome = outcome if reference is None else compare_with_reference(outcome, reference)
     if kind is ModelKind.OURS and model.collapse_report_.evidence is not None:
         return replace(model.collapse_report_.evidence, outcome=outcome, reference=reference)

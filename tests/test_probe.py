@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balanced_nn._evidence import chance_loss
-from balanced_nn._network import BatchNormArrays, FittedNetwork, LayerArrays
-from balanced_nn._probe import KERAS_NAMES, kernels, layer_probe, movement, probe_network
+from balanced_nn._network import KERAS_NAMES, BatchNormArrays, FittedNetwork, LayerArrays
+from balanced_nn._probe import kernels, layer_probe, movement, probe_network
 from balanced_nn._specs import NetworkSpec
 
 ACTIVATIONS = ("relu", "tanh", "logistic", "gelu", "selu", "identity")

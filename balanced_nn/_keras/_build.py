@@ -6,12 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from balanced_nn._network import BATCH_NORM_EPSILON, FittedNetwork
+from balanced_nn._network import BATCH_NORM_EPSILON, KERAS_NAMES, FittedNetwork
 from balanced_nn._process import threads_of_a_worker
 from balanced_nn._specs import FloatArray, NetworkSpec
 
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
-_KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}
 
 
 def share_the_processor() -> None:
@@ -80,7 +79,7 @@ def build_model(
     dropout_layer : subclass of keras.layers.Layer or None, default=None
         Layer put behind each hidden activation.
     """
-    activation = _KERAS_NAMES.get(spec.activation, spec.activation)
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
     inputs = keras.Input((n_inputs,), dtype="float32", name="features")
     hidden = inputs
     for i, width in enumerate(spec.hidden_layer_sizes, start=1):

@@ -229,8 +229,8 @@ def keras_evidence(
     matrix = as_matrix(X)
     if reference is None:
         same = X_val is X
-        judged = None if same else _dataset(as_matrix(X_val), y_val, weight_val)
-        reference = find_reference(_dataset(matrix, y, weight_val if same else None), judged, n_classes)
+        judged = None if same else Dataset.of(as_matrix(X_val), y_val, weight_val)
+        reference = find_reference(Dataset.of(matrix, y, weight_val if same else None), judged, n_classes)
     if reference is not None:
         outcome = compare_with_reference(outcome, reference)
     facts_of_data = data_facts(matrix, y, n_classes)
@@ -260,12 +260,6 @@ def keras_evidence(
         train_balanced_accuracy=balanced_accuracy(decide(train_proba), y[train_rows], np.ones(len(train_rows))),
         curve=curve or _history(model),
     )
-
-
-def _dataset(X: FloatArray, y: IntArray, weight: FloatArray | None) -> Dataset:
-    weight = np.ones(len(X)) if weight is None else weight
-    rows = np.flatnonzero(weight)
-    return Dataset(X, rows, y[rows], weight[rows])
 
 
 def _history(model: Any) -> Curve | None:
