@@ -9,6 +9,7 @@ from balanced_nn._diagnose import diagnose
 from balanced_nn._evidence import Cause
 from balanced_nn._lr_search import suggest_learning_rate
 from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
+from balanced_nn._prior import correct_prior, estimate_prior
 from balanced_nn._range_test import learning_rate_range_test
 from balanced_nn._report import CollapseReport
 from balanced_nn._resampling import ClassResampler
@@ -24,7 +25,9 @@ __all__ = [
     "TabularPreprocessor",
     "clear_compiled_programs",
     "collapse_aware_scorer",
+    "correct_prior",
     "diagnose",
+    "estimate_prior",
     "learning_rate_range_test",
     "make_collapse_aware_scorer",
     "suggest_learning_rate",

@@ -49,12 +49,13 @@ def _our_imbalance(s: Settings) -> Advice:
 
 
 def _our_threshold(s: Settings) -> Advice:
-    by_costs = s["decision"] == "auto" and isinstance(s["class_weight"], Mapping)
+    named = s["decision"] if isinstance(s["decision"], str) else ""  # comparing a matrix of costs gives a matrix
+    by_costs = named == "auto" and isinstance(s["class_weight"], Mapping)
     given = "class_weight states costs, by which predict decides" if by_costs else f"decision={show(s['decision'])}"
     return first(
         s,
         (
-            by_costs or s["decision"] not in {"auto", "balanced"},
+            by_costs or named not in {"auto", "balanced"},
             f'{given}, and one class is answered for every row: use decision="balanced".',
             {"decision": "balanced"},
         ),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanced_nn._correction import balanced_accuracy, balanced_log_loss
 from balanced_nn._data import thin_out
-from balanced_nn._decision import balanced_accuracy, balanced_log_loss
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
@@ -42,10 +42,16 @@ class Attempt:
     initial: FittedNetwork
     network: FittedNetwork
     history: History
+    outputs: FloatArray  # raw ones for the judged rows
     change: Change  # against the first attempt
     loss: float  # balanced log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
+
+    @property
+    def scores(self) -> FloatArray:
+        """Log-probabilities of the judged rows at uniform class frequencies."""
+        return self.plan.correction.log_posterior(self.outputs.astype(np.float64))
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -119,6 +125,7 @@ def train_until_sound(
     plan: Plan,
     seed: int,
     *,
+    search: LearningRateSearch | None = None,
     on_search: Callable[[LearningRateSearch], None] | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Attempt, tuple[Repair, ...]]:
@@ -135,7 +142,9 @@ def train_until_sound(
     plan : Plan
         What the first attempt trains on.
     seed : int
-        Seed of the fit.
+        Seed of the network.
+    search : LearningRateSearch or None, default=None
+        One that another network of the same ensemble has made.
     on_search : callable or None, default=None
         Called with the learning-rate search.
     on_epoch : callable or None, default=None
@@ -149,9 +158,10 @@ def train_until_sound(
         One for each further attempt.
     """
     task = training_task(plan, seed)
-    search = find_learning_rate(task) if settings["learning_rate_init"] == "auto" else None
-    if search is not None and on_search is not None:
-        on_search(search)
+    if search is None and settings["learning_rate_init"] == "auto":
+        search = find_learning_rate(task)
+        if on_search is not None:
+            on_search(search)
     first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
     judged = plan.judged if plan.held_out else None
     find = cache(partial(find_reference, plan.data, judged, plan.network.n_classes))  # for all attempts, if one asks
@@ -194,7 +204,7 @@ def _attempt(
 
     network, history, outputs = train_network(task, rate, on_epoch)
     loss = _monitored_loss(plan, outputs)
-    attempt = Attempt(plan, search, task.initial, network, history, change, loss, judge(plan, outputs))
+    attempt = Attempt(plan, search, task.initial, network, history, outputs, change, loss, judge(plan, outputs))
     if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
         return attempt
     reference = find() if needs_reference(attempt.outcome) else None

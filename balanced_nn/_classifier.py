@@ -1,7 +1,8 @@
 """How do the steps of a fit follow each other? The estimator; each step is a function of a lower room."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -11,17 +12,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._attempts import Attempt, train_until_sound
-from balanced_nn._decision import decision_rule
+from balanced_nn._attempts import Attempt
+from balanced_nn._calibration import Calibration, HeldOut, calibrate
+from balanced_nn._decision import Decision, decision_notes, read_decision
+from balanced_nn._members import Ensemble, Trained, train_members
 from balanced_nn._outcome import Outcome
-from balanced_nn._plan import make_plan, read_rows, split_rows
+from balanced_nn._plan import read_labelled, read_rows, split_rows
+from balanced_nn._prior import find_prior, read_prior
 from balanced_nn._process import check_process
 from balanced_nn._remedies import ModelKind, advise
-from balanced_nn._repair import Repair, setting_hints
+from balanced_nn._repair import setting_hints
 from balanced_nn._report import CollapseReport
+from balanced_nn._resampling import draws_at_random
 from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
 from balanced_nn._specs import FloatArray, LearningRateSearch
 from balanced_nn._table import Table, read_table
+from balanced_nn._weighting import class_weight_vector
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 PREDICTION_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache
@@ -32,7 +38,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
 
     A multi-layer perceptron, trained with Keras, that cleans and scales the table, balances the classes, searches its
     learning rate, stops on held-out rows, checks whether it collapsed, corrects its probabilities to the natural
-    class frequencies and decides for balanced accuracy. Predictions need NumPy only.
+    class frequencies, and decides for balanced accuracy or whatever else is wanted. Predictions need NumPy only.
 
     Parameters
     ----------
@@ -78,10 +84,26 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Epochs without an improvement of more than `tol` after which training stops.
     tol : float, default=1e-4
         Smallest improvement that counts, in nats.
-    decision : {"auto", "balanced", "argmax"} or float, default="auto"
-        How `predict` answers: "balanced" takes the class with the highest ``probability / class frequency``,
-        "argmax" the most probable one, a float in (0, 1) is the threshold on the probability of the second of two
-        classes. "auto" is "balanced", or weighs by the costs that a dict `class_weight` states.
+    label_smoothing : float, default=0.0
+        Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
+    n_members : "auto" or int, default="auto"
+        Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
+        the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 3 for up to
+        10,000 rows, and 1 for more, or where no rows are held out of `X`.
+    decision : str, float, array-like of shape (n_classes, n_classes) or scorer, default="auto"
+        How `predict` answers.
+
+        - "balanced": the class with the highest ``probability / class frequency``, which maximises balanced accuracy;
+        - "argmax": the most probable class;
+        - a float in (0, 1): the second of two classes where its probability is above it;
+        - a matrix of costs, with a row for each true class and a column for each answer, in the order of `classes_`:
+          the class of the lowest expected cost;
+        - the name of a scorer of scikit-learn that reads `predict`, of a metric in ``sklearn.metrics`` or
+          ``imblearn.metrics``, or what ``make_scorer`` returns: the thresholds that are best for it on the held-out
+          rows. Of two classes the second is the positive one, unless the scorer names it;
+        - "auto": "balanced", or, where `class_weight` is a dict, the class with the highest ``weight * probability``.
+
+        :meth:`set_decision` changes it after `fit`.
     on_collapse : {"repair", "warn", "raise", "ignore"}, default="repair"
         What to do when training failed: the network collapsed, judged at the balanced decision on the held-out rows, or
         lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
@@ -106,33 +128,42 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, where all are strings.
-    n_iter_ : int
-        Epochs that the kept training ran.
-    history_ : History
-        Curves of the kept training.
-    loss_curve_ : list of float
-        Training loss of each epoch, in nats.
-    learning_rate_ : float
-        Learning rate of the kept training.
-    lr_search_ : LearningRateSearch or None
-        The range test with its trace, the choice and the reason; None where the rate was set by hand.
+    class_prior_ : ndarray of shape (n_classes,)
+        Class frequencies that `predict_proba` speaks of: those of the training data, by weight, or what
+        :meth:`set_prior` was given.
     class_weight_ : ndarray of shape (n_classes,)
         Weight of each class in training, before row weights are scaled to mean 1.
-    class_prior_ : ndarray of shape (n_classes,)
-        Natural class frequencies, by weight, that `predict_proba` speaks of.
+    temperature_ : float
+        What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
+        was done, because fewer than 20 rows of a class, or none at all, were held out.
+    calibration_ : Calibration
+        The temperature together with an intercept for each class.
     decision_rule_ : DecisionRule
-        The rule that `predict` follows.
+        The rule that `predict` follows; printing it tells it in words.
+    members_ : tuple of Member
+        The networks, each with its preprocessing, its correction and its history.
+    network_ : FittedNetwork
+        The weights of the first network as arrays.
+    preprocessing_ : Preprocessing
+        The preprocessing of the first network as arrays.
+    model_ : keras.Model
+        The first network with standard Keras layers, from the matrix that :meth:`preprocess` gives to raw logits; built
+        on first use.
+    history_ : History
+        Curves of the first network's training.
+    n_iter_ : int
+        Epochs that it ran.
+    loss_curve_ : list of float
+        Its training loss of each epoch, in nats.
+    learning_rate_ : float
+        Its learning rate.
+    lr_search_ : LearningRateSearch or None
+        The range test with its trace, the choice and the reason; None where the rate was set by hand.
     collapse_report_ : CollapseReport
-        Whether the network failed, with the numbers, the causes and the remedies.
+        Whether a network failed, with the numbers, the causes and the remedies: those of the worst network, or where
+        none failed those of one of the majority.
     repairs_ : tuple of Repair
         Further attempts that a failure led to: what was changed, why, and what came of it; empty where there was none.
-    network_ : FittedNetwork
-        The weights as arrays.
-    preprocessing_ : Preprocessing
-        The fitted preprocessing as arrays.
-    model_ : keras.Model
-        The fitted network with standard Keras layers, from the matrix that :meth:`preprocess` gives to raw logits;
-        built on first use.
 
     See Also
     --------
@@ -153,6 +184,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
        Tabular Data", NeurIPS 2024.
     .. [2] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
     .. [3] C. Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001.
+    .. [4] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 
     Examples
     --------
@@ -187,7 +219,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "decision": [StrOptions({"auto", "balanced", "argmax"}), Interval(Real, 0, 1, closed="neither")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "n_members": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -212,7 +246,9 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 20,
         tol: float = 1e-4,
-        decision: str | float = "auto",
+        label_smoothing: float = 0.0,
+        n_members: str | int = "auto",
+        decision: Any = "auto",
         on_collapse: str = "repair",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -233,6 +269,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.label_smoothing = label_smoothing
+        self.n_members = n_members
         self.decision = decision
         self.on_collapse = on_collapse
         self.random_state = random_state
@@ -286,22 +324,29 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         """
         seed = self._draw_seed()
         rows = read_rows(self, X, y, sample_weight)
-        split = split_rows(self, rows, (X_val, y_val, sample_weight_val), seed)  # before any rebalancing
-        plan = make_plan(self, split, seed)  # clean, resample, expand, weight: training rows only
-        stated_costs = plan.class_weight if isinstance(self.class_weight, Mapping) else None
-        rule = decision_rule(self.decision, split.prior, stated_costs)
-        attempt, repairs = train_until_sound(  # find a rate, train, judge; where that failed, name why and mend it
-            self.get_params(deep=False),
+        stated = isinstance(self.class_weight, Mapping)
+        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
+        decision = read_decision(self.decision, rows.classes.tolist(), costs)
+        splits = split_rows(self, rows, (X_val, y_val, sample_weight_val), seed)  # before any rebalancing
+        trained = train_members(  # each: clean, resample, weight; find a rate, train, judge; mend what failed
+            self,
             type(self)().get_params(deep=False),
-            split,
-            plan,
+            splits,
             seed,
+            on_member=partial(_print_member, len(splits)) if self.verbose else None,
             on_search=_print_search if self.verbose else None,
             on_epoch=_print_epoch if self.verbose else None,
         )
-        self.classes_, self.class_prior_, self.decision_rule_ = rows.classes, split.prior, rule
-        self._keep(attempt, repairs)
-        self._tell(plan.notes, attempt.change.settings)
+        held_out, self._natural_prior = trained.held_out(), rows.prior
+        calibration = calibrate(held_out, rows.prior, synthetic=not draws_at_random(self.sampler))
+        self.classes_, self.class_prior_ = rows.classes, rows.prior
+        self._keep(trained, calibration)
+        self._held_out = held_out.calibrated(calibration)
+        self._decide(decision, self._held_out)
+        if self.on_collapse == "raise" and self.collapse_report_.collapsed:
+            raise CollapseError(str(self.collapse_report_))
+        for note in self._notes(trained):
+            warnings.warn(note, stacklevel=3)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -321,7 +366,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[self.decision_rule_.decide(log_proba)]
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, at the class frequencies of the training data.
+        """Probability of each class, at the class frequencies `class_prior_`: those of the training data.
 
         Parameters
         ----------
@@ -350,15 +395,15 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes the log-odds less those at the threshold: positive where the second class is answered.
-            For more, scores whose largest is answered.
+            For two classes positive where the second class is answered: the log-odds less those at the threshold, or
+            what the first answer is expected to cost more. For more classes, scores whose largest is answered.
         """
         log_proba = self._log_proba(X)
         scores = self.decision_rule_.scores(log_proba)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def preprocess(self, X: Any) -> FloatArray:
-        """Turn a table into the matrix that the network, and `model_`, sees.
+        """Turn a table into the matrix that `network_`, and `model_`, sees.
 
         Parameters
         ----------
@@ -370,14 +415,148 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_inputs)
             Scaled numbers, then indicators and one-hot columns; float32.
         """
-        check_is_fitted(self, "network_")
-        table = read_table(self, X, reset=False)
-        return self._features(table)
+        check_is_fitted(self, "members_")
+        return self.members_[0].features(read_table(self, X, reset=False))
+
+    def set_decision(
+        self, decision: Any, X: Any = None, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Change how `predict` answers, without training again.
+
+        Changes `decision_rule_`; the parameter `decision`, by which a clone is fitted, stays.
+
+        Parameters
+        ----------
+        decision : str, float, scorer or array-like
+            As the parameter `decision`.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
+            Rows to tune a metric on, best of all rows that were not passed to `fit`. None takes the rows that were held
+            out in `fit`.
+        y : array-like of shape (n_samples,), default=None
+            Their labels; required with `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights. Beyond them the classes count as `class_prior_` says.
+
+        Returns
+        -------
+        BalancedNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If `decision` does not fit the classes, `X` is passed without `y`, or `y` holds a label that `fit` did not
+            see.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from balanced_nn import BalancedNNClassifier
+        >>> X, y = make_classification(n_samples=600, weights=[0.95], class_sep=2.0, random_state=0)
+        >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), max_iter=30, random_state=0).fit(X, y)
+        >>> print(clf.set_decision([[0, 1], [20, 0]]).decision_rule_)
+        Lowest expected cost: answers 1 where its probability is above 0.0476.
+        """
+        check_is_fitted(self, "members_")
+        if (X is None) != (y is None) or (X is None and sample_weight is not None):
+            raise ValueError("set_decision needs X and y together. Pass both, or none to use the rows held out in fit.")
+        rows = self._held_out
+        if X is not None and y is not None:
+            given = read_labelled(self, X, y, sample_weight, self.classes_)
+            if len(np.unique(given.y)) < 2:
+                raise ValueError(
+                    f"y holds a single class, {given.names(given.y[:1])}; no decision can be tuned on it. "
+                    "Pass rows of at least two classes."
+                )
+            scores = self._log_proba_of(given.table) - np.log(self.class_prior_)
+            rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
+        stated = self.class_weight_ if isinstance(self.class_weight, Mapping) else None
+        self._decide(read_decision(decision, self.classes_.tolist(), stated), rows)
+        for note in decision_notes(self.decision_rule_, rows, self.class_prior_):
+            warnings.warn(note, stacklevel=2)
+        return self
+
+    def set_prior(self, prior: ArrayLike | Mapping[Any, float] | None) -> Self:
+        """Speak of other class frequencies than those of the training data, without training again.
+
+        Changes `class_prior_`, hence the probabilities, and fits `decision_rule_` to them: "balanced" and metrics
+        follow the new frequencies, thresholds and costs stay as they are. Right where the rows of each class look as
+        they did in training.
+
+        Parameters
+        ----------
+        prior : array-like of shape (n_classes,), mapping from label to frequency, or None
+            Frequencies, all positive; they are scaled to sum 1. None returns to those of the training data.
+
+        Returns
+        -------
+        BalancedNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there is not one positive frequency for each class.
+
+        See Also
+        --------
+        BalancedNNClassifier.estimate_prior : Find the frequencies of rows without labels.
+        correct_prior : The same for probabilities of any classifier.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from balanced_nn import BalancedNNClassifier
+        >>> X, y = make_classification(n_samples=600, weights=[0.95], class_sep=2.0, random_state=0)
+        >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), max_iter=30, random_state=0).fit(X, y)
+        >>> clf.set_prior({0: 0.6, 1: 0.4}).class_prior_
+        array([0.6, 0.4])
+        """
+        check_is_fitted(self, "members_")
+        classes = self.classes_.tolist()
+        if prior is None:
+            self.class_prior_ = self._natural_prior
+        elif isinstance(prior, Mapping):
+            if set(prior) != set(classes):
+                raise ValueError(
+                    f"prior must name each class once: {', '.join(map(str, classes))}; "
+                    f"got {', '.join(map(str, prior))}."
+                )
+            self.class_prior_ = read_prior([prior[label] for label in classes], len(classes))
+        else:
+            self.class_prior_ = read_prior(prior, len(classes))
+        self._decide(self._decision, self._decision_rows)
+        for note in decision_notes(self.decision_rule_, self._decision_rows, self.class_prior_):
+            warnings.warn(note, stacklevel=2)
+        return self
+
+    def estimate_prior(self, X: Any) -> FloatArray:
+        """Estimate the class frequencies of rows without labels, for :meth:`set_prior`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The rows, of which each class should look as it did in training.
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            Frequencies in the order of `classes_`; they sum to 1.
+
+        Warns
+        -----
+        PriorWarning
+            If these rows cannot tell them; see :func:`balanced_nn.estimate_prior`.
+        """
+        found, note = find_prior(self.predict_proba(X), self.class_prior_)
+        if note is not None:
+            warnings.warn(note, stacklevel=2)
+        return found
 
     @property
     def model_(self) -> Any:
-        """The fitted network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
-        check_is_fitted(self, "network_")
+        """The first network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
+        check_is_fitted(self, "members_")
         if "_keras_model" not in self.__dict__:
             check_process()
             from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
@@ -390,18 +569,19 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _keep(self, attempt: Attempt, repairs: tuple[Repair, ...]) -> None:
-        """Write down what was fitted."""
-        plan = attempt.plan
-        self.lr_search_ = attempt.search
-        self.preprocessing_, self.class_weight_ = plan.preprocessing, plan.class_weight
-        self.network_, self.history_, self.repairs_ = attempt.network, attempt.history, repairs
-        self.learning_rate_ = attempt.history.learning_rate
-        self.n_iter_ = len(attempt.history.train_loss)
-        self.loss_curve_ = list(attempt.history.train_loss)
-        self._correction = plan.correction
+    def _keep(self, trained: Trained, calibration: Calibration) -> None:
+        """Write down what was fitted; what there is one of for each network is that of the first."""
+        first = trained.members[0]
+        self.members_, self.calibration_ = trained.members, calibration
+        self.temperature_ = calibration.temperature
+        self.lr_search_, self.repairs_ = trained.attempts[0].search, trained.repairs
+        self.class_weight_ = trained.attempts[0].plan.class_weight
+        self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history
+        self.learning_rate_ = first.history.learning_rate
+        self.n_iter_ = len(first.history.train_loss)
+        self.loss_curve_ = list(first.history.train_loss)
         self.__dict__.pop("_keras_model", None)
-        self.collapse_report_ = self._report(attempt)
+        self.collapse_report_ = self._report(trained.judged)
 
     def _report(self, attempt: Attempt) -> CollapseReport:
         settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
@@ -417,35 +597,34 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             setting_hints(settings, defaults) if failed else (),
         )
 
-    def _tell(self, notes: tuple[Warning, ...], changed: Mapping[str, Any]) -> None:
-        """Warn of what the user should know; 4 levels up is the line that called `fit`."""
-        for note in notes:
-            warnings.warn(note, stacklevel=4)
-        if self.on_collapse == "raise" and self.collapse_report_.collapsed:
-            raise CollapseError(str(self.collapse_report_))
+    def _decide(self, decision: Decision, rows: HeldOut) -> None:
+        self._decision, self._decision_rows = decision, rows
+        self.decision_rule_ = decision.rule(self.class_prior_, rows)
+
+    def _notes(self, trained: Trained) -> Iterator[Warning]:
+        """What the user should know of a fit."""
+        yield from trained.notes
         if self.on_collapse != "ignore" and self.collapse_report_.outcome is not Outcome.HEALTHY:
-            warnings.warn(CollapseWarning(str(self.collapse_report_)), stacklevel=4)
-        elif changed:
-            settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-            warnings.warn(CollapseWarning(f"The first training failed; the network kept has {settings}."), stacklevel=4)
+            yield CollapseWarning(str(self.collapse_report_))
+        elif self.on_collapse != "ignore" and trained.changed:
+            settings = ", ".join(f"{name}={value!r}" for name, value in trained.changed.items())
+            yield CollapseWarning(f"The first training failed; the network kept has {settings}.")
+        yield from decision_notes(self.decision_rule_, self._held_out, self.class_prior_)
 
     def _log_proba(self, X: Any) -> FloatArray:
-        check_is_fitted(self, "network_")
-        table = read_table(self, X, reset=False)
+        check_is_fitted(self, "members_")
+        return self._log_proba_of(read_table(self, X, reset=False))
+
+    def _log_proba_of(self, table: Table) -> FloatArray:
+        ensemble = Ensemble(self.members_, self.calibration_, self._natural_prior)
         block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
         if len(table) <= block:
-            return self._log_posterior(table)
+            return ensemble.log_proba(table, self.class_prior_)
         out = np.empty((len(table), len(self.classes_)))
         for start in range(0, len(table), block):
             rows = slice(start, start + block)
-            out[rows] = self._log_posterior(table.part(rows))
+            out[rows] = ensemble.log_proba(table.part(rows), self.class_prior_)
         return out
-
-    def _log_posterior(self, table: Table) -> FloatArray:
-        return self._correction.log_posterior(self.network_.logits(self._features(table)), self.class_prior_)
-
-    def _features(self, table: Table) -> FloatArray:
-        return self.preprocessing_.expand(self.preprocessing_.clean(table))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}
@@ -455,6 +634,11 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _print_member(n_members: int, number: int) -> None:
+    if n_members > 1:
+        print(f"network {number + 1} of {n_members}")
 
 
 def _print_search(search: LearningRateSearch) -> None:

@@ -89,12 +89,15 @@ def thin_out(y: IntArray, weight: FloatArray, most: int) -> tuple[IntArray, Floa
     return np.flatnonzero(chosen), scaled[chosen]
 
 
-def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int) -> HoldOut:
-    """Split off a stratified part of the rows.
+def hold_outs(
+    y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int, n_parts: int = 1
+) -> tuple[HoldOut, ...]:
+    """Split off stratified parts of the rows, one for each network of an ensemble.
 
-    Each class gives `fraction` of its rows, and at least two: for a rare class the fraction grows, up to 0.3. A class
-    that cannot spare two rows then stays in training as a whole. Where fewer than two classes could be held out,
-    nothing is: such a part could not tell a collapsed network from a good one.
+    Each class gives `fraction` of its rows to a part, and at least two: for a rare class the fraction grows, up to 0.3.
+    A class that cannot spare two rows then stays in training as a whole. Where fewer than two classes could be held
+    out, nothing is: such a part could not tell a collapsed network from a good one. Parts have no row in common as long
+    as a class has rows that are in none; then it starts again with its first ones.
 
     Parameters
     ----------
@@ -106,19 +109,23 @@ def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: 
         Source of the draw.
     n_classes : int
         Number of classes.
+    n_parts : int, default=1
+        How many parts.
 
     Returns
     -------
-    HoldOut
-        Both parts in ascending order of the rows.
+    tuple of HoldOut
+        Each with the training rows and the rows held out, in ascending order.
 
     Examples
     --------
-    >>> split = hold_out(np.repeat([0, 1], [90, 10]), 0.1, np.random.default_rng(0), 2)
+    >>> split, other = hold_outs(np.repeat([0, 1], [90, 10]), 0.1, np.random.default_rng(0), 2, n_parts=2)
     >>> len(split.train), len(split.valid), split.classes_without
     (89, 11, ())
+    >>> np.intersect1d(split.valid, other.valid).size
+    0
     """
-    held: list[IntArray] = []
+    shuffled: list[tuple[IntArray, int]] = []
     without: list[int] = []
     for label in range(n_classes):
         members = np.flatnonzero(y == label)
@@ -126,11 +133,16 @@ def hold_out(y: IntArray, fraction: float, rng: np.random.Generator, n_classes: 
         if size == 0:
             without.append(label)
         else:
-            held.append(rng.permutation(members)[:size])
-    if len(held) < 2:
-        return HoldOut(np.arange(len(y)), np.empty(0, dtype=np.intp), tuple(range(n_classes)))
-    valid = np.sort(np.concatenate(held))
-    return HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without))
+            shuffled.append((rng.permutation(members), size))
+    if len(shuffled) < 2:
+        nothing = HoldOut(np.arange(len(y)), np.empty(0, dtype=np.intp), tuple(range(n_classes)))
+        return (nothing,) * n_parts
+    parts = []
+    for part in range(n_parts):
+        held = [members.take(range(part * size, (part + 1) * size), mode="wrap") for members, size in shuffled]
+        valid = np.sort(np.concatenate(held))
+        parts.append(HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without)))
+    return tuple(parts)
 
 
 def _held_out_size(n_rows: int, fraction: float) -> int:

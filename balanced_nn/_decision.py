@@ -1,247 +1,291 @@
-"""From logits to honest probabilities, and from probabilities to an answer: which corrections, which rule?"""
+"""Which class is answered, given the probabilities? From what is wanted to a rule, and what the rule says of itself."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import expit
 
-from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray
-
-
-def expand_logits(logits: FloatArray) -> FloatArray:
-    """Give each class a logit: the single output ``z`` of a two-class network becomes ``(0, z)``.
-
-    Examples
-    --------
-    >>> expand_logits(np.array([[2.0], [-1.0]]))
-    array([[ 0.,  2.],
-           [ 0., -1.]])
-    """
-    if logits.shape[1] > 1:
-        return logits
-    expanded = np.zeros((len(logits), 2), logits.dtype)
-    expanded[:, 1:] = logits
-    return expanded
-
-
-def log_softmax(scores: FloatArray) -> FloatArray:
-    """Logarithm of the softmax of each row; that of SciPy takes 35 us a call, a third of a prediction of one row.
-
-    Examples
-    --------
-    >>> np.exp(log_softmax(np.array([[0.0, 0.0], [800.0, 0.0]])))
-    array([[0.5, 0.5],
-           [1. , 0. ]])
-    """
-    if scores.shape[1] == 2:
-        log_sum: FloatArray = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        return scores - log_sum
-    shifted: FloatArray = scores - scores.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """What training did to the posterior, so that it can be undone.
-
-    Parameters
-    ----------
-    logit_offset : ndarray of shape (n_classes,)
-        Added to the logits in training (logit-adjusted loss), otherwise zeros.
-    fed_prior : ndarray of shape (n_classes,)
-        Class frequencies that training saw, after resampling and weighting.
-    focal : bool
-        Whether the loss was the focal loss.
-    """
-
-    logit_offset: FloatArray
-    fed_prior: FloatArray
-    focal: bool
-
-    def log_posterior(self, outputs: FloatArray, prior: FloatArray | None = None) -> FloatArray:
-        """Log-probabilities at the class frequencies `prior`.
-
-        With ``q = softmax(logits + logit_offset)`` the posterior as trained (focal loss undone first), the result is
-        proportional to ``q * prior / fed_prior``.
-
-        Parameters
-        ----------
-        outputs : ndarray of shape (n_samples, n_outputs)
-            Raw outputs of the network: one column for two classes (see `expand_logits`), otherwise one a class.
-        prior : ndarray of shape (n_classes,), default=None
-            Target class frequencies; positive, sum 1. None means uniform ones.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-
-        References
-        ----------
-        .. [1] C. Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001, theorem 2.
-        .. [2] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori
-           Probabilities", Neural Computation 14(1), 2002, equation 2.4.
-
-        Examples
-        --------
-        A network trained on 50:50 data says 1/2; at a base rate of 1 % that means 1 %.
-
-        >>> correction = Correction(np.zeros(2), np.array([0.5, 0.5]), focal=False)
-        >>> np.exp(correction.log_posterior(np.zeros((1, 2)), np.array([0.99, 0.01])))
-        array([[0.99, 0.01]])
-        """
-        trained = expand_logits(outputs) + self.logit_offset
-        if self.focal:
-            trained = undo_focal_loss(log_softmax(trained))
-        log_prior = 0.0 if prior is None else np.log(prior)
-        return log_softmax(trained + (log_prior - np.log(self.fed_prior)))
-
-
-def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> FloatArray:
-    """Recover the log-posterior from the softmax output that minimises the focal loss.
-
-    The posterior is proportional to ``h(v) = v / ((1 - v)**gamma - gamma * (1 - v)**(gamma - 1) * v * log(v))``.
-
-    Parameters
-    ----------
-    log_confidence : ndarray of shape (n_samples, n_classes)
-        Logarithm of the softmax output ``v``.
-    gamma : float, default=2.0
-        Exponent of the focal loss; 0 is the log-loss.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes)
-        Log-probabilities.
-
-    References
-    ----------
-    .. [1] N. Charoenphakdee et al., "On Focal Loss for Class-Posterior Probability Estimation: A Theoretical
-       Perspective", CVPR 2021, theorem 11.
-
-    Examples
-    --------
-    The focal loss is under-confident: its 0.7 means 0.91.
-
-    >>> np.exp(undo_focal_loss(np.log([[0.7, 0.3]]))).round(2)
-    array([[0.91, 0.09]])
-    """
-    log_v = np.minimum(log_confidence, -1e-30)  # keeps 1 - v positive where v rounds to 1
-    one_minus_v = -np.expm1(log_v)
-    slope = one_minus_v - gamma * np.exp(log_v) * log_v
-    return log_softmax(log_v - (gamma - 1.0) * np.log(one_minus_v) - np.log(slope))
+from balanced_nn._metrics import Metric, read_metric
+from balanced_nn._specs import FloatArray, IntArray
+from balanced_nn._tuning import Tuning, tune_offsets
+from balanced_nn.exceptions import DecisionWarning
 
 
 @dataclass(frozen=True, eq=False)
 class DecisionRule:
-    """Answer the class with the highest ``log(probability) + log_offset``.
+    """How `predict` turns probabilities into answers; printing it says so in words.
+
+    It answers the class with the highest ``log(probability) + log_offset``; with `costs` that no offsets express, the
+    class with the lowest expected cost.
 
     Parameters
     ----------
     name : str
-        "balanced", "argmax", "cost" or "threshold".
+        "balanced", "argmax", "threshold", "weights", "costs", or the name of the metric that was tuned.
+    classes : tuple
+        Class labels.
     log_offsets : ndarray of shape (n_classes,)
         Added to the log-probabilities.
+    costs : ndarray of shape (n_classes, n_classes) or None, default=None
+        Cost of each answer (column) for each true class (row), where the offsets do not say it.
+    tuning : Tuning or None, default=None
+        How the offsets were found, where a metric was tuned.
     """
 
     name: str
+    classes: tuple[Any, ...]
     log_offsets: FloatArray
+    costs: FloatArray | None = None
+    tuning: Tuning | None = None
 
     def scores(self, log_proba: FloatArray) -> FloatArray:
         """Scores of shape (n_samples, n_classes) whose argmax is the answer."""
+        if self.costs is not None:
+            return -np.exp(log_proba) @ self.costs
         return log_proba + self.log_offsets
 
     def decide(self, log_proba: FloatArray) -> IntArray:
         """Class indices of shape (n_samples,); a tie between two classes goes to the first."""
         return self.scores(log_proba).argmax(axis=1)
 
+    @property
+    def threshold(self) -> float | None:
+        """Probability of the second of two classes above which it is answered; None where there is no such number."""
+        if len(self.classes) != 2 or self.costs is not None:
+            return None
+        return _threshold(self.log_offsets)
 
-def decision_rule(decision: str | float, prior: FloatArray, stated_costs: FloatArray | None) -> DecisionRule:
-    """Turn the parameter `decision` into a rule.
+    def __str__(self) -> str:
+        lines = [_WORDS.get(self.name, f"Tuned for {self.name}") + f": {self._how()}."]
+        if self.tuning is not None:
+            lines.append(_tuned_on(self.tuning, self.classes))
+        return " ".join(lines)
+
+    def _how(self) -> str:
+        if self.costs is not None:
+            return f"answers the class of the lowest expected cost, of the costs {self.costs.tolist()}"
+        if self.threshold is not None:
+            return f"answers {self.classes[1]!s} where its probability is above {_show(self.threshold)}"
+        if not self.log_offsets.any():
+            return "answers the most probable class"
+        factors = np.exp(self.log_offsets - self.log_offsets.min())
+        named = ", ".join(f"{label!s} x {factor:.3g}" for label, factor in zip(self.classes, factors, strict=True))
+        return f"answers the class whose probability is largest after multiplication ({named})"
+
+
+_WORDS = {
+    "balanced": "Balanced, for which each class counts the same",
+    "argmax": "Argmax",
+    "threshold": "A threshold that was set by hand",
+    "weights": "Weighted by the costs that class_weight states",
+    "costs": "Lowest expected cost",
+}
+
+
+def _threshold(log_offsets: FloatArray) -> float:
+    return float(expit(log_offsets[0] - log_offsets[1]))
+
+
+def _show(threshold: float) -> str:
+    digits = 3 + max(0, int(-np.log10(max(1 - threshold, 1e-12))) - 1)  # as many more as there are nines
+    return f"{threshold:.{digits}g}"
+
+
+def _tuned_on(tuning: Tuning, classes: tuple[Any, ...]) -> str:
+    spread = ""
+    if len(classes) == 2:
+        high, low = (_threshold(offsets) for offsets in tuning.spread)
+        spread = f"; half of the resamples put the threshold between {_show(low)} and {_show(high)}"
+    rows = f"{tuning.n_rows} rows, {tuning.n_rarest} of the rarest class"
+    return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
+
+
+class Rows(Protocol):
+    """Rows that a metric is tuned on."""
+
+    @property
+    def y(self) -> IntArray:
+        """Class indices."""
+        ...
+
+    @property
+    def in_training(self) -> bool:
+        """Whether the network was trained on them."""
+        ...
+
+    def log_proba_at(self, prior: FloatArray) -> FloatArray:
+        """Log-probabilities at some class frequencies."""
+        ...
+
+    def weights_at(self, prior: FloatArray) -> FloatArray:
+        """Weights by which the classes have these frequencies."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What is wanted of the answers, checked; it makes a rule for any class frequencies.
 
     Parameters
     ----------
-    decision : {"auto", "balanced", "argmax"} or float in (0, 1)
-        "balanced" answers the class with the highest ``p / prior``, which maximises balanced accuracy; "argmax" the
-        most probable class; a float (two classes only) answers the second class where its probability is above it;
-        "auto" weighs probabilities by the costs stated in a `class_weight` mapping, or is "balanced" without one.
-    prior : ndarray of shape (n_classes,)
-        Natural class frequencies.
-    stated_costs : ndarray of shape (n_classes,) or None
-        Weights from a `class_weight` mapping.
+    name : str
+        As in `DecisionRule`.
+    classes : tuple
+        Class labels.
+    log_offsets : ndarray of shape (n_classes,) or None, default=None
+        Where they are known; else they follow from the class frequencies or from a metric.
+    costs : ndarray of shape (n_classes, n_classes) or None, default=None
+        Costs that no offsets express.
+    metric : Metric or None, default=None
+        What is tuned.
+    """
+
+    name: str
+    classes: tuple[Any, ...]
+    log_offsets: FloatArray | None = None
+    costs: FloatArray | None = None
+    metric: Metric | None = None
+
+    def rule(self, prior: FloatArray, rows: Rows | None = None) -> DecisionRule:
+        """Make the rule.
+
+        Parameters
+        ----------
+        prior : ndarray of shape (n_classes,)
+            Class frequencies that the probabilities speak of.
+        rows : Rows or None, default=None
+            Rows that a metric is tuned on; required where there is one.
+
+        Returns
+        -------
+        DecisionRule
+        """
+        balanced = -np.log(prior)
+        rule = DecisionRule(self.name, self.classes, balanced, self.costs)
+        if self.metric is not None and rows is not None:
+            tuning = tune_offsets(rows.log_proba_at(prior), rows.y, rows.weights_at(prior), self.metric, balanced)
+            return replace(rule, log_offsets=tuning.log_offsets, tuning=tuning)
+        return rule if self.log_offsets is None else replace(rule, log_offsets=self.log_offsets)
+
+
+def decision_notes(rule: DecisionRule, rows: Rows, prior: FloatArray) -> tuple[Warning, ...]:
+    """Return what the user should be warned of about a rule that was tuned."""
+    if rule.tuning is None:
+        return ()
+    notes: tuple[Warning, ...] = ()
+    if rows.in_training:
+        notes += (
+            DecisionWarning(
+                f"decision={rule.name!r} was tuned on rows of the training, as none were held out; there the network "
+                "looks better than it is. Use early_stopping=True, or pass other rows to set_decision."
+            ),
+        )
+    answered = np.unique(rule.decide(rows.log_proba_at(prior)))
+    if len(answered) == 1:
+        notes += (
+            DecisionWarning(
+                f"For decision={rule.name!r} it is best to answer {rule.classes[answered[0]]!s} for every row tuned "
+                'on. Take a metric that looks at both kinds of error, such as "f1" or "balanced_accuracy".'
+            ),
+        )
+    return notes
+
+
+def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArray | None) -> Decision:
+    """Check the parameter `decision`.
+
+    Parameters
+    ----------
+    decision : str, float in (0, 1), array-like of shape (n_classes, n_classes), or scorer
+        "balanced" answers the class with the highest ``p / prior``, which maximises balanced accuracy [1]_; "argmax"
+        the most probable class; a float (two classes only) answers the second class where its probability is above
+        it; a matrix of costs (true class by answer) the class of the lowest expected cost [2]_; a metric is tuned;
+        "auto" weighs probabilities by `class_weight`, or is "balanced" without it.
+    classes : sequence
+        Class labels.
+    class_weight : ndarray of shape (n_classes,) or None
+        Costs from a `class_weight` mapping.
 
     Returns
     -------
-    DecisionRule
+    Decision
 
     Raises
     ------
     ValueError
-        If `decision` is a threshold and there are more than two classes.
+        If a threshold or a matrix does not fit the classes, if costs are not finite or make the right answer dearer
+        than a wrong one, or if a metric cannot be tuned.
 
     References
     ----------
     .. [1] A. K. Menon, H. Narasimhan, S. Agarwal, S. Chawla, "On the Statistical Consistency of Algorithms for Binary
        Classification under Class Imbalance", ICML 2013.
+    .. [2] C. Elkan, "The Foundations of Cost-Sensitive Learning", IJCAI 2001, equation 1.
 
     Examples
     --------
-    >>> rule = decision_rule("balanced", np.array([0.99, 0.01]), None)
+    >>> rule = read_decision("balanced", ("no", "yes"), None).rule(np.array([0.99, 0.01]))
     >>> rule.decide(np.log([[0.97, 0.03], [0.995, 0.005]]))
     array([1, 0])
-    >>> decision_rule(0.2, np.array([0.5, 0.5]), None).decide(np.log([[0.7, 0.3], [0.9, 0.1]]))
-    array([1, 0])
+    >>> print(rule)
+    Balanced, for which each class counts the same: answers yes where its probability is above 0.01.
+    >>> print(read_decision([[0, 1], [9, 0]], ("no", "yes"), None).rule(np.array([0.5, 0.5])))
+    Lowest expected cost: answers yes where its probability is above 0.1.
     """
-    if decision == "auto":
-        decision = "balanced" if stated_costs is None else "cost"
-    if decision == "balanced":
-        return DecisionRule("balanced", -np.log(prior))
-    if decision == "argmax":
-        return DecisionRule("argmax", np.zeros_like(prior))
-    if decision == "cost":
-        assert stated_costs is not None
-        return DecisionRule("cost", np.log(stated_costs))
-    if len(prior) > 2:
+    labels, n_classes = tuple(classes), len(classes)
+    if isinstance(decision, str) and decision == "auto":
+        decision = "balanced"
+        if class_weight is not None:
+            return Decision("weights", labels, np.log(class_weight))
+    if isinstance(decision, str) and decision in {"balanced", "argmax"}:
+        return Decision(decision, labels, np.zeros(n_classes) if decision == "argmax" else None)
+    if isinstance(decision, float | np.floating):
+        return Decision("threshold", labels, _offsets_of_threshold(float(decision), n_classes))
+    if isinstance(decision, str) or callable(decision):
+        metric = read_metric(decision, labels)
+        return Decision(metric.name, labels, metric=metric)
+    return _read_costs(decision, labels)
+
+
+def _offsets_of_threshold(threshold: float, n_classes: int) -> FloatArray:
+    if n_classes > 2:
         raise ValueError(
-            f"decision={decision!s} is a threshold, which needs two classes; y holds {len(prior)}. "
-            'Use decision="balanced" or "argmax".'
+            f"decision={threshold} is a threshold, which needs two classes; y holds {n_classes}. "
+            'Use decision="balanced" or "argmax", a metric, or a matrix of costs.'
         )
-    threshold = float(decision)
-    return DecisionRule("threshold", np.array([0.0, np.log1p(-threshold) - np.log(threshold)]))
+    if not 0 < threshold < 1:
+        raise ValueError(f"decision={threshold} is no threshold on a probability. Give a number between 0 and 1.")
+    return np.array([0.0, np.log1p(-threshold) - np.log(threshold)])
 
 
-def balanced_log_loss(log_proba: FloatArray, y: IntArray, sample_weight: FloatArray) -> float:
-    """Log-loss averaged over the classes present, each class being the weighted mean of its rows, in nats.
-
-    Parameters
-    ----------
-    log_proba : ndarray of shape (n_samples, n_classes)
-        Log-probabilities at a uniform prior.
-    y : ndarray of shape (n_samples,)
-        Class indices.
-    sample_weight : ndarray of shape (n_samples,)
-        Positive weights.
-
-    Examples
-    --------
-    Rows of chance level score ``log(n_classes)``, whatever the imbalance:
-
-    >>> round(balanced_log_loss(np.log(np.full((4, 2), 0.5)), np.array([0, 0, 0, 1]), np.ones(4)), 4)
-    0.6931
-    """
-    row_loss = -log_proba[np.arange(len(y)), y]
-    mass = np.bincount(y, weights=sample_weight, minlength=log_proba.shape[1])
-    total = np.bincount(y, weights=sample_weight * row_loss, minlength=log_proba.shape[1])
-    present = mass > 0
-    return float(np.mean(total[present] / mass[present]))
-
-
-def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArray) -> float:
-    """Mean over the classes present of the weighted share of rows answered rightly.
-
-    Examples
-    --------
-    >>> balanced_accuracy(np.array([0, 0, 1, 0]), np.array([0, 0, 1, 1]), np.ones(4))
-    0.75
-    """
-    mass = np.bincount(y, weights=sample_weight)
-    hits = np.bincount(y, weights=sample_weight * (predicted == y))
-    return float(np.mean(hits[mass > 0] / mass[mass > 0]))
+def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:
+    n_classes = len(classes)
+    try:
+        costs = np.array(decision, dtype=np.float64)
+    except (TypeError, ValueError):
+        costs = np.empty(0)
+    if costs.shape != (n_classes, n_classes) or not np.isfinite(costs).all():
+        raise ValueError(
+            f"decision={decision!r} is not understood. A matrix of costs must hold {n_classes} rows (true classes "
+            f"{', '.join(map(str, classes))}) of {n_classes} finite numbers (the answers, in the same order)."
+        )
+    extra = costs - np.diag(costs)[:, None]  # what a wrong answer costs more than the right one
+    row, column = np.unravel_index(extra.argmin(), extra.shape)
+    if extra[row, column] < 0 or not extra.any():
+        dearer = (
+            "no answer is dearer than the right one"
+            if not extra.any()
+            else (
+                f"for class {classes[row]!s} the right answer costs {costs[row, row]:g}, and {classes[column]!s} "
+                f"{costs[row, column]:g}"
+            )
+        )
+        raise ValueError(
+            f"decision is a matrix of costs (true classes by answers) in which {dearer}. "
+            "Give costs, of which the right answers have the lowest; of gains, pass the negative."
+        )
+    if n_classes == 2 and extra[0, 1] > 0 and extra[1, 0] > 0:
+        return Decision("costs", classes, np.array([0.0, np.log(extra[1, 0]) - np.log(extra[0, 1])]))
+    return Decision("costs", classes, np.zeros(n_classes), costs)

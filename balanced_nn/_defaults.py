@@ -2,6 +2,7 @@
 
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # rows as fed, batch size up to there
 LARGEST_BATCH = 1024
+SEVERAL_MEMBERS, SEVERAL_UP_TO = 3, 10_000  # networks, and rows up to which they are so many
 FIXED_EPOCHS = 100  # at most, where no rows can be held out to stop on
 
 
@@ -20,3 +21,14 @@ def auto_batch_size(n_rows: int) -> int:
     """
     size = next((size for limit, size in BATCH_SIZES if n_rows <= limit), LARGEST_BATCH)
     return min(size, 2 ** (n_rows.bit_length() - 1))
+
+
+def auto_members(n_rows: int) -> int:
+    """Number of networks for a number of rows out of which some are held out.
+
+    Examples
+    --------
+    >>> [auto_members(n) for n in (500, 10_000, 10_001)]
+    [3, 3, 1]
+    """
+    return SEVERAL_MEMBERS if n_rows <= SEVERAL_UP_TO else 1

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from balanced_nn._data import Dataset, hold_out, thin_out
-from balanced_nn._decision import Correction
-from balanced_nn._defaults import FIXED_EPOCHS, auto_batch_size
+from balanced_nn._correction import Correction
+from balanced_nn._data import Dataset, hold_outs, thin_out
+from balanced_nn._defaults import FIXED_EPOCHS, auto_batch_size, auto_members
 from balanced_nn._preprocessing import Preprocessing, fit_preprocessing
 from balanced_nn._resampling import resample_rows
 from balanced_nn._specs import FloatArray, IntArray, NetworkSpec, TrainingSpec
@@ -68,6 +68,7 @@ class Plan:
     class_weight: FloatArray
     data: Dataset  # as fed: resampled, expanded, weighted
     judged: Dataset  # natural frequencies; the validation part where there is one
+    judged_rows: IntArray  # their numbers in the table
     held_out: bool  # whether there is one; if not: fixed epochs, last weights
     judged_on: str
     correction: Correction
@@ -85,14 +86,25 @@ def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: Arr
     return _with_weight(table, codes, weight, classes)
 
 
+def read_labelled(
+    estimator: BaseEstimator,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    classes: np.ndarray,
+    names: tuple[str, str] = ("y", "sample_weight"),
+) -> LabelledRows:
+    """Check further rows whose labels must be among `classes`; `names` are those of the labels and weights."""
+    table = read_table(estimator, X, reset=False)
+    codes = encode_labels(read_target(y, X, name=names[0]), classes, name=names[0])
+    return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
+
+
 def read_given_rows(
     estimator: BaseEstimator, X_val: Any, y_val: ArrayLike, sample_weight_val: ArrayLike | None, classes: np.ndarray
 ) -> LabelledRows:
     """Check rows that were given for validation."""
-    table = read_table(estimator, X_val, reset=False)
-    codes = encode_labels(read_target(y_val, X_val, name="y_val"), classes, name="y_val")
-    weight = read_weights(sample_weight_val, X_val, name="sample_weight_val")
-    given = _with_weight(table, codes, weight, classes)
+    given = read_labelled(estimator, X_val, y_val, sample_weight_val, classes, ("y_val", "sample_weight_val"))
     present = np.unique(given.y)
     if len(present) < 2:
         raise ValueError(
@@ -112,8 +124,8 @@ def split_rows(
     rows: LabelledRows,
     given: tuple[Any, ArrayLike | None, ArrayLike | None],
     seed: int,
-) -> Split:
-    """Step 2: hold out a stratified part, or take the rows that were given for validation.
+) -> tuple[Split, ...]:
+    """Step 2: hold out a stratified part for each network, or take the rows that were given for validation.
 
     Parameters
     ----------
@@ -125,6 +137,11 @@ def split_rows(
         ``X_val``, ``y_val`` and ``sample_weight_val`` as the caller passed them.
     seed : int
         Seed of the fit.
+
+    Returns
+    -------
+    tuple of Split
+        One for each network; what is to be told stands in the first.
     """
     X_val, y_val, sample_weight_val = given
     if (X_val is None) != (y_val is None):
@@ -135,15 +152,21 @@ def split_rows(
     if X_val is not None and y_val is not None:
         valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
         absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
-        return Split(rows, valid, rows.prior, True, _note_absent(valid, absent_classes))
+        notes = _note_absent(valid, absent_classes)
+        return (Split(rows, valid, rows.prior, True, notes),) * _n_members(estimator, 1)
     if not estimator.early_stopping:
-        return Split(rows, None, rows.prior, False, ())
+        return (Split(rows, None, rows.prior, False, ()),) * _n_members(estimator, 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
-    split = hold_out(rows.y, estimator.validation_fraction, rng, len(rows.classes))
-    if len(split.valid) == 0:
-        return Split(rows, None, rows.prior, False, (_no_hold_out(rows),))
-    notes = (_kept_whole(rows, split.classes_without),) if split.classes_without else ()
-    return Split(rows.take(split.train), rows.take(split.valid), rows.prior, False, notes)
+    n_members = _n_members(estimator, auto_members(len(rows.y)))
+    parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
+    if len(parts[0].valid) == 0:
+        return (Split(rows, None, rows.prior, False, (_no_hold_out(rows),)),) * _n_members(estimator, 1)
+    notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
+    return tuple(Split(rows.take(part.train), rows.take(part.valid), rows.prior, False, notes) for part in parts)
+
+
+def _n_members(estimator: Any, automatic: int) -> int:
+    return automatic if estimator.n_members == "auto" else int(estimator.n_members)
 
 
 def _no_hold_out(rows: LabelledRows) -> Warning:
@@ -207,9 +230,11 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     if split.valid is not None:
         valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
         judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
+        judged_rows = split.valid.rows
     else:
         seen, seen_weight = thin_out(train.y, train.weight, JUDGED_ROWS)
         judged = Dataset(preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
+        judged_rows = train.rows[seen]
     return Plan(
         network=NetworkSpec(
             data.X.shape[1],
@@ -223,9 +248,12 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         class_weight=class_weight,
         data=data,
         judged=judged,
+        judged_rows=judged_rows,
         held_out=split.valid is not None,
         judged_on=_judged_on(split),
-        correction=Correction(logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal"),
+        correction=Correction(
+            logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal", estimator.label_smoothing
+        ),
         notes=split.notes + fed.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
     )
 
@@ -278,6 +306,7 @@ def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[Trainin
     epochs = min(estimator.max_iter, FIXED_EPOCHS) if no_hold_out else estimator.max_iter
     return TrainingSpec(
         loss=estimator.loss,
+        label_smoothing=float(estimator.label_smoothing),
         batch_size=batch_size,
         max_epochs=epochs,
         patience=estimator.n_iter_no_change if estimator.early_stopping else epochs,

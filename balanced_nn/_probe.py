@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import erf, expit
 
-from balanced_nn._decision import expand_logits, log_softmax
+from balanced_nn._correction import expand_logits, log_softmax
 from balanced_nn._evidence import LayerProbe, Probe, chance_loss
 from balanced_nn._network import (
     BATCH_NORM_EPSILON,

@@ -90,7 +90,7 @@ def learning_rate_range_test(
     throw_away = clone(estimator)
     throw_away._validate_params()
     seed = throw_away._draw_seed()
-    split = split_rows(throw_away, read_rows(throw_away, X, y, sample_weight), (None, None, None), seed)
+    split, *_ = split_rows(throw_away, read_rows(throw_away, X, y, sample_weight), (None, None, None), seed)
     rates = range_test_rates(min_learning_rate, max_learning_rate, n_steps)
     plan = make_plan(throw_away, split, seed)  # its warnings come with fit
     return range_test(training_task(plan, seed), rates)

@@ -21,7 +21,7 @@ from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexin
 from balanced_nn._smote import Encoded, append_labels, append_rows, categorical_mask, encode, is_frame, synthesize
 from balanced_nn.exceptions import RareClassWarning
 
-__all__ = ["ClassResampler", "Resampled", "resample_rows"]
+__all__ = ["ClassResampler", "Resampled", "draws_at_random", "resample_rows"]
 
 _STRATEGIES = {"auto", "all", "minority", "majority", "not minority", "not majority"}
 
@@ -308,6 +308,25 @@ def resample_rows(
     if (origin >= 0).all() and np.array_equal(X_new, X[origin], equal_nan=True):
         return Resampled(X, origin, y_new, weight, notes)
     return Resampled(X_new, np.arange(y_new.size, dtype=np.int64), y_new, weight, notes)
+
+
+def draws_at_random(sampler: Any) -> bool:
+    """Whether a sampler leaves each class as it is, as far as it goes: rows are repeated or dropped at random.
+
+    What others do to the look of a class, no prior undoes: synthetic rows, or rows dropped for where they lie.
+
+    Examples
+    --------
+    >>> [draws_at_random(sampler) for sampler in (None, "under", "smote", ClassResampler("over"))]
+    [True, True, False, True]
+    """
+    if sampler is None or isinstance(sampler, str):
+        return sampler != "smote"
+    if isinstance(sampler, ClassResampler):
+        return sampler.method != "smote"
+    return isinstance(sampler, RandomUnderSampler) or (
+        isinstance(sampler, RandomOverSampler) and sampler.shrinkage is None
+    )
 
 
 def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed: int) -> Any:

@@ -56,7 +56,7 @@ _CHANGES: dict[ModelKind, dict[RepairAction, Callable[[Settings], dict[str, Any]
         RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
         RepairAction.BALANCE_CLASSES: lambda s: {
             "class_weight": "balanced",
-            "decision": s["decision"] if s["decision"] == "auto" else "balanced",  # the same with balanced weights
+            "decision": "auto" if _same(s["decision"], "auto") else "balanced",  # the same with balanced weights
         },
         RepairAction.SET_LEARNING_RATE: lambda s: {"learning_rate_init": "auto"},
         RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},

@@ -1,5 +1,8 @@
 """Which private scikit-learn names do we use? This is their only door."""
 
+from collections.abc import Callable
+from typing import Any
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions, validate_params
@@ -16,6 +19,7 @@ __all__ = [
     "fit_context",
     "num_samples",
     "safe_indexing",
+    "scorer_parts",
     "scorer_response_methods",
     "threadpool_controller",
     "validate_params",
@@ -28,3 +32,11 @@ def scorer_response_methods(scorer: object) -> tuple[str, ...] | None:
     if isinstance(methods, str):
         return (methods,)
     return tuple(methods) if isinstance(methods, list | tuple) else None
+
+
+def scorer_parts(scorer: object) -> tuple[Callable[..., float], int, dict[str, Any], tuple[str, ...]] | None:
+    """Return function, sign, arguments and methods read of what ``make_scorer`` made, None for anything else."""
+    methods, function = scorer_response_methods(scorer), getattr(scorer, "_score_func", None)
+    if methods is None or not callable(function):
+        return None
+    return function, getattr(scorer, "_sign", 1), dict(getattr(scorer, "_kwargs", {})), methods

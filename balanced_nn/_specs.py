@@ -37,6 +37,7 @@ class TrainingSpec:
     """How a network is trained, except for the learning rate, which a search may find."""
 
     loss: str  # "log_loss", "focal" or "logit_adjusted"
+    label_smoothing: float  # share of the target that is spread evenly over the classes, in [0, 1)
     batch_size: int  # rows
     max_epochs: int
     patience: int  # epochs without an improvement of more than `tol`

@@ -107,7 +107,8 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntA
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         raise ValueError(
-            f"{name} holds {labels[unknown][0]!s}, which is not in y; y holds {', '.join(map(str, classes))}. "
+            f"{name} holds {labels[unknown][0]!s}, which is no class of the training data; these are "
+            f"{', '.join(map(str, classes))}. "
             f"Check that the labels have the same type, or remove these {unknown.sum()} rows."
         )
     return np.searchsorted(classes, labels)

@@ -2,7 +2,7 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["CollapseError", "CollapseWarning", "RareClassWarning"]
+__all__ = ["CollapseError", "CollapseWarning", "DecisionWarning", "PriorWarning", "RareClassWarning"]
 
 
 class CollapseWarning(ConvergenceWarning):
@@ -15,3 +15,11 @@ class CollapseError(RuntimeError):
 
 class RareClassWarning(UserWarning):
     """A class has too few rows for a step that needs several, such as the hold-out or SMOTE."""
+
+
+class PriorWarning(UserWarning):
+    """Class frequencies were estimated from rows that hardly tell them."""
+
+
+class DecisionWarning(UserWarning):
+    """A decision was tuned on rows that say little about it, or leads to a single answer."""

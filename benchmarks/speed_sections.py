@@ -105,7 +105,7 @@ def training_alone(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Calla
     from balanced_nn._keras._train import train_network
     from balanced_nn._plan import make_plan, read_rows, split_rows
 
-    plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0), 0)
+    plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)[0], 0)
     task = training_task(plan, 0)
     return lambda: train_network(task, float(model.learning_rate_init))
 
@@ -584,7 +584,7 @@ def diagnosis() -> list[Row]:
     rows = []
     for n_rows, n_columns in ((2_000, 20), (20_000, 30)):
         X, y = table(n_rows, n_columns)
-        model = BalancedNNClassifier(random_state=0)
+        model = BalancedNNClassifier(n_members=1, random_state=0)
         attempt = one_attempt(model, X, y)
         methods = {
             OURS: lambda model=model, X=X, y=y: model.fit(X, y),
@@ -609,7 +609,7 @@ def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
     from balanced_nn._attempts import train_until_sound
     from balanced_nn._plan import make_plan, read_rows, split_rows
 
-    split = split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)
+    (split,) = split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)
     settings = model.get_params(deep=False)
     return train_until_sound(settings, settings, split, make_plan(model, split, 0), 0)[0]
 

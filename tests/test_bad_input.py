@@ -20,7 +20,8 @@ X, Y = make_classification(n_samples=300, n_features=6, weights=[0.7], class_sep
 
 
 def small(**params) -> BalancedNNClassifier:
-    return BalancedNNClassifier(**{"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0, **params})
+    settings = {"hidden_layer_sizes": (16,), "max_iter": 3, "n_members": 1, "random_state": 0, **params}
+    return BalancedNNClassifier(**settings)
 
 
 def with_cell(value, dtype=float) -> np.ndarray:
@@ -161,9 +162,9 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
         ({"X_val": X, "y_val": Y * 0}, "y_val holds a single class, 0; .*Give validation rows of at least two classes"),
         (
             {"X_val": X, "y_val": Y + 1},
-            f"y_val holds 2, which is not in y; y holds 0, 1. Check .* remove these {Y.sum()} rows",
+            f"y_val holds 2, which is no class of the training data; these are 0, 1. Check .* these {Y.sum()} rows",
         ),
-        ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds 1, which is not in y"),
+        ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds 1, which is no class"),
         ({"X_val": X, "y_val": np.where(Y == 1, np.nan, 0)}, f"y_val contains NaN or None in {Y.sum()} of 300 rows"),
         ({"X_val": X[:9], "y_val": Y}, "inconsistent numbers of samples: \\[9, 300\\]"),
         ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but BalancedNNClassifier is expecting 6"),
@@ -214,7 +215,9 @@ def test_validation_rows_that_lack_a_class_are_used_and_the_class_is_named():
         ("validation_fraction", [0, 1, 0.0, 1.0, -0.5, "x", np.nan]),
         ("n_iter_no_change", [0, 2.5]),
         ("tol", [-1, np.nan, "x"]),
-        ("decision", ["bal", 0, 1, 0.0, 1.0, 1.5, None, np.nan]),
+        ("decision", [0, 1, 0.0, 1.0, 1.5, None, np.nan]),
+        ("label_smoothing", [-0.1, 1.0, "much"]),
+        ("n_members", [0, 1.5, "many", None]),
         ("on_collapse", ["ignor", None, True]),
         ("random_state", ["a", -1, 1.5, np.random.default_rng(0)]),
         ("verbose", [-1, "x"]),
@@ -255,7 +258,7 @@ def test_a_threshold_for_three_classes_is_refused():
 
 
 def test_a_threshold_for_three_classes_is_refused_before_training_starts(monkeypatch):
-    monkeypatch.setattr("balanced_nn._classifier.train_until_sound", lambda *_, **__: pytest.fail("trained in vain"))
+    monkeypatch.setattr("balanced_nn._classifier.train_members", lambda *_, **__: pytest.fail("trained in vain"))
     with pytest.raises(ValueError, match="decision=0.3 is a threshold"):
         small(decision=0.3, learning_rate_init=0.01).fit(X, np.arange(300) % 3)
 

@@ -21,7 +21,8 @@ WORDS = np.where(Y == 1, "yes", "no")
 
 
 def small(**params) -> BalancedNNClassifier:
-    return BalancedNNClassifier(**{"hidden_layer_sizes": (16,), "max_iter": 8, "random_state": 0, **params})
+    settings = {"hidden_layer_sizes": (16,), "max_iter": 8, "n_members": 1, "random_state": 0, **params}
+    return BalancedNNClassifier(**settings)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -23,7 +24,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import get_scorer
+from sklearn.metrics import balanced_accuracy_score, get_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -307,3 +308,194 @@ def test_scorers_of_every_kind_read_the_estimator(fitted):
         y = Y if name in {"average_precision", "neg_brier_score"} else LABELS
         clf = small().fit(FRAME, Y) if y is Y else fitted
         assert np.isfinite(get_scorer(name)(clf, FRAME, y))
+
+
+# What docs/composition.md says is kept, and what is lost
+
+X_RARE, Y_RARE = make_classification(1500, 6, n_informative=4, weights=[0.93], class_sep=0.8, random_state=0)
+SHARE = Y_RARE.mean()
+HAS_TEMPERATURE = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 8)
+
+
+@pytest.fixture(scope="module")
+def balanced() -> BalancedNNClassifier:
+    return small().fit(X_RARE, Y_RARE)
+
+
+@pytest.mark.skipif(not HAS_TEMPERATURE, reason="came with scikit-learn 1.8")
+@pytest.mark.parametrize(("decision", "low", "high"), [("balanced", 2.5, 20.0), ("argmax", 0.7, 1.3)])
+def test_a_temperature_on_top_gives_wrong_probabilities_over_any_decision_but_the_most_probable(decision, low, high):
+    clf = CalibratedClassifierCV(small(decision=decision), method="temperature", cv=2).fit(X_RARE, Y_RARE)
+    assert low < clf.predict_proba(X_RARE)[:, 1].mean() / SHARE < high
+
+
+@pytest.mark.skipif(not HAS_TEMPERATURE, reason="came with scikit-learn 1.8")
+def test_a_temperature_on_top_keeps_the_answers_of_the_decision_inside(balanced):
+    clf = CalibratedClassifierCV(FrozenEstimator(balanced), method="temperature").fit(X_RARE, Y_RARE)
+    np.testing.assert_array_equal(clf.predict(X_RARE), balanced.predict(X_RARE))
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_to_other_calibrations_on_top_the_decision_inside_does_not_matter(method):
+    over = {
+        decision: CalibratedClassifierCV(small(decision=decision), method=method, cv=2).fit(X_RARE, Y_RARE)
+        for decision in ("balanced", "argmax")
+    }
+    probas = {decision: clf.predict_proba(X_RARE) for decision, clf in over.items()}
+    np.testing.assert_allclose(probas["balanced"], probas["argmax"], atol=0.01)
+    assert probas["balanced"][:, 1].mean() == pytest.approx(SHARE, rel=0.2)
+    answers = over["balanced"].predict(X_RARE)
+    np.testing.assert_array_equal(answers, probas["balanced"].argmax(axis=1))
+    assert answers.mean() < SHARE  # the balanced decision answers more rows with the rare class than there are
+
+
+def test_soft_voting_answers_the_most_probable_class_of_averaged_probabilities():
+    clf = VotingClassifier([("network", small()), ("linear", LogisticRegression())], voting="soft").fit(X_RARE, Y_RARE)
+    mean = np.mean([member.predict_proba(X_RARE) for member in clf.estimators_], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X_RARE), mean)
+    np.testing.assert_array_equal(clf.predict(X_RARE), mean.argmax(axis=1))
+    assert clf.predict(X_RARE).mean() < SHARE < clf.named_estimators_["network"].predict(X_RARE).mean()
+
+
+def test_hard_voting_counts_the_answers_of_the_decisions_inside():
+    clf = VotingClassifier([(f"network_{i}", small(random_state=i)) for i in range(3)]).fit(X_RARE, Y_RARE)
+    votes = np.sum([member.predict(X_RARE) for member in clf.estimators_], axis=0)
+    np.testing.assert_array_equal(clf.predict(X_RARE), votes >= 2)
+    assert clf.predict(X_RARE).mean() > SHARE
+
+
+def test_stacking_reads_natural_probabilities():
+    clf = StackingClassifier([("network", small())], cv=2).fit(X_RARE, Y_RARE)
+    read = clf.transform(X_RARE)
+    np.testing.assert_array_equal(read[:, 0], clf.estimators_[0].predict_proba(X_RARE)[:, 1])
+    assert read.mean() == pytest.approx(SHARE, rel=0.3)
+    np.testing.assert_array_equal(clf.predict(X_RARE), clf.predict_proba(X_RARE).argmax(axis=1))
+
+
+def test_bagging_answers_the_most_probable_class_of_averaged_probabilities():
+    clf = BaggingClassifier(small(), n_estimators=2, random_state=0).fit(X_RARE, Y_RARE)
+    mean = np.mean([member.predict_proba(X_RARE) for member in clf.estimators_], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X_RARE), mean)
+    np.testing.assert_array_equal(clf.predict(X_RARE), mean.argmax(axis=1))
+
+
+def test_a_tuned_threshold_on_top_is_what_is_followed():
+    clf = TunedThresholdClassifierCV(small(), cv=2, scoring="balanced_accuracy").fit(X_RARE, Y_RARE)
+    rare = clf.predict_proba(X_RARE)[:, 1]
+    np.testing.assert_array_equal(clf.predict(X_RARE), rare >= clf.best_threshold_)
+    tuned, most_probable = (balanced_accuracy_score(Y_RARE, answers) for answers in (clf.predict(X_RARE), rare > 0.5))
+    assert tuned > most_probable + 0.1
+
+
+def test_a_fixed_threshold_on_top_overrules_the_decision_unless_it_reads_the_decision_function(balanced):
+    of_proba, of_decision = (
+        FixedThresholdClassifier(FrozenEstimator(balanced), response_method=method).fit(X_RARE, Y_RARE)
+        for method in ("auto", "decision_function")
+    )
+    np.testing.assert_array_equal(of_proba.predict(X_RARE), balanced.predict_proba(X_RARE)[:, 1] >= 0.5)
+    np.testing.assert_array_equal(of_decision.predict(X_RARE), balanced.predict(X_RARE))
+    assert of_proba.predict(X_RARE).mean() < SHARE < of_decision.predict(X_RARE).mean()
+
+
+def test_the_share_of_the_rare_class_as_a_threshold_is_the_balanced_decision(balanced):
+    clf = FixedThresholdClassifier(FrozenEstimator(balanced), threshold=SHARE, response_method="predict_proba")
+    np.testing.assert_array_equal(clf.fit(X_RARE, Y_RARE).predict(X_RARE), balanced.predict(X_RARE))
+
+
+def test_the_share_of_the_rare_class_as_a_threshold_restores_what_soft_voting_lost():
+    members = [("network", small()), ("linear", LogisticRegression())]
+    voting = VotingClassifier(members, voting="soft").fit(X_RARE, Y_RARE)
+    clf = FixedThresholdClassifier(FrozenEstimator(voting), threshold=SHARE, response_method="predict_proba")
+    lost, restored = (
+        balanced_accuracy_score(Y_RARE, model.predict(X_RARE)) for model in (voting, clf.fit(X_RARE, Y_RARE))
+    )
+    assert restored > lost + 0.1
+
+
+def test_one_versus_rest_answers_the_class_that_is_furthest_above_its_threshold():
+    y = np.digitize(X[:, 0], [-1, 1])
+    clf = OneVsRestClassifier(small()).fit(X, y)
+    scores = np.column_stack([member.decision_function(X) for member in clf.estimators_])
+    np.testing.assert_array_equal(clf.predict(X), scores.argmax(axis=1))
+
+
+# Changed after fit, inside something else
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline([("scaler", StandardScaler()), ("clf", small())]).fit(X_RARE, Y_RARE)
+
+
+def test_a_decision_is_set_on_the_step_of_a_pipeline(pipeline):
+    as_fitted = pipeline.predict(X_RARE)
+    pipeline["clf"].set_decision("argmax")
+    np.testing.assert_array_equal(pipeline.predict(X_RARE), pipeline.predict_proba(X_RARE).argmax(axis=1))
+    assert pipeline.predict(X_RARE).mean() < as_fitted.mean()
+    pipeline["clf"].set_decision("f1", pipeline[:-1].transform(X_RARE), Y_RARE)
+    assert pipeline["clf"].decision_rule_.tuning.n_rows == len(Y_RARE)
+
+
+def test_a_prior_is_set_on_the_step_of_a_pipeline(pipeline):
+    before = pipeline.predict_proba(X_RARE)
+    pipeline["clf"].set_prior([0.5, 0.5])
+    np.testing.assert_array_equal(pipeline.classes_, [0, 1])
+    assert (pipeline.predict_proba(X_RARE)[:, 1] > before[:, 1]).all()
+    pipeline["clf"].set_prior(None)
+    np.testing.assert_array_equal(pipeline.predict_proba(X_RARE), before)
+
+
+@pytest.mark.parametrize("copier", COPIERS)
+def test_copies_keep_the_decision_and_the_prior_that_were_set(copier, pipeline, tmp_path):
+    clf = pipeline["clf"].set_prior([0.6, 0.4]).set_decision("f1")
+    twin = COPIERS[copier](clf, tmp_path)
+    np.testing.assert_array_equal(twin.class_prior_, [0.6, 0.4])
+    np.testing.assert_array_equal(twin.predict_proba(X_RARE), clf.predict_proba(X_RARE))
+    np.testing.assert_array_equal(twin.predict(X_RARE), clf.predict(X_RARE))
+    assert str(twin.decision_rule_) == str(clf.decision_rule_)
+    assert str(twin.set_prior(None).decision_rule_) == str(clf.set_prior(None).decision_rule_)
+
+
+def test_a_copy_may_be_changed_without_the_original(balanced):
+    rule = str(balanced.decision_rule_)
+    copy.deepcopy(balanced).set_prior([0.5, 0.5]).set_decision("argmax")
+    assert str(balanced.decision_rule_) == rule
+    np.testing.assert_allclose(balanced.class_prior_, [1 - SHARE, SHARE])
+
+
+def test_a_clone_forgets_the_decision_and_the_prior_that_were_set(pipeline):
+    clf = pipeline["clf"].set_prior([0.5, 0.5]).set_decision("argmax")
+    assert clf.decision == "auto"
+    twin = clone(clf).fit(X_RARE, Y_RARE)
+    assert twin.decision_rule_.name == "balanced"
+    np.testing.assert_allclose(twin.class_prior_, [1 - SHARE, SHARE])
+
+
+def routed(composition: str) -> Any:
+    asks = small(max_iter=2).set_fit_request(sample_weight=True)
+    linear = LogisticRegression().set_fit_request(sample_weight=True)
+    if composition == "calibrated":
+        return CalibratedClassifierCV(asks, cv=2, ensemble=False)
+    if composition == "tuned":
+        scoring = get_scorer("balanced_accuracy").set_score_request(sample_weight=True)
+        return TunedThresholdClassifierCV(asks, scoring=scoring, cv=2)
+    if composition == "fixed":
+        return FixedThresholdClassifier(asks)
+    if composition == "voting":
+        return VotingClassifier([("network", asks), ("linear", linear)])
+    return StackingClassifier([("network", asks)], linear, cv=2)
+
+
+@pytest.mark.parametrize("composition", ["calibrated", "tuned", "fixed", "voting", "stacking"])
+def test_weights_are_routed_through_a_composition(composition):
+    weight = np.where(Y_RARE == 1, 5.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        model = routed(composition).fit(X_RARE, Y_RARE, sample_weight=weight)
+    inside = {
+        "calibrated": lambda: model.calibrated_classifiers_[0].estimator,
+        "tuned": lambda: model.estimator_,
+        "fixed": lambda: model.estimator_,
+        "voting": lambda: model.estimators_[0],
+        "stacking": lambda: model.estimators_[0],
+    }
+    assert inside[composition]().class_prior_[1] == pytest.approx(5 * SHARE / (1 + 4 * SHARE))

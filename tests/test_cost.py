@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from balanced_nn._keras._program import CHUNK_BYTES, POOL, ProgramKey, TrainingP
 from balanced_nn._lr_search import RANGE_TEST_RATES
 
 X, Y = make_classification(400, 6, n_informative=4, weights=[0.8], random_state=0)
-QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "on_collapse": "ignore", "random_state": 0}
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "on_collapse": "ignore", "n_members": 1, "random_state": 0}
 
 
 def run_python(script: str, **environment: str) -> str:
@@ -210,7 +211,8 @@ def test_a_million_rows_are_predicted_in_blocks():
             shapes.append(matrix.nbytes)
             return real(self, matrix)
 
-    clf.network_ = Watched(clf.network_.spec, clf.network_.layers)
+    (member,) = clf.members_
+    clf.members_ = (replace(member, network=Watched(clf.network_.spec, clf.network_.layers)),)
     many = np.zeros((1_000_000, 6), np.float32)
     assert clf.predict_proba(many).shape == (1_000_000, 2)
     assert max(shapes) <= 2**21

@@ -1,89 +1,47 @@
-"""Are corrections right to the digit, and do decisions maximise what they say?"""
+"""Do decisions answer what they say, in words and in numbers?"""
 
-import warnings
+import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
-from sklearn.metrics import balanced_accuracy_score
+from scipy.special import log_softmax
+from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, make_scorer, roc_auc_score
 
-from balanced_nn._decision import (
-    Correction,
-    balanced_accuracy,
-    balanced_log_loss,
-    decision_rule,
-    expand_logits,
-    undo_focal_loss,
-)
+from balanced_nn._calibration import HeldOut
+from balanced_nn._decision import DecisionRule, decision_notes, read_decision
+from balanced_nn._tuning import Tuning
+from balanced_nn.exceptions import DecisionWarning
 
-logits3 = arrays(float, (5, 3), elements=st.floats(-20, 20))
+BINARY, THREE = ("no", "yes"), ("a", "b", "c")
+EVEN, RARE = np.array([0.5, 0.5]), np.array([0.9, 0.1])
+COSTS3 = [[0, 1, 2], [4, 0, 1], [20, 5, 0]]
+
+proba2 = st.floats(0.001, 0.999).map(lambda p: np.array([[1 - p, p]]))
+proba3 = arrays(float, (6, 3), elements=st.floats(0.01, 1)).map(lambda p: p / p.sum(axis=1, keepdims=True))
 priors3 = arrays(float, 3, elements=st.floats(0.01, 1)).map(lambda p: p / p.sum())
 
 
-def test_undersampling_correction_matches_the_worked_example():
-    """Prior 1 %, fully undersampled: beta = 0.0101; a score of 0.5 means 0.01 (Dal Pozzolo et al. 2015)."""
-    correction = Correction(np.zeros(2), np.array([0.5, 0.5]), focal=False)
-    proba = np.exp(correction.log_posterior(np.array([[0.0, 0.0], [0.0, np.log(9.0)]]), np.array([0.99, 0.01])))
-    beta = 0.01 / 0.99
-    np.testing.assert_allclose(proba[:, 1], [beta * s / (beta * s - s + 1) for s in (0.5, 0.9)])
-    assert proba[0, 1] == pytest.approx(0.01)
+def rule_of(decision, classes=BINARY, prior=None, *, class_weight=None, rows=None):
+    prior = np.full(len(classes), 1 / len(classes)) if prior is None else prior
+    return read_decision(decision, classes, class_weight).rule(prior, rows)
 
 
-@given(logits3, priors3, priors3)
-def test_a_correction_and_its_inverse_cancel(logits, fed, target):
-    there = Correction(np.zeros(3), fed, focal=False).log_posterior(logits, target)
-    back = Correction(np.zeros(3), target, focal=False).log_posterior(there, fed)
-    np.testing.assert_allclose(back, log_softmax(logits, axis=1), atol=1e-9)
+def answers(rule, proba):
+    return [rule.classes[index] for index in rule.decide(np.log(proba))]
 
 
-@given(logits3, priors3)
-def test_the_offset_of_the_logit_adjusted_loss_is_undone(logits, prior):
-    shifted = Correction(np.log(prior), prior, focal=False).log_posterior(logits, prior)
-    np.testing.assert_allclose(shifted, log_softmax(logits + np.log(prior), axis=1), atol=1e-9)
-    uniform = Correction(np.log(prior), prior, focal=False).log_posterior(logits, np.full(3, 1 / 3))
-    np.testing.assert_allclose(uniform, log_softmax(logits, axis=1), atol=1e-9)
+def held_out(n_rows=400, prior=RARE, *, in_training=False, seed=0):
+    """Rows whose exact scores are known."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(len(prior), n_rows, p=prior)
+    scores = 2.0 * (2.0 * np.eye(len(prior))[y] + rng.normal(size=(n_rows, len(prior))))
+    return HeldOut(log_softmax(scores, axis=1).astype(np.float32), y, np.ones(n_rows), in_training)
 
 
-@given(logits3, priors3, st.permutations(range(3)), st.booleans())
-def test_permuting_the_classes_permutes_the_probabilities(logits, prior, order, focal):
-    fed = np.array([0.5, 0.3, 0.2])
-    plain = Correction(np.zeros(3), fed, focal).log_posterior(logits, prior)
-    permuted = Correction(np.zeros(3), fed[order], focal).log_posterior(logits[:, order], prior[order])
-    np.testing.assert_allclose(np.exp(permuted), np.exp(plain[:, order]), atol=1e-9)
-
-
-@pytest.mark.parametrize("posterior", [[0.7, 0.3], [0.99, 0.01], [0.5, 0.3, 0.2]])
-def test_the_minimiser_of_the_focal_loss_gives_the_posterior_back(posterior):
-    posterior = np.array(posterior)
-
-    def risk(z):
-        log_v = log_softmax(z)
-        return -(posterior * (1 - np.exp(log_v)) ** 2 * log_v).sum()
-
-    best = minimize(risk, np.log(posterior), method="BFGS", options={"gtol": 1e-10}).x
-    np.testing.assert_allclose(np.exp(undo_focal_loss(log_softmax(best)[None]))[0], posterior, atol=1e-4)
-
-
-@given(arrays(float, (4, 2), elements=st.floats(-700, 700)))
-def test_focal_correction_stays_finite_and_normalised(logits):
-    log_proba = undo_focal_loss(log_softmax(logits, axis=1))
-    assert not np.isnan(log_proba).any()
-    np.testing.assert_allclose(np.exp(log_proba).sum(axis=1), 1.0)
-
-
-@given(arrays(float, (6, 3), elements=st.floats(-10, 10)), st.integers(0, 100))
-def test_focal_correction_with_exponent_zero_changes_nothing(logits, seed):
-    log_v = log_softmax(logits, axis=1)
-    np.testing.assert_allclose(undo_focal_loss(log_v, gamma=0.0), log_v, atol=1e-8)
-
-
-def test_one_output_becomes_two_logits():
-    z = np.array([[0.3], [-2.0]])
-    np.testing.assert_allclose(softmax(expand_logits(z), axis=1)[:, 1], 1 / (1 + np.exp(-z[:, 0])))
+# ---------------------------------------------------------------- balanced, argmax, threshold, stated weights
 
 
 def test_the_balanced_rule_maximises_balanced_accuracy_where_the_posterior_is_known():
@@ -91,54 +49,424 @@ def test_the_balanced_rule_maximises_balanced_accuracy_where_the_posterior_is_kn
     y = (rng.random(20_000) < 0.05).astype(int)
     x = rng.normal(loc=1.5 * y)
     log_odds = 1.5 * x - 1.5**2 / 2 + np.log(0.05 / 0.95)
-    log_proba = log_softmax(expand_logits(log_odds[:, None]), axis=1)
+    log_proba = log_softmax(np.column_stack([np.zeros(20_000), log_odds]), axis=1)
     prior = np.array([0.95, 0.05])
-    balanced = balanced_accuracy_score(y, decision_rule("balanced", prior, None).decide(log_proba))
+    balanced = balanced_accuracy_score(y, rule_of("balanced", prior=prior).decide(log_proba))
     best = max(balanced_accuracy_score(y, x > t) for t in np.linspace(-1, 3, 81))
     assert balanced > best - 0.005
-    assert balanced_accuracy_score(y, decision_rule("argmax", prior, None).decide(log_proba)) < 0.7
+    assert balanced_accuracy_score(y, rule_of("argmax", prior=prior).decide(log_proba)) < 0.7
+
+
+@given(proba3, priors3)
+def test_the_balanced_rule_answers_the_class_that_gained_most_on_its_frequency(proba, prior):
+    ratio = np.sort(proba / prior, axis=1)
+    clear = ratio[:, -1] > ratio[:, -2] * (1 + 1e-9)
+    found = rule_of("balanced", THREE, prior).decide(np.log(proba))
+    np.testing.assert_array_equal(found[clear], (proba / prior).argmax(axis=1)[clear])
+
+
+@given(proba3, priors3)
+def test_argmax_answers_the_most_probable_class_at_any_frequencies(proba, prior):
+    found = rule_of("argmax", THREE, prior).decide(np.log(proba))
+    np.testing.assert_array_equal(found, np.log(proba).argmax(axis=1))
+
+
+@given(st.floats(0.01, 0.99), proba2)
+def test_a_threshold_answers_the_second_class_above_it(threshold, proba):
+    assume(abs(proba[0, 1] - threshold) > 1e-9)
+    for given_as in (threshold, np.float64(threshold)):
+        assert rule_of(given_as, prior=RARE).decide(np.log(proba))[0] == int(proba[0, 1] > threshold)
+
+
+@pytest.mark.parametrize("threshold", [1e-9, 0.2, 1 - 1e-9])
+def test_a_threshold_is_what_the_rule_says_it_is(threshold):
+    assert rule_of(threshold).threshold == pytest.approx(threshold, rel=1e-6)
+
+
+def test_a_tie_goes_to_the_first_class():
+    assert answers(rule_of("argmax"), [[0.5, 0.5]]) == ["no"]
+    assert answers(rule_of("balanced", THREE), [[1 / 3, 1 / 3, 1 / 3]]) == ["a"]
 
 
 def test_stated_costs_weigh_the_probabilities():
-    log_proba = np.log([[0.8, 0.2], [0.95, 0.05]])
-    rule = decision_rule("auto", np.array([0.9, 0.1]), np.array([1.0, 10.0]))
-    assert rule.name == "cost"
-    np.testing.assert_array_equal(rule.decide(log_proba), [1, 0])
+    # 10 * 0.2 > 0.8, and 10 * 0.05 < 0.95; the threshold is 1 / (1 + 10).
+    rule = rule_of("auto", prior=RARE, class_weight=np.array([1.0, 10.0]))
+    assert rule.name == "weights"
+    assert answers(rule, [[0.8, 0.2], [0.95, 0.05]]) == ["yes", "no"]
+    assert rule.threshold == pytest.approx(1 / 11)
 
 
 def test_auto_without_costs_is_the_balanced_rule():
-    assert decision_rule("auto", np.array([0.9, 0.1]), None).name == "balanced"
+    rule = rule_of("auto", prior=RARE)
+    assert rule.name == "balanced"
+    assert rule.threshold == pytest.approx(0.1)
 
 
-@given(st.floats(0.01, 0.99), st.floats(0.001, 0.999))
-def test_a_threshold_answers_the_second_class_above_it(threshold, p):
-    rule = decision_rule(threshold, np.array([0.5, 0.5]), None)
-    log_proba = np.log([[1 - p, p]])
-    if abs(p - threshold) > 1e-9:
-        assert rule.decide(log_proba)[0] == int(p > threshold)
+@pytest.mark.parametrize("decision", ["balanced", "argmax", 0.3, [[0, 1], [2, 0]], "f1"])
+def test_stated_costs_matter_to_auto_alone(decision):
+    rows = held_out()
+    with_weights = rule_of(decision, prior=RARE, class_weight=np.array([1.0, 10.0]), rows=rows)
+    np.testing.assert_array_equal(with_weights.log_offsets, rule_of(decision, prior=RARE, rows=rows).log_offsets)
 
 
-def test_a_threshold_needs_two_classes():
-    with pytest.raises(ValueError, match=r"decision=0\.3 is a threshold, which needs two classes; y holds 3"):
-        decision_rule(0.3, np.full(3, 1 / 3), None)
+@pytest.mark.parametrize(
+    ("decision", "before", "after"),
+    [
+        ("balanced", 0.1, 0.3),
+        ("argmax", 0.5, 0.5),
+        (0.25, 0.25, 0.25),
+        ([[0, 1], [4, 0]], 0.2, 0.2),
+    ],
+)
+def test_only_the_balanced_threshold_follows_the_class_frequencies(decision, before, after):
+    wanted = read_decision(decision, BINARY, None)
+    assert wanted.rule(RARE).threshold == pytest.approx(before)
+    assert wanted.rule(np.array([0.7, 0.3])).threshold == pytest.approx(after)
 
 
-def test_balanced_log_loss_weighs_classes_and_not_rows():
-    log_proba = np.log([[0.9, 0.1]] * 9 + [[0.5, 0.5]])
-    y = np.array([0] * 9 + [1])
-    assert balanced_log_loss(log_proba, y, np.ones(10)) == pytest.approx(-(np.log(0.9) + np.log(0.5)) / 2)
+# ---------------------------------------------------------------- costs
 
 
-def test_balanced_log_loss_averages_over_the_classes_that_are_present():
-    log_proba = np.log(np.full((2, 3), 1 / 3))
-    assert balanced_log_loss(log_proba, np.array([0, 0]), np.ones(2)) == pytest.approx(np.log(3))
+@pytest.mark.parametrize(
+    ("costs", "threshold"),
+    [
+        ([[0, 1], [9, 0]], 0.1),  # a false alarm costs 1, a miss 9: 1 / (1 + 9)
+        ([[0, 3], [1, 0]], 0.75),
+        ([[1, 3], [10, 2]], 0.2),  # beyond the right answers 2 and 8: 2 / (2 + 8)
+        ([[-5, 0], [0, -45]], 0.1),  # gains of right answers, negated
+        (np.array([[0, 0.5], [0.5, 0]]), 0.5),
+    ],
+)
+def test_the_threshold_of_two_classes_is_worked_out_from_their_costs(costs, threshold):
+    rule = rule_of(costs)
+    assert rule.threshold == pytest.approx(threshold)
+    assert answers(rule, [[1 - threshold + 0.01, threshold - 0.01]]) == ["no"]
+    assert answers(rule, [[1 - threshold - 0.01, threshold + 0.01]]) == ["yes"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=30))
-def test_balanced_accuracy_agrees_with_scikit_learn(pairs):
-    y, predicted = np.array(pairs).T
-    weight = np.linspace(1, 3, len(y))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # scikit-learn's: y_pred holds a class that y_true does not
-        expected = balanced_accuracy_score(y, predicted, sample_weight=weight)
-    assert balanced_accuracy(predicted, y, weight) == pytest.approx(expected)
+def test_the_lowest_expected_cost_of_three_classes_is_worked_out_by_hand():
+    # Columns are answers. For 0.7, 0.2, 0.1:   a costs 0.2 * 4 + 0.1 * 20 = 2.8, b 0.7 + 0.1 * 5 = 1.2, c 1.4 + 0.2.
+    #                      For 0.9, 0.09, 0.01: a costs 0.36 + 0.2 = 0.56, b 0.9 + 0.05 = 0.95, c 1.8 + 0.09 = 1.89.
+    #                      For 0.5, 0.1, 0.4:   a costs 0.4 + 8 = 8.4, b 0.5 + 2 = 2.5, c 1 + 0.1 = 1.1.
+    proba = [[0.7, 0.2, 0.1], [0.9, 0.09, 0.01], [0.5, 0.1, 0.4]]
+    rule = rule_of(COSTS3, THREE)
+    assert answers(rule, proba) == ["b", "a", "c"]
+    expected = [[2.8, 1.2, 1.6], [0.56, 0.95, 1.89], [8.4, 2.5, 1.1]]
+    np.testing.assert_allclose(-rule.scores(np.log(proba)), expected)
+    assert rule.threshold is None
+
+
+costs_of_right_answers = arrays(float, 3, elements=st.floats(-5, 5))
+extra_costs = arrays(float, (3, 3), elements=st.floats(0, 10)).map(lambda costs: costs * (1 - np.eye(3)))
+
+
+@given(proba3, costs_of_right_answers, extra_costs)
+def test_no_other_answer_is_expected_to_cost_less(proba, right, extra):
+    assume(extra.max() > 0.01)
+    costs = right[:, None] + extra
+    expected = proba @ costs
+    found = expected[np.arange(6), rule_of(costs, THREE).decide(np.log(proba))]
+    np.testing.assert_allclose(found, expected.min(axis=1), atol=1e-9)
+
+
+@given(proba2, st.floats(0.01, 100), st.floats(0.01, 100), st.floats(-3, 3), st.floats(-3, 3))
+def test_two_classes_have_the_answer_of_lowest_expected_cost(proba, alarm, miss, right_no, right_yes):
+    costs = np.array([[right_no, right_no + alarm], [right_yes + miss, right_yes]])
+    expected = (proba @ costs)[0]
+    assume(abs(expected[0] - expected[1]) > 1e-9)
+    assert rule_of(costs).decide(np.log(proba))[0] == expected.argmin()
+
+
+@given(proba3, extra_costs, st.permutations(range(3)))
+def test_permuting_the_classes_of_a_matrix_permutes_the_answers(proba, costs, order):
+    assume(costs.max() > 0.01)
+    expected = np.sort(proba @ costs, axis=1)
+    clear = expected[:, 1] > expected[:, 0] + 1e-9
+    plain = answers(rule_of(costs, THREE), proba)
+    permuted = answers(rule_of(costs[np.ix_(order, order)], [THREE[i] for i in order]), proba[:, order])
+    assert np.array_equal(np.array(plain)[clear], np.array(permuted)[clear])
+
+
+@given(proba3, st.floats(0.01, 100))
+def test_the_unit_of_costs_changes_nothing(proba, unit):
+    expected = np.sort(proba @ np.array(COSTS3), axis=1)
+    clear = expected[:, 1] > expected[:, 0] + 1e-9
+    plain, scaled = (rule_of(scale * np.array(COSTS3, float), THREE).decide(np.log(proba)) for scale in (1, unit))
+    np.testing.assert_array_equal(plain[clear], scaled[clear])
+
+
+def test_equal_costs_of_all_errors_are_argmax():
+    proba = np.random.default_rng(0).dirichlet([1, 1, 1], 200)
+    equal = rule_of(1 - np.eye(3), THREE).decide(np.log(proba))
+    np.testing.assert_array_equal(equal, rule_of("argmax", THREE).decide(np.log(proba)))
+
+
+@pytest.mark.parametrize(
+    ("costs", "answer"),
+    [([[0, 0], [5, 0]], "yes"), ([[0, 5], [0, 0]], "no"), ([[2, 2], [7, 3]], "yes")],
+)
+def test_where_one_error_is_free_the_other_is_avoided_always(costs, answer):
+    rule = rule_of(costs)
+    assert answers(rule, [[0.999, 0.001], [0.001, 0.999]]) == [answer, answer]
+    assert rule.threshold is None
+    assert np.isfinite(rule.scores(np.log([[0.3, 0.7]]))).all()
+
+
+def test_a_class_of_three_may_be_confused_for_free():
+    # Rows of "a" may be answered as anything; only "b" and "c" are told apart, by 3 to 1.
+    rule = rule_of([[0, 0, 0], [3, 0, 3], [1, 1, 0]], THREE)
+    assert answers(rule, [[0.9, 0.04, 0.06], [0.9, 0.02, 0.08]]) == ["b", "c"]
+
+
+# ---------------------------------------------------------------- scores
+
+
+@pytest.mark.parametrize(
+    ("decision", "classes"),
+    [
+        ("balanced", BINARY),
+        ("argmax", THREE),
+        (0.2, BINARY),
+        ([[0, 1], [9, 0]], BINARY),
+        ([[0, 0], [5, 0]], BINARY),
+        (COSTS3, THREE),
+        ("auto", THREE),
+        ("f1", BINARY),
+        ("f1_macro", THREE),
+    ],
+)
+def test_the_largest_score_is_the_answer(decision, classes):
+    n_classes = len(classes)
+    prior = np.arange(n_classes, 0.0, -1) / np.arange(1, n_classes + 1).sum()
+    weight = np.arange(1.0, n_classes + 1)
+    rule = rule_of(decision, classes, prior, class_weight=weight, rows=held_out(prior=prior))
+    log_proba = np.log(np.random.default_rng(0).dirichlet(np.ones(n_classes), 300))
+    scores = rule.scores(log_proba)
+    assert scores.shape == (300, n_classes)
+    np.testing.assert_array_equal(scores.argmax(axis=1), rule.decide(log_proba))
+    if rule.threshold is not None:
+        np.testing.assert_array_equal(rule.decide(log_proba) == 1, np.exp(log_proba[:, 1]) > rule.threshold)
+
+
+# ---------------------------------------------------------------- tuned metrics
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"), [("f1", "f1"), ("f1_score", "f1_score"), (make_scorer(fbeta_score, beta=2), "fbeta_score")]
+)
+def test_a_metric_is_tuned_on_the_rows_at_their_frequencies(metric, name):
+    rows = held_out(4000)
+    rule = rule_of(metric, prior=RARE, rows=rows)
+    assert rule.name == name
+    assert rule.tuning.metric == name
+    assert rule.tuning.n_rows == 4000
+    np.testing.assert_array_equal(rule.log_offsets, rule.tuning.log_offsets)
+    best = max(f1_score(rows.y, rows.log_proba_at(RARE)[:, 1] > np.log(t)) for t in np.linspace(0.05, 0.9, 86))
+    if name == "f1":
+        assert f1_score(rows.y, rule.decide(rows.log_proba_at(RARE))) > best - 0.02
+
+
+def test_tuning_follows_the_class_frequencies():
+    """At ten times the frequency of the second class more rows are answered so."""
+    rows, wanted = held_out(4000), read_decision("f1", BINARY, None)
+    at_home, abroad = wanted.rule(RARE, rows), wanted.rule(EVEN, rows)
+    shares = [np.mean(rule.decide(rows.log_proba_at(p))) for rule, p in ((at_home, RARE), (abroad, EVEN))]
+    assert shares[0] < shares[1]
+    assert abroad.tuning.score > at_home.tuning.score  # the F1 score of a frequent class is higher
+
+
+def test_recall_is_weighed_more_by_a_larger_beta():
+    rows = held_out(4000)
+    thresholds = [rule_of(make_scorer(fbeta_score, beta=b), prior=RARE, rows=rows).threshold for b in (0.5, 1, 3)]
+    assert thresholds[0] > thresholds[1] > thresholds[2]
+
+
+# ---------------------------------------------------------------- in words
+
+TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5], [0.0, 2.0]]))
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (
+            rule_of("balanced", prior=RARE),
+            "Balanced, for which each class counts the same: answers yes where its probability is above 0.1.",
+        ),
+        (
+            rule_of("balanced", THREE, np.array([0.6, 0.3, 0.1])),
+            "Balanced, for which each class counts the same: answers the class whose probability is largest after "
+            "multiplication (a x 1, b x 2, c x 6).",
+        ),
+        (rule_of("argmax"), "Argmax: answers yes where its probability is above 0.5."),
+        (
+            rule_of(0.123456),
+            "A threshold that was set by hand: answers yes where its probability is above 0.123.",
+        ),
+        (
+            rule_of("auto", class_weight=np.array([1.0, 9.0])),
+            "Weighted by the costs that class_weight states: answers yes where its probability is above 0.1.",
+        ),
+        (
+            rule_of("auto", THREE, class_weight=np.array([2.0, 1.0, 5.0])),
+            "Weighted by the costs that class_weight states: answers the class whose probability is largest after "
+            "multiplication (a x 2, b x 1, c x 5).",
+        ),
+        (rule_of([[0, 1], [3, 0]]), "Lowest expected cost: answers yes where its probability is above 0.25."),
+        (
+            DecisionRule("f1", BINARY, np.array([0.0, np.log(4.0)]), tuning=TUNED),
+            # 1 / (1 + e^0.5) = 0.378 and 1 / (1 + e^2) = 0.119
+            "Tuned for f1: answers yes where its probability is above 0.2. Found on 300 rows, 20 of the rarest class, "
+            "where f1 is 0.457; half of the resamples put the threshold between 0.119 and 0.378.",
+        ),
+        (
+            DecisionRule("f1", THREE, np.log([1.0, 2.5, 8.0]), tuning=TUNED),
+            "Tuned for f1: answers the class whose probability is largest after multiplication (a x 1, b x 2.5, c x 8)."
+            " Found on 300 rows, 20 of the rarest class, where f1 is 0.457.",
+        ),
+        (
+            rule_of("balanced", (0, 1), RARE),
+            "Balanced, for which each class counts the same: answers 1 where its probability is above 0.1.",
+        ),
+    ],
+)
+def test_a_rule_says_what_it_does(rule, text):
+    assert str(rule) == text
+
+
+@pytest.mark.parametrize("classes", [BINARY, THREE])
+def test_costs_that_no_threshold_expresses_are_printed(classes):
+    costs = [[0, 0], [5, 0]] if classes == BINARY else COSTS3
+    printed = str(rule_of(costs, classes))
+    assert printed.startswith("Lowest expected cost: answers the class of the lowest expected cost, of the costs ")
+    assert printed.endswith(f"{np.array(costs, float).tolist()}.")
+
+
+def test_argmax_of_three_classes_is_said_once():
+    printed = str(rule_of("argmax", THREE))
+    assert "most probable class" in printed.lower()
+    assert len(re.findall("most probable class", printed, flags=re.IGNORECASE)) == 1
+
+
+@pytest.mark.parametrize("threshold", [0.9999, 0.99996, 1e-7])
+def test_a_threshold_near_the_end_is_not_rounded_to_it(threshold):
+    stated = re.search("above (.*)[.]$", str(rule_of(threshold)))
+    assert stated is not None
+    assert 0 < float(stated[1]) < 1
+
+
+def test_a_tuned_rule_speaks_of_the_rows_and_the_spread():
+    rule = rule_of("f1", prior=RARE, rows=held_out())
+    pattern = (
+        r"^Tuned for f1: answers yes where its probability is above (\S+)\. Found on 400 rows, \d+ of the rarest "
+        r"class, where f1 is 0\.\d+; half of the resamples put the threshold between (\S+) and (\S+)\.$"
+    )
+    stated = re.match(pattern, str(rule))
+    assert stated is not None
+    threshold, low, high = map(float, stated.groups())
+    assert low <= threshold <= high
+
+
+# ---------------------------------------------------------------- what the user is warned of
+
+
+def notes_of(decision, rows, prior=RARE, classes=BINARY):
+    return [str(note) for note in decision_notes(rule_of(decision, classes, prior, rows=rows), rows, prior)]
+
+
+@pytest.mark.parametrize("decision", ["balanced", "argmax", 0.01, 0.99, [[0, 0], [1, 0]]])
+@pytest.mark.parametrize("in_training", [False, True])
+def test_a_rule_that_was_not_tuned_is_not_warned_of(decision, in_training):
+    assert notes_of(decision, held_out(in_training=in_training)) == []
+
+
+def test_a_tuned_rule_of_held_out_rows_with_several_answers_is_not_warned_of():
+    assert notes_of("f1", held_out()) == []
+
+
+def test_tuning_on_rows_of_the_training_is_warned_of():
+    (note,) = notes_of("f1", held_out(in_training=True))
+    assert note == (
+        "decision='f1' was tuned on rows of the training, as none were held out; there the network looks better than "
+        "it is. Use early_stopping=True, or pass other rows to set_decision."
+    )
+
+
+def rows_that_all_look_the_same(*, in_training=False):
+    return HeldOut(np.full((100, 2), np.log(0.5), np.float32), np.repeat([0, 1], [90, 10]), np.ones(100), in_training)
+
+
+@pytest.mark.parametrize(("decision", "answer"), [("accuracy", "no"), ("f1", "yes")])
+def test_a_metric_that_a_single_answer_makes_best_is_warned_of(decision, answer):
+    (note,) = notes_of(decision, rows_that_all_look_the_same())
+    assert note == (
+        f"For decision={decision!r} it is best to answer {answer} for every row tuned on. Take a metric that looks at "
+        'both kinds of error, such as "f1" or "balanced_accuracy".'
+    )
+
+
+def test_both_warnings_may_come_together_and_are_decision_warnings():
+    rows = rows_that_all_look_the_same(in_training=True)
+    notes = decision_notes(rule_of("f1", prior=RARE, rows=rows), rows, RARE)
+    assert len(notes) == 2
+    assert all(isinstance(note, DecisionWarning) for note in notes)
+
+
+# ---------------------------------------------------------------- what is refused
+
+NOT_UNDERSTOOD = r"is not understood\. A matrix of costs must hold 2 rows \(true classes no, yes\) of 2 finite numbers"
+
+
+@pytest.mark.parametrize(
+    ("decision", "classes", "message"),
+    [
+        (0.3, THREE, r"decision=0\.3 is a threshold, which needs two classes; y holds 3\. Use decision=\"balanced\""),
+        (0.0, BINARY, r"decision=0\.0 is no threshold on a probability\. Give a number between 0 and 1"),
+        (1.0, BINARY, r"decision=1\.0 is no threshold on a probability"),
+        (1.7, BINARY, r"decision=1\.7 is no threshold on a probability"),
+        (float("nan"), BINARY, "decision=nan is no threshold on a probability"),
+        ([[0, 1]], BINARY, NOT_UNDERSTOOD),
+        ([0, 1], BINARY, NOT_UNDERSTOOD),
+        ([[0, 1], [2]], BINARY, NOT_UNDERSTOOD),
+        ([[0, 1, 1], [1, 0, 1], [1, 1, 0]], BINARY, NOT_UNDERSTOOD),
+        ([["a", "b"], ["c", "d"]], BINARY, NOT_UNDERSTOOD),
+        ([[0, np.nan], [1, 0]], BINARY, NOT_UNDERSTOOD),
+        ([[0, np.inf], [1, 0]], BINARY, NOT_UNDERSTOOD),
+        ({"no": 1, "yes": 2}, BINARY, NOT_UNDERSTOOD),
+        (None, BINARY, f"decision=None {NOT_UNDERSTOOD}"),
+        (1, BINARY, f"decision=1 {NOT_UNDERSTOOD}"),
+        (
+            COSTS3[:2],
+            THREE,
+            r"must hold 3 rows \(true classes a, b, c\) of 3 finite numbers \(the answers, in the",
+        ),
+        (
+            [[3, 1], [5, 0]],
+            BINARY,
+            r"in which for class no the right answer costs 3, and yes 1\. Give costs, of which the right answers have "
+            r"the lowest; of gains, pass the negative",
+        ),
+        (np.eye(3), THREE, "in which for class . the right answer costs 1, and . 0"),
+        ([[0, 0], [0, 0]], BINARY, r"in which no answer is dearer than the right one\. Give costs, of which the right"),
+        ([[2, 2], [2, 2]], BINARY, "in which no answer is dearer than the right one"),
+        ([[1, 1, 1], [2, 2, 2], [0, 0, 0]], THREE, "in which no answer is dearer than the right one"),
+        ("f-score", BINARY, 'decision=\'f-score\' is neither "auto", "balanced"'),
+        ("roc_auc", BINARY, "decision='roc_auc' reads decision_function or predict_proba, and no decision changes it"),
+        (make_scorer(roc_auc_score, response_method="predict_proba"), BINARY, "decision='roc_auc_score' reads predict"),
+        (
+            roc_auc_score,
+            BINARY,
+            r"is no scorer of scikit-learn\. Pass the name of one, or what sklearn\.metrics\.make_",
+        ),
+        (lambda y_true, y_pred: 0.0, BINARY, "is no scorer of scikit-learn"),
+        ("f1", THREE, "decision='f1' cannot be computed for these classes: .*take for example \"f1_macro\""),
+    ],
+)
+def test_a_decision_that_does_not_fit_is_refused(decision, classes, message):
+    with pytest.raises(ValueError, match=message):
+        read_decision(decision, classes, None)
+
+
+def test_stated_costs_do_not_hide_a_decision_that_does_not_fit():
+    with pytest.raises(ValueError, match="needs two classes"):
+        read_decision(0.3, THREE, np.ones(3))

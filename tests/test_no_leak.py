@@ -33,11 +33,11 @@ X, Y = some_rows()
 
 def small(**params) -> BalancedNNClassifier:
     settings = {"hidden_layer_sizes": (16,), "max_iter": 4, "random_state": SEED, "on_collapse": "ignore", **params}
-    return BalancedNNClassifier(**settings)
+    return BalancedNNClassifier(**{"n_members": 1, **settings})
 
 
 def split_of(clf: BalancedNNClassifier, table, weight=None, given=(None, None, None)) -> Split:
-    return split_rows(clf, read_rows(clf, table, Y, weight), given, clf._draw_seed())
+    return split_rows(clf, read_rows(clf, table, Y, weight), given, clf._draw_seed())[0]
 
 
 def plan_of(clf: BalancedNNClassifier, table, weight=None, given=(None, None, None)) -> Plan:

@@ -208,7 +208,7 @@ def test_stated_costs_weigh_natural_probabilities(costs):
     clf = small(class_weight=costs).fit(X, Y)
     weights = np.array([costs.get(0, 1.0), costs[1]])
     proba = clf.predict_proba(X_NEW)
-    assert clf.decision_rule_.name == "cost"
+    assert clf.decision_rule_.name == "weights"
     np.testing.assert_array_equal(clf.class_weight_, weights)
     np.testing.assert_array_equal(clf.predict(X_NEW), (weights * proba).argmax(axis=1))
     assert proba[:, 1].mean() == pytest.approx(BASE_RATE, abs=0.05)

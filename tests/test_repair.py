@@ -13,12 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 import balanced_nn._attempts as attempts_room
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._attempts import train_until_sound
-from balanced_nn._decision import balanced_log_loss
+from balanced_nn._correction import balanced_log_loss
 from balanced_nn._diagnosis import Finding
 from balanced_nn._evidence import Cause
-from balanced_nn._outcome import Outcome, uniform_prior_proba
+from balanced_nn._outcome import Outcome
 from balanced_nn._plan import make_plan, read_rows, split_rows
 from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
+from balanced_nn._table import read_table
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
@@ -27,7 +28,8 @@ DEFAULTS = BalancedNNClassifier().get_params()
 
 
 def small(**params) -> BalancedNNClassifier:
-    return BalancedNNClassifier(**{"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0, **params})
+    settings = {"hidden_layer_sizes": (16,), "max_iter": 3, "n_members": 1, "random_state": 0, **params}
+    return BalancedNNClassifier(**settings)
 
 
 def deep(**params) -> BalancedNNClassifier:
@@ -462,7 +464,7 @@ def test_attempts_without_early_stopping_are_ranked_by_the_network_that_is_kept(
     with pytest.warns(CollapseWarning):
         clf.fit(X[train], Y[train], X_val=X[held], y_val=Y[held])
     losses = [clf.repairs_[0].loss_before, *(repair.loss_after for repair in clf.repairs_)]
-    log_proba = np.log(uniform_prior_proba(clf.predict_proba(X[held]), clf.class_prior_))
+    log_proba = clf.members_[0].scores(read_table(clf, X[held], reset=False))
     kept = balanced_log_loss(log_proba, Y[held], np.ones(held.sum()))
     assert min(losses) == pytest.approx(kept, abs=1e-5)
     assert kept > clf.history_.best_score + 1e-4
@@ -538,7 +540,7 @@ def test_without_held_out_rows_the_reference_is_cross_validated(references):
 def test_searches_and_epochs_of_all_attempts_are_told():
     clf, searches, epochs = deep(), [], []
     rows = read_rows(clf, X, Y, None)
-    split = split_rows(clf, rows, (None, None, None), 0)
+    (split,) = split_rows(clf, rows, (None, None, None), 0)
     attempt, repairs = train_until_sound(
         clf.get_params(),
         DEFAULTS,

@@ -13,7 +13,7 @@ from imblearn import FunctionSampler
 from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
-from imblearn.under_sampling import ClusterCentroids, RandomUnderSampler
+from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler, TomekLinks
 from imblearn.utils.estimator_checks import estimator_checks_generator as sampler_checks
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
@@ -22,7 +22,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._resampling import ClassResampler, resample_rows
+from balanced_nn._resampling import ClassResampler, draws_at_random, resample_rows
 from balanced_nn.exceptions import RareClassWarning
 
 METHODS = ["over", "under", "smote"]
@@ -569,3 +569,52 @@ def test_pandas_na_in_an_array_of_objects_is_missing_to_smote():
     X = np.array([["a", 1.0], [pd.NA, 2.0], ["b", 3.0]] * 4, dtype=object)
     with pytest.raises(ValueError, match="NaN or other missing values in column 0"):
         ClassResampler("smote", categorical_features=[0]).fit_resample(X, [0] * 8 + [1] * 4)
+
+
+# ---------------------------------------------------------------- samplers whose effect a prior undoes
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        None,
+        "over",
+        "under",
+        ClassResampler("over"),
+        ClassResampler("under", sampling_strategy={0: 20}),
+        RandomOverSampler(),
+        RandomUnderSampler(),
+        RandomUnderSampler(replacement=True),
+    ],
+    ids=str,
+)
+def test_samplers_that_draw_at_random_leave_each_class_as_it_is(sampler):
+    assert draws_at_random(sampler)
+    X, y = numeric_data(sizes=(400, 100, 25))
+    resampled = resample_rows(X, y, np.ones(y.size), sampler, categorical_features=np.zeros(3, bool), seed=0)
+    drawn = resampled.X[resampled.rows]
+    assert set(map(tuple, drawn)) <= set(map(tuple, X))
+    for label in range(3):
+        shift = drawn[resampled.y == label].mean(axis=0) - X[y == label].mean(axis=0)
+        assert np.abs(shift).max() < 4 / np.sqrt(25)  # four standard errors of the smallest sample
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "smote",
+        ClassResampler("smote"),
+        SMOTE(),
+        SMOTENC([0]),
+        SMOTEENN(),
+        RandomOverSampler(shrinkage=1.0),
+        RandomOverSampler(shrinkage={1: 0.5}),
+        ClusterCentroids(),
+        NearMiss(),  # drops rows for where they lie
+        TomekLinks(),
+        FunctionSampler(),
+    ],
+    ids=str,
+)
+def test_samplers_that_invent_rows_or_choose_them_by_place_change_a_class(sampler):
+    assert not draws_at_random(sampler)

@@ -154,7 +154,8 @@ def test_a_single_class_is_named():
 
 def test_an_unknown_label_is_named_with_those_that_are_known():
     with pytest.raises(
-        ValueError, match="y_val holds maybe, which is not in y; y holds no, yes. Check .* or remove these 2 rows"
+        ValueError,
+        match="y_val holds maybe, which is no class of the training data; these are no, yes. Check .* these 2 rows",
     ):
         encode_labels(np.array(["maybe", "no", "maybe"]), np.array(["no", "yes"]), name="y_val")
 
@@ -164,7 +165,7 @@ def test_an_unknown_label_is_named_with_those_that_are_known():
     ("labels", "classes"), [(["9", "10"], [9, 10]), ([9, 10], ["10", "9"]), ([True, False], ["False", "True"])]
 )
 def test_labels_of_another_type_are_not_taken_for_known_ones(labels, classes, n_rows):
-    with pytest.raises(ValueError, match="y_val holds .* which is not in y"):
+    with pytest.raises(ValueError, match="y_val holds .* which is no class"):
         encode_labels(np.resize(labels, n_rows), np.array(classes), name="y_val")
 
 

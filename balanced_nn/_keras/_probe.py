@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from balanced_nn._correction import balanced_accuracy
 from balanced_nn._data import Dataset
-from balanced_nn._decision import balanced_accuracy
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, Probe, chance_loss, data_facts, probe_rows
 from balanced_nn._keras._anatomy import (
     Unit,

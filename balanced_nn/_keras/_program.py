@@ -66,6 +66,7 @@ class ProgramSettings:
     weight_decay: float
     dropout: float
     batch_norm_momentum: float
+    label_smoothing: float
     logit_offset: FloatArray  # shape (n_classes,)
     seed: int
 
@@ -110,6 +111,7 @@ class TrainingProgram:
         self._network = network_variables(self.model)
         self._weight_decay = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._momentum = tf.Variable(0.0, dtype=tf.float32, trainable=False)
+        self._label_smoothing = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._logit_offset = tf.Variable(tf.zeros(key.n_classes), trainable=False)
         for layer in self._layers(keras.layers.BatchNormalization):
             layer.momentum = self._momentum
@@ -158,6 +160,7 @@ class TrainingProgram:
                 layer.calls.assign(0)
             self._weight_decay.assign(scalars[1])
             self._momentum.assign(scalars[2])
+            self._label_smoothing.assign(scalars[3])
             self._logit_offset.assign(logit_offset)
 
         return tf.function(start, autograph=False)
@@ -166,7 +169,9 @@ class TrainingProgram:
         """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings."""
         first, *others = network.arrays()
         first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
-        scalars = (settings.dropout, settings.weight_decay, settings.batch_norm_momentum)
+        scalars = (
+            settings.dropout, settings.weight_decay, settings.batch_norm_momentum, settings.label_smoothing
+        )  # fmt: skip
         self._start(
             [tf.constant(array, tf.float32) for array in (first, *others)],
             [tf.constant(scalar, tf.float32) for scalar in scalars],
@@ -256,10 +261,11 @@ class TrainingProgram:
         if self.key.n_classes == 2:
             logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
         log_proba = tf.nn.log_softmax(logits + self._logit_offset)
-        log_true = tf.reduce_sum(tf.one_hot(y, self.key.n_classes) * log_proba, axis=1)
-        if not self.key.focal:
-            return -log_true
-        return -log_true * tf.maximum(-tf.math.expm1(log_true), 1e-7) ** FOCAL_GAMMA
+        even = self._label_smoothing / self.key.n_classes
+        target = tf.one_hot(y, self.key.n_classes) * (1.0 - self._label_smoothing) + even
+        if self.key.focal:
+            target *= tf.maximum(-tf.math.expm1(log_proba), 1e-7) ** FOCAL_GAMMA
+        return -tf.reduce_sum(target * log_proba, axis=1)
 
 
 class ProgramPool:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_nn._data import hold_out
+from balanced_nn._data import hold_outs
 from balanced_nn._evidence import NetworkFacts, RepairAction
 from balanced_nn._keras._anatomy import cloned, layer_from, network_facts, quietly, random_state_kept, units_of
 from balanced_nn._keras._probe import judge
@@ -121,7 +121,7 @@ class KerasTrainer:
         everything = np.arange(len(self.y))
         if RepairAction.TRAIN_LONGER not in repairs:
             return everything, everything[:0]
-        split = hold_out(self.y, STOPPING_FRACTION, np.random.default_rng(self.seed), self.n_classes)
+        (split,) = hold_outs(self.y, STOPPING_FRACTION, np.random.default_rng(self.seed), self.n_classes)
         return (split.train, split.valid) if len(split.valid) else (everything, everything)
 
     def _batch_size(self, repairs: frozenset[RepairAction]) -> int:

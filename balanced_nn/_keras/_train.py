@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from balanced_nn._correction import Correction, balanced_accuracy, balanced_log_loss
 from balanced_nn._data import Dataset
-from balanced_nn._decision import Correction, balanced_accuracy, balanced_log_loss
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._network import FittedNetwork
@@ -42,6 +42,7 @@ class TrainingTask:
             self.training.weight_decay,
             self.training.dropout,
             1.0 - 1.0 / float(window),
+            self.training.label_smoothing,
             self.correction.logit_offset,
             self.seed,
         )

@@ -1,0 +1,182 @@
+"""Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._attempts import Attempt, OnEpoch, train_until_sound
+from balanced_nn._calibration import Calibration, HeldOut
+from balanced_nn._correction import Correction, log_softmax
+from balanced_nn._data import thin_out
+from balanced_nn._network import FittedNetwork
+from balanced_nn._outcome import Outcome
+from balanced_nn._plan import Plan, Split, make_plan
+from balanced_nn._preprocessing import Preprocessing
+from balanced_nn._repair import Repair
+from balanced_nn._specs import FloatArray, History, LearningRateSearch
+from balanced_nn._table import Table
+
+HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
+SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
+_DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL)  # outcomes of a training that did not fail
+_MEMBER = 7  # stream of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network of an ensemble, with what stands before and after it.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        From a table to the matrix that the network reads; its statistics are those of the network's training rows.
+    network : FittedNetwork
+        The weights as arrays.
+    correction : Correction
+        What training did to the probabilities.
+    history : History
+        How training went.
+    """
+
+    preprocessing: Preprocessing
+    network: FittedNetwork
+    correction: Correction
+    history: History
+
+    def features(self, table: Table) -> FloatArray:
+        """Matrix that the network reads, float32."""
+        return self.preprocessing.expand(self.preprocessing.clean(table))
+
+    def scores(self, table: Table) -> FloatArray:
+        """Log-probabilities at uniform class frequencies, of shape (n_samples, n_classes)."""
+        return self.correction.log_posterior(self.network.logits(self.features(table)))
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Networks that answer together, and the calibration of each.
+
+    Parameters
+    ----------
+    members : tuple of Member
+        At least one.
+    calibration : Calibration
+        The same for all.
+    natural_prior : ndarray of shape (n_classes,)
+        Class frequencies of the training data, at which the networks are averaged.
+    """
+
+    members: tuple[Member, ...]
+    calibration: Calibration
+    natural_prior: FloatArray
+
+    def log_proba(self, table: Table, prior: FloatArray) -> FloatArray:
+        """Logarithm of the mean of the networks' probabilities, corrected to the class frequencies `prior`."""
+        each = [self.calibration.log_posterior(member.scores(table), self.natural_prior) for member in self.members]
+        mean: FloatArray = each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - np.log(len(each))
+        if np.array_equal(prior, self.natural_prior):
+            return mean
+        return log_softmax(mean + np.log(prior / self.natural_prior))
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The attempts that are kept, one for each network, and what it took."""
+
+    attempts: tuple[Attempt, ...]
+    repairs: tuple[Repair, ...]
+    notes: tuple[Warning, ...]
+
+    @property
+    def judged(self) -> Attempt:
+        """The attempt that the report speaks of: the worst one where a training failed, else one of the majority.
+
+        A part of few rows may look as if the features said nothing about the labels; most parts then do not.
+        """
+        worst = max(self.attempts, key=lambda attempt: attempt.rank)
+        if worst.outcome.collapsed:
+            return worst
+        mildest_first = sorted(
+            self.attempts, key=lambda attempt: (_DOUBTS.index(attempt.outcome.outcome), attempt.loss)
+        )
+        return mildest_first[(len(mildest_first) - 1) // 2]
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that repairs changed in a network that is kept."""
+        return {name: value for attempt in self.attempts for name, value in attempt.change.settings.items()}
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """What is needed to predict."""
+        return tuple(
+            Member(attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history)
+            for attempt in self.attempts
+        )
+
+    def held_out(self) -> HeldOut:
+        """What each network says of the rows that it was not trained on; of very many rows, a part.
+
+        A row that several networks held out counts once, with the mean of what they say.
+        """
+        plans = [attempt.plan for attempt in self.attempts]
+        rows = np.concatenate([plan.judged_rows for plan in plans])
+        _, first, same = np.unique(rows, return_index=True, return_inverse=True)
+        y = np.concatenate([plan.judged.y for plan in plans])[first]
+        weight = np.concatenate([plan.judged.weight for plan in plans])[first]
+        proba = np.concatenate([np.exp(attempt.scores) for attempt in self.attempts])
+        mean = np.zeros((len(first), proba.shape[1]))
+        np.add.at(mean, same, proba)
+        scores = np.log(np.maximum(mean / np.bincount(same)[:, None], SMALLEST_PROBABILITY))
+        chosen, weight = thin_out(y, weight, HELD_OUT_ROWS)
+        return HeldOut(scores[chosen].astype(np.float32), y[chosen], weight, in_training=not plans[0].held_out)
+
+
+def train_members(
+    estimator: Any,
+    defaults: Mapping[str, Any],
+    splits: Sequence[Split],
+    seed: int,
+    *,
+    on_member: Callable[[int], None] | None = None,
+    on_search: Callable[[LearningRateSearch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
+
+    The learning rate is searched once, with the rows of the first network.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    defaults : mapping
+        Their default values.
+    splits : sequence of Split
+        Training and validation rows of each network.
+    seed : int
+        Seed of the fit.
+    on_member : callable or None, default=None
+        Called with the number of each network, from 0, before it is trained.
+    on_search, on_epoch : callable or None, default=None
+        As in `train_until_sound`.
+    """
+    settings = estimator.get_params(deep=False)
+    attempts: list[Attempt] = []
+    repairs: tuple[Repair, ...] = ()
+    notes: tuple[Warning, ...] = ()
+    for number, split in enumerate(splits):
+        own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
+        plan: Plan = make_plan(estimator, split, own_seed)
+        if on_member is not None:
+            on_member(number)
+        searched = attempts[0].search if attempts else None
+        attempt, mended = train_until_sound(
+            settings, defaults, split, plan, own_seed, search=searched, on_search=on_search, on_epoch=on_epoch
+        )
+        attempts.append(attempt)
+        repairs += mended
+        notes = notes or plan.notes
+    return Trained(tuple(attempts), repairs, notes)

@@ -1,0 +1,299 @@
+"""What does a metric of scikit-learn say of a table of counts? So that many decisions can be scored at once."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from typing import Any
+
+import imblearn.metrics
+import numpy as np
+import sklearn.metrics
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from balanced_nn._sklearn import scorer_parts
+from balanced_nn._specs import FloatArray
+
+Formula = Callable[[FloatArray], FloatArray]
+ROWS_OF_A_TABLE = (1_000, 10_000)  # at least and at most, that counts are written out to for a metric without weights
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A metric of the answers; higher is better.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    function : callable
+        ``function(y_true, y_pred, **kwargs)``, of labels.
+    sign : int
+        -1 where lower is better.
+    kwargs : mapping
+        Further arguments of the function.
+    classes : tuple
+        Class labels.
+    """
+
+    name: str
+    function: Callable[..., float]
+    sign: int
+    kwargs: Mapping[str, Any]
+    classes: tuple[Any, ...]
+    _formula: Formula | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_formula", _find_formula(self.function, self.kwargs, self.classes))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_formula"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether many tables cost little more than one."""
+        return self._formula is not None
+
+    def of_tables(self, tables: FloatArray) -> FloatArray:
+        """Score of each table of counts.
+
+        Parameters
+        ----------
+        tables : ndarray of shape (n_tables, n_classes, n_classes)
+            Weights of the rows by true class (row) and answer (column).
+
+        Returns
+        -------
+        ndarray of shape (n_tables,)
+            Higher is better.
+        """
+        if self._formula is not None:
+            return self.sign * self._formula(tables)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of thresholds that are only tried
+            return self.sign * np.array([self._of_table(table) for table in tables])
+
+    def as_reported(self, score: float) -> float:
+        """Score as scikit-learn reports it: only the scorers called "neg_..." turn a loss round."""
+        return score if self.name.startswith("neg_") else self.sign * score
+
+    def _of_table(self, table: FloatArray) -> Any:
+        n_classes = len(self.classes)
+        true, answer = np.divmod(np.arange(n_classes**2), n_classes)
+        counts = table.ravel()
+        labels, weights = np.asarray(self.classes), {}
+        if "sample_weight" in _parameters(self.function) and not _counts_rows(self.function):
+            true, answer = true[counts > 0], answer[counts > 0]
+            weights = {"sample_weight": counts[counts > 0]}
+        else:
+            scale = np.clip(counts.sum(), *ROWS_OF_A_TABLE) / counts.sum()
+            rows = np.repeat(np.arange(n_classes**2), np.rint(scale * counts).astype(int))
+            true, answer = true[rows], answer[rows]
+        return self.function(labels[true], labels[answer], **weights, **self.kwargs)
+
+
+def read_metric(metric: Any, classes: Sequence[Any]) -> Metric:
+    """Find the metric that a name or a scorer of scikit-learn stands for.
+
+    Parameters
+    ----------
+    metric : str or scorer
+        Name of a scorer (``"f1"``), of a function in ``sklearn.metrics`` or ``imblearn.metrics``
+        (``"geometric_mean_score"``; one whose name ends in "_loss", "_error" or "_deviance" is made small), or
+        what ``make_scorer`` returns.
+    classes : sequence
+        Class labels. The positive class of two is the second one, unless the scorer names it.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, if the metric reads scores and not answers, or if it refuses these classes.
+    """
+    name, function, sign, kwargs = _look_up(metric)
+    parameters = _parameters(function)
+    average = kwargs.get("average", parameters["average"].default if "average" in parameters else "binary")
+    if "pos_label" in parameters and "pos_label" not in kwargs and average == "binary" and len(classes) == 2:
+        kwargs = {**kwargs, "pos_label": classes[1]}
+    found = Metric(name, function, sign, kwargs, tuple(classes))
+    try:
+        value = found.of_tables(np.ones((1, len(classes), len(classes))) + np.eye(len(classes)))
+    except (TypeError, ValueError, IndexError) as error:
+        several = ' With more than two classes, take for example "f1_macro".' if "average=" in str(error) else ""
+        reason = str(error).rstrip(".")
+        raise ValueError(f"decision={name!r} cannot be computed for these classes: {reason}.{several}") from error
+    if value.dtype.kind != "f" or value.shape != (1,):
+        raise ValueError(f"decision={name!r} gives no single number. Give it an average, for example by make_scorer.")
+    return found
+
+
+def _look_up(metric: Any) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
+    if not isinstance(metric, str):
+        parts = scorer_parts(metric)
+        if parts is None:
+            raise ValueError(
+                f"decision={metric!r} is no scorer of scikit-learn. Pass the name of one, or what "
+                "sklearn.metrics.make_scorer(your_metric) returns."
+            )
+        inner = getattr(parts[0], "func", parts[0])  # of a partial
+        return _of_answers(getattr(inner, "__name__", "a metric"), parts)
+    if metric in get_scorer_names():
+        parts = scorer_parts(get_scorer(metric))
+        assert parts is not None
+        return _of_answers(metric, parts)
+    for module in (sklearn.metrics, imblearn.metrics):
+        function = getattr(module, metric, None)
+        if callable(function) and tuple(_parameters(function))[:2] in {("y_true", "y_pred"), ("y1", "y2")}:
+            return metric, function, -1 if metric.endswith(("_loss", "_error", "_deviance")) else 1, {}
+    raise ValueError(
+        f'decision={metric!r} is neither "auto", "balanced" or "argmax" nor the name of a metric of the answers in '
+        'scikit-learn. Take for example "f1", "matthews_corrcoef" or "balanced_accuracy"; '
+        "sklearn.metrics.get_scorer_names() lists more."
+    )
+
+
+def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter]:
+    try:
+        return signature(function).parameters
+    except ValueError:  # some that are written in C do not say
+        return {}
+
+
+def _counts_rows(function: Callable[..., Any]) -> bool:
+    """Whether a metric counts rows where it should sum their weights, as some of imbalanced-learn's do (0.14)."""
+    inner = getattr(function, "func", function)
+    return getattr(inner, "__module__", "").startswith("imblearn.")
+
+
+def _of_answers(
+    name: str, parts: tuple[Callable[..., float], int, dict[str, Any], tuple[str, ...]]
+) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
+    function, sign, kwargs, methods = parts
+    if methods != ("predict",):
+        raise ValueError(
+            f"decision={name!r} reads {' or '.join(methods)}, and no decision changes it. Take a metric of the "
+            'answers, such as "f1", "matthews_corrcoef" or "balanced_accuracy".'
+        )
+    return name, function, sign, kwargs
+
+
+# Formulas for stacks of tables, for the metrics that people tune most; any other is called table by table.
+
+
+def _find_formula(function: Any, kwargs: Mapping[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    maker = _FORMULAS.get(function)
+    return None if maker is None else maker(dict(kwargs), classes)
+
+
+def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
+
+
+def _parts(tables: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Weight of each class that is right, true, and answered."""
+    return np.diagonal(tables, axis1=1, axis2=2), tables.sum(axis=2), tables.sum(axis=1)
+
+
+def _accuracy(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    return None if kwargs else lambda tables: _divide(_parts(tables)[0].sum(axis=1), tables.sum(axis=(1, 2)))
+
+
+def _balanced_accuracy(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    if kwargs:
+        return None
+
+    def formula(tables: FloatArray) -> FloatArray:
+        right, true, _ = _parts(tables)
+        return _divide(_divide(right, true).sum(axis=1), (true > 0).sum(axis=1))
+
+    return formula
+
+
+def _matthews(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    if kwargs:
+        return None
+
+    def formula(tables: FloatArray) -> FloatArray:
+        right, true, answered = _parts(tables)
+        n = tables.sum(axis=(1, 2))
+        covariance = right.sum(axis=1) * n - (true * answered).sum(axis=1)
+        spread = (n**2 - (answered**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
+        return _divide(covariance, np.sqrt(np.maximum(spread, 0.0)))
+
+    return formula
+
+
+def _cohen_kappa(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    if kwargs:
+        return None
+
+    def formula(tables: FloatArray) -> FloatArray:
+        right, true, answered = _parts(tables)
+        n = tables.sum(axis=(1, 2))
+        chance = _divide((true * answered).sum(axis=1), n)
+        possible = np.where(n - chance > 1e-12 * n, n - chance, 0.0)  # w * w / w may round below w
+        return _divide(right.sum(axis=1) - chance, possible)
+
+    return formula
+
+
+def _per_class(ratio: Callable[..., FloatArray], settings: Sequence[str] = ()) -> Callable[..., Formula | None]:
+    """Make formulas of a ratio that each class has, averaged as the metric is told."""
+
+    def maker(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+        if not all(name in kwargs for name in settings):
+            return None
+        given = {name: kwargs.pop(name) for name in settings}
+        average, positive = kwargs.pop("average", "binary"), kwargs.pop("pos_label", classes[-1])
+        if kwargs or average not in {"binary", "macro", "weighted"} or (average == "binary" and len(classes) > 2):
+            return None
+        if average == "binary":
+            if positive not in classes:
+                return None
+            index = classes.index(positive)
+            return lambda tables: ratio(*_parts(tables), **given)[:, index]
+
+        def formula(tables: FloatArray) -> FloatArray:
+            right, true, answered = _parts(tables)
+            weights = true if average == "weighted" else ((true + answered) > 0).astype(float)
+            return _divide((ratio(right, true, answered, **given) * weights).sum(axis=1), weights.sum(axis=1))
+
+        return formula
+
+    return maker
+
+
+def _geometric_mean(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
+    if kwargs not in ({}, {"average": "multiclass"}):
+        return None
+
+    def formula(tables: FloatArray) -> FloatArray:
+        right, true, answered = _parts(tables)
+        present = true + answered > 0
+        with np.errstate(divide="ignore"):  # a class that is never found makes the product 0
+            logarithms = np.log(_divide(right, true))
+        mean = _divide(np.where(present, logarithms, 0.0).sum(axis=1), present.sum(axis=1))
+        return np.exp(mean)
+
+    return formula
+
+
+def _f_beta(right: FloatArray, true: FloatArray, answered: FloatArray, beta: float = 1.0) -> FloatArray:
+    return _divide((1 + beta**2) * right, beta**2 * true + answered)
+
+
+_FORMULAS: dict[Any, Callable[..., Formula | None]] = {
+    sklearn.metrics.accuracy_score: _accuracy,
+    sklearn.metrics.balanced_accuracy_score: _balanced_accuracy,
+    sklearn.metrics.matthews_corrcoef: _matthews,
+    sklearn.metrics.cohen_kappa_score: _cohen_kappa,
+    imblearn.metrics.geometric_mean_score: _geometric_mean,
+    sklearn.metrics.f1_score: _per_class(_f_beta),
+    sklearn.metrics.fbeta_score: _per_class(_f_beta, ("beta",)),
+    sklearn.metrics.precision_score: _per_class(lambda right, true, answered: _divide(right, answered)),
+    sklearn.metrics.recall_score: _per_class(lambda right, true, answered: _divide(right, true)),
+    sklearn.metrics.jaccard_score: _per_class(lambda right, true, answered: _divide(right, true + answered - right)),
+}
