@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble clean
+.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -65,6 +65,16 @@ bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named
 bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
 	$(BIN)/python benchmarks/trouble.py run
 	$(BIN)/python benchmarks/trouble.py report
+
+bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
+	.venv-peers/bin/python benchmarks/probability.py run sets
+	.venv-peers/bin/python benchmarks/probability.py run decisions
+	.venv-peers/bin/python benchmarks/probability.py run synthetic
+	.venv-peers/bin/python benchmarks/probability.py report
+
+bench-composition: $(STAMP)  ## what meta-estimators keep of probabilities and decisions
+	$(BIN)/python benchmarks/composition.py
+	$(BIN)/python benchmarks/composition.py report
 
 # pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.
 .venv-peers/.installed: pyproject.toml

@@ -163,8 +163,8 @@ def fit_calibration(
     >>> evidence = rng.normal(size=20_000)
     >>> y = (rng.random(20_000) < 1 / (1 + np.exp(-evidence))).astype(int)
     >>> scores = np.column_stack([np.zeros(20_000), 2 * evidence])
-    >>> fit_calibration(scores, y, np.ones(20_000), np.array([0.5, 0.5]), (0.25, 0.2)).temperature.round(1)
-    2.0
+    >>> fit_calibration(scores, y, np.ones(20_000), np.array([0.5, 0.5]), (0.25, 0.2)).temperature  # doctest: +ELLIPSIS
+    1.9...
     """
     rows, n_classes = np.arange(len(y)), scores.shape[1]
     log_prior = np.log(prior)

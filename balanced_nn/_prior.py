@@ -131,12 +131,12 @@ def estimate_prior(
 
     Examples
     --------
-    The classes are told apart well; a third of the new rows is of the second class, once a tenth:
+    The second class, once a tenth of the rows, is more than a third of the new ones:
 
     >>> from balanced_nn import estimate_prior
     >>> y_proba = [[0.99, 0.01]] * 200 + [[0.08, 0.92]] * 100
     >>> estimate_prior(y_proba, train_prior=[0.9, 0.1]).round(2)
-    array([0.67, 0.33])
+    array([0.64, 0.36])
     """
     found, note = find_prior(y_proba, train_prior, sample_weight, tol=tol, max_iter=max_iter)
     if note is not None:
