@@ -18,6 +18,7 @@ CANDIDATES_OF_SLOW_METRICS = 50  # thresholds, of each kind: evenly spread over 
 ROWS_OF_A_CLASS, ROWS_OF_A_CLASS_IF_SLOW = 20_000, 2_000
 CELLS = 2_000_000  # of tables held at a time
 PASSES = 5  # over the classes, at most
+FEWEST_ROWS = 5  # of one of several classes, whose offset is moved: no rows would say that it is best never answered
 OUTSIDE = 1.0  # nats beyond the outermost score, where a threshold has no score on one side
 
 
@@ -55,7 +56,8 @@ def tune_offsets(
     """Find the offsets of the log-probabilities that make a metric of the answers best.
 
     For two classes all thresholds are tried at once. For more, class by class, from the offsets `start` and from none,
-    until no class gains. Both is done on resamples of the rows, stratified, and the medians are taken.
+    until no class gains; the offset of a class of fewer than five rows is not searched. Both is done on
+    resamples of the rows, stratified, and the medians are taken.
 
     Parameters
     ----------
@@ -94,7 +96,8 @@ def tune_offsets(
     chosen, thinned = thin_out(y, weight, most)
     scores, labels = log_proba[chosen], y[chosen]
     target = LABEL_SHARE * np.eye(n_classes)[labels] + (1 - LABEL_SHARE) * np.exp(scores)
-    search = _Search(scores, target, metric)
+    movable = np.flatnonzero(np.bincount(labels, minlength=n_classes) >= FEWEST_ROWS)
+    search = _Search(scores, target, metric, movable)
     rng = np.random.default_rng(seed)
     found = search.from_starts(thinned, [start] if n_classes == 2 else [start, np.zeros(n_classes)])
     resampled = [
@@ -125,6 +128,7 @@ class _Search:
     log_proba: FloatArray
     target: FloatArray  # how much of a row counts as of each class
     metric: Metric
+    movable: IntArray  # classes whose offset is searched, where there are more than two
 
     def from_starts(self, weight: FloatArray, starts: list[FloatArray]) -> FloatArray:
         """Best offsets from several starts; that of the first class is 0."""
@@ -132,18 +136,26 @@ class _Search:
         return max(results, key=lambda result: result[0])[1]
 
     def _climb(self, weight: FloatArray, offsets: FloatArray) -> tuple[float, FloatArray]:
-        n_classes, best = len(offsets), -np.inf
-        if n_classes == 2:
+        if len(offsets) == 2:
             return self._sweep(weight, offsets, 1)
+        best = self._value(weight, offsets)
         for _ in range(PASSES):
             before = best
-            for label in range(n_classes):
+            for label in self.movable:
                 score, moved = self._sweep(weight, offsets, label)
                 if score > best + 1e-12:
                     best, offsets = score, moved - moved[0]
             if best <= before + 1e-12:
                 break
         return best, offsets
+
+    def _value(self, weight: FloatArray, offsets: FloatArray) -> float:
+        """Value of the metric at some offsets."""
+        answers = (self.log_proba + offsets).argmax(axis=1)
+        counted = weight[:, None] * self.target
+        table = np.stack([counted[answers == label].sum(axis=0) for label in range(len(offsets))], axis=1)
+        value = float(self.metric.of_tables(table[None])[0])
+        return value if np.isfinite(value) else -np.inf
 
     def _sweep(self, weight: FloatArray, offsets: FloatArray, label: int) -> tuple[float, FloatArray]:
         """Best offset of one class, the others staying, and the metric's value there."""

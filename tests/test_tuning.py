@@ -38,7 +38,8 @@ def tuned(metric, p, y, weight=None, **kwargs):
 
 def by_labels(log_proba, y, metric):
     """Search for the best value by the labels alone."""
-    return _Search(log_proba, np.eye(log_proba.shape[1])[y], metric)
+    n_classes = log_proba.shape[1]
+    return _Search(log_proba, np.eye(n_classes)[y], metric, np.arange(n_classes))
 
 
 def value(metric, log_proba, offsets, y, weight):
@@ -427,3 +428,17 @@ def test_what_is_ill_defined_at_some_thresholds_is_tuned_without_a_warning():
     """The threshold is only tried; what scikit-learn warns of there is not about the decision found."""
     precision = make_scorer(precision_score, labels=["yes"], average="macro")
     assert tuned(precision, *calibrated_rows(60, 1, 3)).score > 0.4
+
+
+def test_a_class_of_few_rows_is_not_tuned_away():
+    """Where a class has hardly a row here, answering it could only cost, which says nothing of new rows."""
+
+    def offset(n_rare):
+        rng = np.random.default_rng(0)
+        y = np.concatenate([rng.integers(0, 2, 400), np.full(n_rare, 2)])
+        log_proba = np.log(rng.dirichlet([1.0, 1.0, 0.2], len(y)))
+        accuracy = read_metric("accuracy", (0, 1, 2))
+        return tune_offsets(log_proba, y, np.ones(len(y)), accuracy, np.zeros(3)).log_offsets[2]
+
+    assert min(offset(0), offset(4)) > -0.5
+    assert offset(6) < -1.0  # from five rows on it is searched
