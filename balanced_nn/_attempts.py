@@ -42,16 +42,11 @@ class Attempt:
     initial: FittedNetwork
     network: FittedNetwork
     history: History
-    outputs: FloatArray  # raw ones for the judged rows
+    scores: FloatArray  # log-probabilities of the judged rows at uniform class frequencies
     change: Change  # against the first attempt
     loss: float  # balanced log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
-
-    @property
-    def scores(self) -> FloatArray:
-        """Log-probabilities of the judged rows at uniform class frequencies."""
-        return self.plan.correction.log_posterior(self.outputs.astype(np.float64))
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -203,8 +198,9 @@ def _attempt(
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
     network, history, outputs = train_network(task, rate, on_epoch)
-    loss = _monitored_loss(plan, outputs)
-    attempt = Attempt(plan, search, task.initial, network, history, outputs, change, loss, judge(plan, outputs))
+    scores = plan.correction.log_posterior(outputs.astype(np.float64))
+    loss = _monitored_loss(plan, scores)
+    attempt = Attempt(plan, search, task.initial, network, history, scores, change, loss, judge(plan, scores))
     if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
         return attempt
     reference = find() if needs_reference(attempt.outcome) else None
@@ -265,15 +261,13 @@ def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight
     )
 
 
-def _monitored_loss(plan: Plan, outputs: FloatArray) -> float:
-    log_proba = plan.correction.log_posterior(outputs.astype(np.float64))
-    loss = balanced_log_loss(log_proba, plan.judged.y, plan.judged.weight)
+def _monitored_loss(plan: Plan, scores: FloatArray) -> float:
+    loss = balanced_log_loss(scores, plan.judged.y, plan.judged.weight)
     return loss if np.isfinite(loss) else float("inf")
 
 
-def judge(plan: Plan, outputs: FloatArray) -> OutcomeReport:
-    """Find the outcome at the balanced decision, whatever the user wants, from the raw outputs for the judged rows."""
+def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:
+    """Find the outcome at the balanced decision, whatever the user wants, from the scores of the judged rows."""
     n_classes = plan.network.n_classes
     uniform = np.full(n_classes, 1.0 / n_classes)
-    log_proba = plan.correction.log_posterior(outputs.astype(np.float64))
-    return find_outcome(plan.judged.y, np.exp(log_proba), prior=uniform, sample_weight=plan.judged.weight)
+    return find_outcome(plan.judged.y, np.exp(scores), prior=uniform, sample_weight=plan.judged.weight)

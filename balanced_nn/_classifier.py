@@ -337,15 +337,15 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             on_search=_print_search if self.verbose else None,
             on_epoch=_print_epoch if self.verbose else None,
         )
-        held_out, self._natural_prior = trained.held_out(), rows.prior
-        calibration = calibrate(held_out, rows.prior, synthetic=not draws_at_random(self.sampler))
-        self.classes_, self.class_prior_ = rows.classes, rows.prior
+        held_out, prior = trained.held_out(), rows.prior
+        calibration = calibrate(held_out, prior, synthetic=not draws_at_random(self.sampler))
+        self.classes_, self.class_prior_, self._natural_prior = rows.classes, prior, prior
         self._keep(trained, calibration)
         self._held_out = held_out.calibrated(calibration)
-        self._decide(decision, self._held_out)
+        notes = (*self._notes(trained), *self._decide(decision, self._held_out))
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
-        for note in self._notes(trained):
+        for note in notes:
             warnings.warn(note, stacklevel=3)
         return self
 
@@ -471,8 +471,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             scores = self._log_proba_of(given.table) - np.log(self.class_prior_)
             rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
         stated = self.class_weight_ if isinstance(self.class_weight, Mapping) else None
-        self._decide(read_decision(decision, self.classes_.tolist(), stated), rows)
-        for note in decision_notes(self.decision_rule_, rows, self.class_prior_):
+        for note in self._decide(read_decision(decision, self.classes_.tolist(), stated), rows):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -525,8 +524,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             self.class_prior_ = read_prior([prior[label] for label in classes], len(classes))
         else:
             self.class_prior_ = read_prior(prior, len(classes))
-        self._decide(self._decision, self._decision_rows)
-        for note in decision_notes(self.decision_rule_, self._decision_rows, self.class_prior_):
+        for note in self._decide(self._decision, self._decision_rows):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -571,8 +569,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _keep(self, trained: Trained, calibration: Calibration) -> None:
         """Write down what was fitted; what there is one of for each network is that of the first."""
-        first = trained.members[0]
         self.members_, self.calibration_ = trained.members, calibration
+        first = self.members_[0]
         self.temperature_ = calibration.temperature
         self.lr_search_, self.repairs_ = trained.attempts[0].search, trained.repairs
         self.class_weight_ = trained.attempts[0].plan.class_weight
@@ -597,19 +595,20 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             setting_hints(settings, defaults) if failed else (),
         )
 
-    def _decide(self, decision: Decision, rows: HeldOut) -> None:
+    def _decide(self, decision: Decision, rows: HeldOut) -> tuple[Warning, ...]:
+        """Set the rule, and return what the user should be warned of about it."""
         self._decision, self._decision_rows = decision, rows
         self.decision_rule_ = decision.rule(self.class_prior_, rows)
+        return decision_notes(self.decision_rule_, rows, self.class_prior_)
 
     def _notes(self, trained: Trained) -> Iterator[Warning]:
-        """What the user should know of a fit."""
+        """What the user should know of the training."""
         yield from trained.notes
         if self.on_collapse != "ignore" and self.collapse_report_.outcome is not Outcome.HEALTHY:
             yield CollapseWarning(str(self.collapse_report_))
         elif self.on_collapse != "ignore" and trained.changed:
             settings = ", ".join(f"{name}={value!r}" for name, value in trained.changed.items())
             yield CollapseWarning(f"The first training failed; the network kept has {settings}.")
-        yield from decision_notes(self.decision_rule_, self._held_out, self.class_prior_)
 
     def _log_proba(self, X: Any) -> FloatArray:
         check_is_fitted(self, "members_")

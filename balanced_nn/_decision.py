@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from balanced_nn._calibration import HeldOut
 from balanced_nn._metrics import Metric, read_metric
 from balanced_nn._specs import FloatArray, IntArray
 from balanced_nn._tuning import Tuning, tune_offsets
@@ -102,28 +103,6 @@ def _tuned_on(tuning: Tuning, classes: tuple[Any, ...]) -> str:
     return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
 
 
-class Rows(Protocol):
-    """Rows that a metric is tuned on."""
-
-    @property
-    def y(self) -> IntArray:
-        """Class indices."""
-        ...
-
-    @property
-    def in_training(self) -> bool:
-        """Whether the network was trained on them."""
-        ...
-
-    def log_proba_at(self, prior: FloatArray) -> FloatArray:
-        """Log-probabilities at some class frequencies."""
-        ...
-
-    def weights_at(self, prior: FloatArray) -> FloatArray:
-        """Weights by which the classes have these frequencies."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class Decision:
     """What is wanted of the answers, checked; it makes a rule for any class frequencies.
@@ -148,14 +127,14 @@ class Decision:
     costs: FloatArray | None = None
     metric: Metric | None = None
 
-    def rule(self, prior: FloatArray, rows: Rows | None = None) -> DecisionRule:
+    def rule(self, prior: FloatArray, rows: HeldOut | None = None) -> DecisionRule:
         """Make the rule.
 
         Parameters
         ----------
         prior : ndarray of shape (n_classes,)
             Class frequencies that the probabilities speak of.
-        rows : Rows or None, default=None
+        rows : HeldOut or None, default=None
             Rows that a metric is tuned on; required where there is one.
 
         Returns
@@ -170,7 +149,7 @@ class Decision:
         return rule if self.log_offsets is None else replace(rule, log_offsets=self.log_offsets)
 
 
-def decision_notes(rule: DecisionRule, rows: Rows, prior: FloatArray) -> tuple[Warning, ...]:
+def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
     """Return what the user should be warned of about a rule that was tuned."""
     if rule.tuning is None:
         return ()
@@ -273,17 +252,13 @@ def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:
         )
     extra = costs - np.diag(costs)[:, None]  # what a wrong answer costs more than the right one
     row, column = np.unravel_index(extra.argmin(), extra.shape)
-    if extra[row, column] < 0 or not extra.any():
-        dearer = (
-            "no answer is dearer than the right one"
-            if not extra.any()
-            else (
-                f"for class {classes[row]!s} the right answer costs {costs[row, row]:g}, and {classes[column]!s} "
-                f"{costs[row, column]:g}"
-            )
-        )
+    fault = "" if extra.any() else "no answer is dearer than the right one"
+    if extra[row, column] < 0:
+        right, wrong = f"{costs[row, row]:g}", f"{costs[row, column]:g}"
+        fault = f"for class {classes[row]!s} the right answer costs {right}, and {classes[column]!s} {wrong}"
+    if fault:
         raise ValueError(
-            f"decision is a matrix of costs (true classes by answers) in which {dearer}. "
+            f"decision is a matrix of costs (true classes by answers) in which {fault}. "
             "Give costs, of which the right answers have the lowest; of gains, pass the negative."
         )
     if n_classes == 2 and extra[0, 1] > 0 and extra[1, 0] > 0:

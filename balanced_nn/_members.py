@@ -12,7 +12,7 @@ from balanced_nn._correction import Correction, log_softmax
 from balanced_nn._data import thin_out
 from balanced_nn._network import FittedNetwork
 from balanced_nn._outcome import Outcome
-from balanced_nn._plan import Plan, Split, make_plan
+from balanced_nn._plan import Split, make_plan
 from balanced_nn._preprocessing import Preprocessing
 from balanced_nn._repair import Repair
 from balanced_nn._specs import FloatArray, History, LearningRateSearch
@@ -169,7 +169,7 @@ def train_members(
     notes: tuple[Warning, ...] = ()
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
-        plan: Plan = make_plan(estimator, split, own_seed)
+        plan = make_plan(estimator, split, own_seed)
         if on_member is not None:
             on_member(number)
         searched = attempts[0].search if attempts else None

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import Any
 
 import imblearn.metrics
@@ -197,47 +198,42 @@ def _parts(tables: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return np.diagonal(tables, axis1=1, axis2=2), tables.sum(axis=2), tables.sum(axis=1)
 
 
-def _accuracy(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    return None if kwargs else lambda tables: _divide(_parts(tables)[0].sum(axis=1), tables.sum(axis=(1, 2)))
+def _plain(formula: Formula, defaults: Mapping[str, Any] = MappingProxyType({})) -> Callable[..., Formula | None]:
+    """Make of a formula a maker that knows no settings but `defaults`."""
+    return lambda kwargs, classes: formula if kwargs.items() <= defaults.items() else None
 
 
-def _balanced_accuracy(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    if kwargs:
-        return None
-
-    def formula(tables: FloatArray) -> FloatArray:
-        right, true, _ = _parts(tables)
-        return _divide(_divide(right, true).sum(axis=1), (true > 0).sum(axis=1))
-
-    return formula
+def _accuracy(tables: FloatArray) -> FloatArray:
+    return _divide(_parts(tables)[0].sum(axis=1), tables.sum(axis=(1, 2)))
 
 
-def _matthews(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    if kwargs:
-        return None
-
-    def formula(tables: FloatArray) -> FloatArray:
-        right, true, answered = _parts(tables)
-        n = tables.sum(axis=(1, 2))
-        covariance = right.sum(axis=1) * n - (true * answered).sum(axis=1)
-        spread = (n**2 - (answered**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
-        return _divide(covariance, np.sqrt(np.maximum(spread, 0.0)))
-
-    return formula
+def _balanced_accuracy(tables: FloatArray) -> FloatArray:
+    right, true, _ = _parts(tables)
+    return _divide(_divide(right, true).sum(axis=1), (true > 0).sum(axis=1))
 
 
-def _cohen_kappa(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    if kwargs:
-        return None
+def _matthews(tables: FloatArray) -> FloatArray:
+    right, true, answered = _parts(tables)
+    n = tables.sum(axis=(1, 2))
+    covariance = right.sum(axis=1) * n - (true * answered).sum(axis=1)
+    spread = (n**2 - (answered**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
+    return _divide(covariance, np.sqrt(np.maximum(spread, 0.0)))
 
-    def formula(tables: FloatArray) -> FloatArray:
-        right, true, answered = _parts(tables)
-        n = tables.sum(axis=(1, 2))
-        chance = _divide((true * answered).sum(axis=1), n)
-        possible = np.where(n - chance > 1e-12 * n, n - chance, 0.0)  # w * w / w may round below w
-        return _divide(right.sum(axis=1) - chance, possible)
 
-    return formula
+def _cohen_kappa(tables: FloatArray) -> FloatArray:
+    right, true, answered = _parts(tables)
+    n = tables.sum(axis=(1, 2))
+    chance = _divide((true * answered).sum(axis=1), n)
+    possible = np.where(n - chance > 1e-12 * n, n - chance, 0.0)  # w * w / w may round below w
+    return _divide(right.sum(axis=1) - chance, possible)
+
+
+def _geometric_mean(tables: FloatArray) -> FloatArray:
+    right, true, answered = _parts(tables)
+    present = true + answered > 0
+    with np.errstate(divide="ignore"):  # a class that is never found makes the product 0
+        logarithms = np.log(_divide(right, true))
+    return np.exp(_divide(np.where(present, logarithms, 0.0).sum(axis=1), present.sum(axis=1)))
 
 
 def _per_class(ratio: Callable[..., FloatArray], settings: Sequence[str] = ()) -> Callable[..., Formula | None]:
@@ -266,31 +262,16 @@ def _per_class(ratio: Callable[..., FloatArray], settings: Sequence[str] = ()) -
     return maker
 
 
-def _geometric_mean(kwargs: dict[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    if kwargs not in ({}, {"average": "multiclass"}):
-        return None
-
-    def formula(tables: FloatArray) -> FloatArray:
-        right, true, answered = _parts(tables)
-        present = true + answered > 0
-        with np.errstate(divide="ignore"):  # a class that is never found makes the product 0
-            logarithms = np.log(_divide(right, true))
-        mean = _divide(np.where(present, logarithms, 0.0).sum(axis=1), present.sum(axis=1))
-        return np.exp(mean)
-
-    return formula
-
-
 def _f_beta(right: FloatArray, true: FloatArray, answered: FloatArray, beta: float = 1.0) -> FloatArray:
     return _divide((1 + beta**2) * right, beta**2 * true + answered)
 
 
 _FORMULAS: dict[Any, Callable[..., Formula | None]] = {
-    sklearn.metrics.accuracy_score: _accuracy,
-    sklearn.metrics.balanced_accuracy_score: _balanced_accuracy,
-    sklearn.metrics.matthews_corrcoef: _matthews,
-    sklearn.metrics.cohen_kappa_score: _cohen_kappa,
-    imblearn.metrics.geometric_mean_score: _geometric_mean,
+    sklearn.metrics.accuracy_score: _plain(_accuracy),
+    sklearn.metrics.balanced_accuracy_score: _plain(_balanced_accuracy),
+    sklearn.metrics.matthews_corrcoef: _plain(_matthews),
+    sklearn.metrics.cohen_kappa_score: _plain(_cohen_kappa),
+    imblearn.metrics.geometric_mean_score: _plain(_geometric_mean, {"average": "multiclass"}),
     sklearn.metrics.f1_score: _per_class(_f_beta),
     sklearn.metrics.fbeta_score: _per_class(_f_beta, ("beta",)),
     sklearn.metrics.precision_score: _per_class(lambda right, true, answered: _divide(right, answered)),

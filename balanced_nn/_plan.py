@@ -53,7 +53,6 @@ class Split:
 
     train: LabelledRows
     valid: LabelledRows | None
-    prior: FloatArray  # of all rows passed as X, the held-out ones included
     valid_was_given: bool
     notes: tuple[Warning, ...]
 
@@ -153,16 +152,16 @@ def split_rows(
         valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
         absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
         notes = _note_absent(valid, absent_classes)
-        return (Split(rows, valid, rows.prior, True, notes),) * _n_members(estimator, 1)
+        return (Split(rows, valid, True, notes),) * _n_members(estimator, 1)
     if not estimator.early_stopping:
-        return (Split(rows, None, rows.prior, False, ()),) * _n_members(estimator, 1)
+        return (Split(rows, None, False, ()),) * _n_members(estimator, 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
     n_members = _n_members(estimator, auto_members(len(rows.y)))
     parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
     if len(parts[0].valid) == 0:
-        return (Split(rows, None, rows.prior, False, (_no_hold_out(rows),)),) * _n_members(estimator, 1)
+        return (Split(rows, None, False, (_no_hold_out(rows),)),) * _n_members(estimator, 1)
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
-    return tuple(Split(rows.take(part.train), rows.take(part.valid), rows.prior, False, notes) for part in parts)
+    return tuple(Split(rows.take(part.train), rows.take(part.valid), False, notes) for part in parts)
 
 
 def _n_members(estimator: Any, automatic: int) -> int:

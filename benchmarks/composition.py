@@ -9,12 +9,11 @@ what else the machine does; a first fit, which loads TensorFlow and compiles, is
 """
 
 import argparse
-import csv
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -23,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 
 import numpy as np
 from numpy.typing import NDArray
+from records import append_row, fill, read_rows
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
@@ -151,7 +151,7 @@ def measure(name: str, seed: int) -> Row:
 
 
 def run(out: Path, seeds: Sequence[int]) -> None:
-    done = {(row.composition, row.seed) for row in read_rows(out)}
+    done = {(row.composition, row.seed) for row in read_rows(out, Row)}
     wanted = [(name, seed) for seed in seeds for name in COMPOSITIONS if (name, seed) not in done]
     if wanted:
         measure(PLAIN, seed=0)  # loads TensorFlow and compiles
@@ -166,30 +166,9 @@ def run(out: Path, seeds: Sequence[int]) -> None:
 # Results
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Results so far; empty where there is no file."""
-    if not path.exists():
-        return []
-    types = {field.name: field.type for field in fields(Row)}
-    with path.open(newline="") as lines:
-        return [Row(**{name: types[name](text) for name, text in line.items()}) for line in csv.DictReader(lines)]
-
-
-def append_row(path: Path, row: Row) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
 def write_report(rows: Iterable[Row], page: Path) -> None:
     """Put the table between the markers of the page."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table(list(rows))}\n\n{END}{after}")
+    fill(page, BEGIN, END, table(list(rows)))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -214,7 +193,7 @@ def table(rows: Sequence[Row]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     if arguments.command == "report":
-        write_report(read_rows(arguments.out), PAGE)
+        write_report(read_rows(arguments.out, Row), PAGE)
     else:
         run(arguments.out, arguments.seeds)
     return 0

@@ -12,6 +12,7 @@ import numpy as np
 from diagnosis_faults import EVERYTHING, NAMES, PAIRS, REPORTING, SECOND, SINGLES, STRENGTHS, TUNING
 from diagnosis_json import from_json
 from diagnosis_peers import ALWAYS, PEERS, named
+from records import fill
 
 from balanced_nn._confirm import find_repairs
 from balanced_nn._diagnosis import RULES, Finding, diagnose_evidence
@@ -91,23 +92,16 @@ def write_report(lines: Sequence[dict[str, Any]], page: Path) -> None:
     """Put the tables of the reporting sets between the markers of a page."""
     text = page.read_text()
     if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n## The cause of a collapse\n\n{BEGIN}\n\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(lines, REPORTING)}\n\n{END}{after}")
+        page.write_text(f"{text.rstrip()}\n\n## The cause of a collapse\n\n{BEGIN}\n\n{END}\n")
+    fill(page, BEGIN, END, tables(lines, REPORTING))
 
 
 def write_documentation(lines: Sequence[dict[str, Any]], page: Path) -> None:
     """Put the rules, and the figures in short, between the markers of the page on diagnosis."""
     rules = ["| cause | what is measured | named where it is | confidence |", "|---|---|---:|---:|"]
     rules += [rule.row for rule in RULES]
-    text = page.read_text()
     for name, inside in (("rules", "\n".join(rules)), ("diagnosis-summary", summary(lines))):
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
-        text = f"{before}{begin}\n\n{inside}\n\n{end}{after}"
-    page.write_text(text)
+        fill(page, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", inside)
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> str:

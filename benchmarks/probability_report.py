@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from records import fill
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- probability: begin -->", "<!-- probability: end -->"
@@ -102,10 +103,10 @@ def write_reports(folder: Path) -> None:
     readme = HERE / "README.md"
     if BEGIN not in readme.read_text():
         readme.write_text(f"{readme.read_text().rstrip()}\n\n## {HEADING}\n\n{BEGIN}\n{END}\n")
-    fill(readme, parts.values())
+    fill(readme, BEGIN, END, "\n\n".join(parts.values()))
     page = HERE.parent / "docs" / "probabilities.md"
     if page.exists() and BEGIN in page.read_text():
-        fill(page, [parts[name] for name in ("sets", "decisions") if name in parts])
+        fill(page, BEGIN, END, "\n\n".join(parts[name] for name in ("sets", "decisions") if name in parts))
 
 
 def read_section(folder: Path, section: str) -> pd.DataFrame:
@@ -115,12 +116,6 @@ def read_section(folder: Path, section: str) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=[*names.key, *names.figures])
     return pd.read_csv(path, keep_default_na=False, na_values=[""]).drop_duplicates(list(names.key), keep="last")
-
-
-def fill(page: Path, parts: Iterable[str]) -> None:
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
 
 
 def table(columns: dict[str, str], lines: Iterable[Iterable[str]]) -> str:

@@ -8,12 +8,11 @@ environment variable BALANCED_NN_DATA. A set that is in the results already is s
 """
 
 import argparse
-import csv
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from records import append_row, fill, read_rows
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, log_loss
 
 from balanced_nn import BalancedNNClassifier
@@ -70,7 +70,7 @@ class Row:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     if arguments.command == "report":
-        write_report(read_rows(arguments.out), README)
+        write_report(read_rows(arguments.out, Row), README)
         return 0
     if arguments.data is None or not arguments.data.is_dir():
         print(f"sets.py: no folder {arguments.data}. Name one with --data or BALANCED_NN_DATA.", file=sys.stderr)
@@ -97,7 +97,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(files: Sequence[Path], out: Path, seed: int, max_rows: int) -> int:
     """Fit the sets that are not in the results yet; 1 where one failed."""
-    done = {(row.set, row.seed, row.max_rows) for row in read_rows(out) if row.outcome_fit != ERROR}
+    done = {(row.set, row.seed, row.max_rows) for row in read_rows(out, Row) if row.outcome_fit != ERROR}
     failed = 0
     import keras  # noqa: F401, before the clock runs
 
@@ -193,31 +193,10 @@ def split(
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Results so far; empty where there is no file."""
-    if not path.exists():
-        return []
-    types = {field.name: field.type for field in fields(Row)}
-    with path.open(newline="") as lines:
-        return [Row(**{name: types[name](text) for name, text in line.items()}) for line in csv.DictReader(lines)]
-
-
-def append_row(path: Path, row: Row) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
 def write_report(rows: Iterable[Row], page: Path) -> None:
     """Put the table between the markers of a page; where a set was run twice, the last run counts."""
     last = {row.set: row for row in rows}
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table([last[name] for name in sorted(last)])}\n\n{END}{after}")
+    fill(page, BEGIN, END, table([last[name] for name in sorted(last)]))
 
 
 def table(rows: Sequence[Row]) -> str:

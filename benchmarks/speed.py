@@ -23,6 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 
+from records import fill
 from speed_sections import HERE, SECTIONS, Row, fresh_process
 
 RESULTS = HERE / "results" / "speed.csv"
@@ -92,9 +93,7 @@ def write_report(rows: Sequence[Row], page: Path) -> None:
         heading = f"### {title(name).capitalize()}\n\n{inspect.getdoc(section)}"
         lines = [f"| {r.case} | {r.method} | {figure(r)} | {ratio(r)} |" for r in its_rows]
         parts.append("\n".join([heading, "", "| case | method | figure | ratio to |", "|---|---|---:|---:|", *lines]))
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    fill(page, BEGIN, END, "\n\n".join(parts))
 
 
 def figure(row: Row) -> str:

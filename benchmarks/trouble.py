@@ -13,12 +13,11 @@ collapse, 50 networks with random settings are tried on the same rows, to see wh
 """
 
 import argparse
-import csv
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 
 import numpy as np
 from numpy.typing import NDArray
+from records import append_row, fill, read_rows
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier
@@ -249,9 +249,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds")
     arguments = parser.parse_args(argv)
     if arguments.command == "report":
-        write_report(read_rows(arguments.out))
+        write_report(read_rows(arguments.out, Row))
         return 0
-    done = {(row.part, row.case, row.table, row.seed) for row in read_rows(arguments.out)}
+    done = {(row.part, row.case, row.table, row.seed) for row in read_rows(arguments.out, Row)}
     for part, case, table_name, make, params in plan():
         for seed in range(arguments.seeds):
             if (part, case, table_name, seed) in done:
@@ -269,33 +269,10 @@ def plan() -> list[tuple[str, str, str, Callable[[int], Table], dict[str, Any]]]
     return settings + [("data", case, "", make, {}) for case, make in DATA.items()]
 
 
-def read_rows(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    read = {"bool": lambda text: text == "True", "int": int, "float": float, "str": str}
-    with path.open(newline="") as lines:
-        return [
-            Row(**{field.name: read[field.type.__name__](line[field.name]) for field in fields(Row)})
-            for line in csv.DictReader(lines)
-        ]
-
-
-def append_row(path: Path, row: Row) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
 def write_report(rows: Sequence[Row]) -> None:
     settings, data = ([row for row in rows if row.part == part] for part in ("settings", "data"))
     text = "\n".join([*settings_table(settings), "", *data_table(data)])
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    fill(README, BEGIN, END, text)
 
 
 def cases(rows: Sequence[Row]) -> list[list[Row]]:

@@ -276,6 +276,12 @@ def test_arguments_that_are_bound_to_a_function_count():
 # ---------------------------------------------------------------- names
 
 
+def of_fewer_and_fewer_errors(metric):
+    n_classes = len(metric.classes)
+    errors = 1 - np.eye(n_classes)
+    return metric.of_tables(np.array([100 * np.eye(n_classes) + n * errors for n in (40, 20, 1)]))
+
+
 @pytest.mark.parametrize("classes", [("no", "yes"), ("a", "b", "c"), (0, 1), (1, 2, 3)], ids=str)
 @pytest.mark.parametrize("name", get_scorer_names())
 def test_every_scorer_of_scikit_learn_works_or_is_refused_as_documented(name, classes):
@@ -283,8 +289,7 @@ def test_every_scorer_of_scikit_learn_works_or_is_refused_as_documented(name, cl
     if metric is None:
         assert re.match(f"decision='{name}' (reads .* and no decision changes it|cannot be computed for)", refusal)
         return
-    errors = 1 - np.eye(len(classes))
-    poor, good, best = metric.of_tables(np.array([100 * np.eye(len(classes)) + n * errors for n in (40, 20, 1)]))
+    poor, good, best = of_fewer_and_fewer_errors(metric)
     assert poor <= good <= best
     assert np.isfinite([poor, good, best]).all()
     assert metric.name == name
@@ -303,8 +308,7 @@ def test_every_name_in_a_module_of_metrics_works_or_is_refused_as_documented(nam
     if metric is None:
         assert re.match(f"decision='{name}' (is neither|cannot be computed for|gives no single number)", refusal)
         return
-    errors = 1 - np.eye(len(classes))
-    poor, good, best = metric.of_tables(np.array([100 * np.eye(len(classes)) + n * errors for n in (40, 20, 1)]))
+    poor, good, best = of_fewer_and_fewer_errors(metric)
     assert poor <= good <= best
 
 

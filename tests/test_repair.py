@@ -335,10 +335,10 @@ def judge_collapsed_first(monkeypatch, n_times: int) -> list[float]:
     """Let the first judgements of a fit find a collapse, whatever the network does."""
     real, seen = attempts_room.judge, []
 
-    def judge(plan, outputs):
-        report = real(plan, outputs)
+    def judge(plan, scores):
+        report = real(plan, scores)
         seen.append(report.spread)
-        return real(plan, 0 * outputs) if len(seen) <= n_times else report
+        return real(plan, np.full_like(scores, -np.log(scores.shape[1]))) if len(seen) <= n_times else report
 
     monkeypatch.setattr(attempts_room, "judge", judge)
     return seen
