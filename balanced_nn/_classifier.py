@@ -100,7 +100,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
           the class of the lowest expected cost;
         - the name of a scorer of scikit-learn that reads `predict`, of a metric in ``sklearn.metrics`` or
           ``imblearn.metrics``, or what ``make_scorer`` returns: the thresholds that are best for it on the held-out
-          rows. Of two classes the second is the positive one, unless the scorer names it;
+          rows. Of two classes the second is the positive one, unless the scorer names it. "balanced_accuracy" is
+          "balanced", whose thresholds need no rows to be found on;
         - "auto": "balanced", or, where `class_weight` is a dict, the class with the highest ``weight * probability``.
 
         :meth:`set_decision` changes it after `fit`.

@@ -131,7 +131,7 @@ def test_a_metric_tuned_without_held_out_rows_leads_to_a_warning_at_the_users_li
         clf.fit(X, Y)
     assert record[0].filename == __file__
     with pytest.warns(DecisionWarning, match="tuned on rows of the training") as record:
-        clf.set_decision("balanced_accuracy")
+        clf.set_decision("matthews_corrcoef")
     assert record[0].filename == __file__
 
 

@@ -29,6 +29,16 @@ def rule_of(decision, classes=BINARY, prior=None, *, class_weight=None, rows=Non
     return read_decision(decision, classes, class_weight).rule(prior, rows)
 
 
+@pytest.mark.parametrize(
+    "metric", ["balanced_accuracy", "balanced_accuracy_score", make_scorer(balanced_accuracy_score)]
+)
+def test_for_balanced_accuracy_the_thresholds_are_known_and_not_tuned(metric):
+    rule = rule_of(metric, THREE, np.array([0.7, 0.2, 0.1]))
+    assert rule.name == "balanced"
+    assert rule.tuning is None
+    np.testing.assert_allclose(rule.log_offsets, -np.log([0.7, 0.2, 0.1]))
+
+
 def answers(rule, proba):
     return [rule.classes[index] for index in rule.decide(np.log(proba))]
 
