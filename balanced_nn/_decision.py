@@ -181,9 +181,9 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
     decision : str, float in (0, 1), array-like of shape (n_classes, n_classes), or scorer
         "balanced" answers the class with the highest ``p / prior``, which maximises balanced accuracy [1]_; "argmax"
         the most probable class; a float (two classes only) answers the second class where its probability is above
-        it; a matrix of costs (true class by answer) the class of the lowest expected cost [2]_; a metric is tuned, but
-        for "balanced_accuracy", which is "balanced";
-        "auto" weighs probabilities by `class_weight`, or is "balanced" without it.
+        it; a matrix of costs (true class by answer) the class of the lowest expected cost [2]_; a metric is tuned,
+        except "balanced_accuracy", which is "balanced"; "auto" weighs probabilities by `class_weight`, or is "balanced"
+        without it.
     classes : sequence
         Class labels.
     class_weight : ndarray of shape (n_classes,) or None
@@ -226,7 +226,9 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
         return Decision("threshold", labels, _offsets_of_threshold(float(decision), n_classes))
     if isinstance(decision, str) or callable(decision):
         metric = read_metric(decision, labels)
-        if metric.function is balanced_accuracy_score:  # its best thresholds are known: nothing is left to tune
+        if (
+            metric.function is balanced_accuracy_score and metric.sign > 0
+        ):  # its best thresholds are known: nothing is left to tune
             return Decision("balanced", labels)
         return Decision(metric.name, labels, metric=metric)
     return _read_costs(decision, labels)

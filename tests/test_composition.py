@@ -10,10 +10,10 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from imblearn.under_sampling import RandomUnderSampler
+from installed import HAS_TEMPERATURE
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -314,7 +314,6 @@ def test_scorers_of_every_kind_read_the_estimator(fitted):
 
 X_RARE, Y_RARE = make_classification(1500, 6, n_informative=4, weights=[0.93], class_sep=0.8, random_state=0)
 SHARE = Y_RARE.mean()
-HAS_TEMPERATURE = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 8)
 
 
 @pytest.fixture(scope="module")

@@ -29,16 +29,6 @@ def rule_of(decision, classes=BINARY, prior=None, *, class_weight=None, rows=Non
     return read_decision(decision, classes, class_weight).rule(prior, rows)
 
 
-@pytest.mark.parametrize(
-    "metric", ["balanced_accuracy", "balanced_accuracy_score", make_scorer(balanced_accuracy_score)]
-)
-def test_for_balanced_accuracy_the_thresholds_are_known_and_not_tuned(metric):
-    rule = rule_of(metric, THREE, np.array([0.7, 0.2, 0.1]))
-    assert rule.name == "balanced"
-    assert rule.tuning is None
-    np.testing.assert_allclose(rule.log_offsets, -np.log([0.7, 0.2, 0.1]))
-
-
 def answers(rule, proba):
     return [rule.classes[index] for index in rule.decide(np.log(proba))]
 
@@ -289,6 +279,21 @@ def test_recall_is_weighed_more_by_a_larger_beta():
     rows = held_out(4000)
     thresholds = [rule_of(make_scorer(fbeta_score, beta=b), prior=RARE, rows=rows).threshold for b in (0.5, 1, 3)]
     assert thresholds[0] > thresholds[1] > thresholds[2]
+
+
+@pytest.mark.parametrize(
+    "metric", ["balanced_accuracy", "balanced_accuracy_score", make_scorer(balanced_accuracy_score)]
+)
+def test_for_balanced_accuracy_the_thresholds_are_known_and_not_tuned(metric):
+    rule = rule_of(metric, THREE, np.array([0.7, 0.2, 0.1]))
+    assert rule.name == "balanced"
+    assert rule.tuning is None
+    np.testing.assert_allclose(rule.log_offsets, -np.log([0.7, 0.2, 0.1]))
+
+
+def test_a_scorer_that_wants_little_balanced_accuracy_is_tuned():
+    scorer = make_scorer(balanced_accuracy_score, greater_is_better=False)
+    assert rule_of(scorer, prior=RARE, rows=held_out()).tuning is not None
 
 
 # ---------------------------------------------------------------- in words

@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import sklearn
+from installed import HAS_TEMPERATURE
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.M | re.S)
 NUMBER = re.compile(r"\d+\.\d+")
-HAS_TEMPERATURE = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 8)
 
 
 @pytest.mark.slow
