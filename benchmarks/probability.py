@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -33,14 +32,13 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from probability_peers import PEERS, Remembered, build_peer, timed
 from probability_report import DECISIONS, DEFAULT, OK, SECTIONS, SKIPPED, TUNED, Results, write_reports
 from scipy.spatial.distance import pdist
-from sets import average_precision, split, subsample
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, make_scorer, matthews_corrcoef
+from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matthews_corrcoef
 from sklearn.model_selection import TunedThresholdClassifierCV
+from tables import Part, attempt, measures, read_part
 
 from balanced_nn import BalancedNNClassifier
 
@@ -48,42 +46,8 @@ RESULTS = Path(__file__).parent / "results"
 # Variants of ours: name and parameters. The name starts with that of the default.
 OURS: dict[str, dict[str, Any]] = {DEFAULT: {}}
 
-MAX_ROWS, MAX_TRAINING_ROWS = 20_000, 4_000
-BINS = 15
-TINY = 1e-15
-
 
 # Real tables
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A split of a set; classes are coded 0, 1, ..."""
-
-    name: str
-    seed: int
-    X: pd.DataFrame
-    y: NDArray[np.intp]
-    X_test: pd.DataFrame
-    y_test: NDArray[np.intp]
-
-    @property
-    def counts(self) -> NDArray[np.intp]:
-        """Training rows of each class."""
-        return np.bincount(self.y)
-
-    @property
-    def prior(self) -> NDArray[np.float64]:
-        return self.counts / len(self.y)
-
-
-def read_part(file: Path, seed: int) -> Part:
-    frame = pd.read_parquet(file)
-    X, y = frame.drop(columns="target"), np.unique(frame["target"].to_numpy(), return_inverse=True)[1]
-    rng = np.random.default_rng(seed)
-    train, test = split(y, subsample(y, MAX_ROWS, rng), rng)
-    train = train[subsample(y[train], MAX_TRAINING_ROWS, rng)]
-    return Part(file.stem, seed, X.iloc[train], y[train], X.iloc[test], y[test])
 
 
 def run_sets(job: tuple[Path, int], results: Results, methods: Sequence[str]) -> None:
@@ -108,41 +72,6 @@ def score_method(name: str, part: Part) -> dict[str, Any]:
     _, seconds = timed(lambda: model.fit(part.X, part.y))
     proba = np.asarray(model.predict_proba(part.X_test), dtype=np.float64)
     return {**measures(proba, part.y_test, part.prior), "fit_seconds": round(seconds, 3), "status": OK}
-
-
-def measures(proba: NDArray[np.float64], y: NDArray[np.intp], prior: NDArray[np.float64]) -> dict[str, float]:
-    """How good the probabilities of test rows are; `prior` holds the class frequencies of the training rows."""
-    n_classes, rare = len(prior), int(np.argmin(prior))
-    proba = np.clip(proba, TINY, 1.0)
-    proba /= proba.sum(axis=1, keepdims=True)
-    columns = [rare] if n_classes == 2 else range(n_classes)
-    found = {
-        "log_loss": log_loss(y, proba, labels=np.arange(n_classes)),
-        "ece": np.mean([calibration_error(proba[:, c], y == c) for c in columns]),
-        "brier": np.mean(np.sum((proba - np.eye(n_classes)[y]) ** 2, axis=1)),
-        "average_precision": average_precision(y, proba, prior),
-        "mean_rare_proba": proba[:, rare].mean(),
-        "rare_rate": np.mean(y == rare),
-        "balanced_accuracy": balanced_accuracy_score(y, np.argmax(proba / prior, axis=1)),
-    }
-    return {name: round(float(value), 6) for name, value in found.items()}
-
-
-def calibration_error(proba: NDArray[np.float64], is_class: NDArray[np.bool_]) -> float:
-    """Expected calibration error of a class: bins of equally many rows, fewer where probabilities coincide."""
-    edges = np.unique(np.quantile(proba, np.linspace(0.0, 1.0, BINS + 1)))
-    bins = np.searchsorted(edges[1:-1], proba, side="right")
-    return float(np.abs(np.bincount(bins, weights=proba - is_class)).sum() / len(proba))
-
-
-def attempt(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A failure is a result of this benchmark."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return call()
-        except Exception as error:
-            return {"status": f"error: {type(error).__name__}: {error}"}
 
 
 # Decisions

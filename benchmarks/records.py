@@ -1,6 +1,7 @@
 """What has a benchmark measured so far, and where in a page do its tables go?"""
 
 import csv
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,14 @@ def append_row(path: Path, row: Any) -> None:
         if is_new:
             writer.writeheader()
         writer.writerow(asdict(row))
+
+
+def drop_rows(path: Path, kind: type[Record], unwanted: Callable[[Record], bool]) -> None:
+    """Write a CSV file again without some of its rows."""
+    kept = [row for row in read_rows(path, kind) if not unwanted(row)]
+    path.unlink(missing_ok=True)
+    for row in kept:
+        append_row(path, row)
 
 
 def fill(page: Path, begin: str, end: str, text: str) -> None:

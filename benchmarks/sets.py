@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from records import append_row, fill, read_rows
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from tables import average_precision, split, subsample
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._outcome import Outcome, find_outcome
@@ -31,7 +32,6 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 RESULTS = HERE / "results" / "sets.csv"
 BEGIN, END = "<!-- sets: begin -->", "<!-- sets: end -->"
-TEST_FRACTION = 0.3
 ERROR = "error"
 COLLAPSED = {str(outcome) for outcome in (Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING)}
 
@@ -161,36 +161,6 @@ def fit_and_score(
         "fit_seconds": round(fitted - start, 2),
         "predict_seconds": round(predicted_in, 3),
     }
-
-
-def average_precision(y: NDArray[np.intp], proba: NDArray[np.float64], prior: NDArray[np.float64]) -> float:
-    """Average precision of the rarer of two classes; of more, the mean of one against the rest over those present."""
-    columns = [int(np.argmin(prior))] if proba.shape[1] == 2 else np.unique(y).tolist()
-    return float(np.mean([average_precision_score(y == c, proba[:, c]) for c in columns]))
-
-
-def subsample(y: NDArray[np.intp], max_rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Rows of a stratified subsample; a class keeps 2 rows where it has them, so that it can be split."""
-    if len(y) <= max_rows:
-        return np.arange(len(y))
-    counts = np.bincount(y)
-    wanted = np.maximum(np.round(counts * max_rows / len(y)).astype(int), np.minimum(counts, 2))
-    wanted[np.argmax(wanted)] -= max(0, int(wanted.sum()) - max_rows)  # the most frequent class pays for rounding
-    chosen = [rng.choice(np.flatnonzero(y == c), n, replace=False) for c, n in enumerate(wanted)]
-    return np.sort(np.concatenate(chosen))
-
-
-def split(
-    y: NDArray[np.intp], kept: NDArray[np.intp], rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """70 % of each class to train on, 30 % to test: one row at least on each side, a single row in training."""
-    train, test = [], []
-    for c in np.unique(y[kept]):
-        rows = rng.permutation(kept[y[kept] == c])
-        n_test = min(max(round(TEST_FRACTION * len(rows)), 1), len(rows) - 1)
-        test.append(rows[:n_test])
-        train.append(rows[n_test:])
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
 
 
 def write_report(rows: Iterable[Row], page: Path) -> None:
