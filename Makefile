@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition clean
+.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -75,6 +75,13 @@ bench-probability: .venv-peers/.installed  ## log-loss, calibration and decision
 bench-composition: $(STAMP)  ## what meta-estimators keep of probabilities and decisions
 	$(BIN)/python benchmarks/composition.py
 	$(BIN)/python benchmarks/composition.py report
+
+bench-quality: $(STAMP) .venv-peers/.installed  ## predictions beside networks and boosted trees (hours; BALANCED_NN_DATA)
+	.venv-peers/bin/python benchmarks/quality.py run
+	.venv-peers/bin/python benchmarks/quality.py run --table large
+	.venv-peers/bin/python benchmarks/quality.py ablate
+	.venv-peers/bin/python benchmarks/quality.py tune
+	$(BIN)/python benchmarks/quality.py report
 
 # pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.
 .venv-peers/.installed: pyproject.toml

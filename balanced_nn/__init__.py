@@ -14,6 +14,7 @@ from balanced_nn._range_test import learning_rate_range_test
 from balanced_nn._report import CollapseReport
 from balanced_nn._resampling import ClassResampler
 from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scorer
+from balanced_nn._search_space import search_space
 
 __all__ = [
     "BalancedNNClassifier",
@@ -30,6 +31,7 @@ __all__ = [
     "estimate_prior",
     "learning_rate_range_test",
     "make_collapse_aware_scorer",
+    "search_space",
     "suggest_learning_rate",
 ]
 

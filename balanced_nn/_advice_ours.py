@@ -13,14 +13,14 @@ OUR_DEFAULTS: Settings = {
     "batch_norm": True,
     "dropout": 0.1,
     "alpha": 0.01,
-    "class_weight": "balanced",
+    "class_weight": "mixed",
     "sampler": None,
     "loss": "log_loss",
     "scaler": "standard",
     "learning_rate_init": "auto",
     "batch_size": "auto",
     "max_iter": 200,
-    "n_iter_no_change": 20,
+    "n_iter_no_change": 10,
     "decision": "auto",
 }
 
@@ -41,7 +41,7 @@ def _our_imbalance(s: Settings) -> Advice:
         ),
         (
             s["sampler"] is None,
-            'The classes weigh the same already: use sampler="over", so that each batch holds rows of the rare ones.',
+            'Use sampler="over", so that each batch of every network holds rows of the rare classes.',
             {"sampler": "over"},
         ),
         (True, "The classes are balanced already: what is missing are more rows of the rare ones.", {}),
@@ -87,9 +87,9 @@ def _our_epochs(s: Settings) -> Advice:
         s,
         (epochs < 200, f"max_iter={epochs} ends training after few epochs: use max_iter=200.", {"max_iter": 200}),
         (
-            patience < 20,
-            f"n_iter_no_change={patience} ends training at the first lull: use n_iter_no_change=20.",
-            {"n_iter_no_change": 20},
+            patience < 10,
+            f"n_iter_no_change={patience} ends training at the first lull: use n_iter_no_change=10.",
+            {"n_iter_no_change": 10},
         ),
         (
             True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanced_nn._correction import balanced_accuracy, balanced_log_loss
+from balanced_nn._correction import balanced_accuracy, natural_log_loss
 from balanced_nn._data import thin_out
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
@@ -44,7 +44,7 @@ class Attempt:
     history: History
     scores: FloatArray  # log-probabilities of the judged rows at uniform class frequencies
     change: Change  # against the first attempt
-    loss: float  # balanced log-loss of the judged rows, in nats; infinity where it is not finite
+    loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
 
@@ -81,7 +81,10 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
     initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
     seed_of_attempt = int(rng.integers(2**31))
-    return TrainingTask(plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt)
+    return TrainingTask(
+        plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt,
+        plan.preprocessing.possible_width,
+    )  # fmt: skip
 
 
 def clear_compiled_programs() -> None:
@@ -262,7 +265,7 @@ def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight
 
 
 def _monitored_loss(plan: Plan, scores: FloatArray) -> float:
-    loss = balanced_log_loss(scores, plan.judged.y, plan.judged.weight)
+    loss = natural_log_loss(scores, plan.judged.y, plan.judged.weight)
     return loss if np.isfinite(loss) else float("inf")
 
 

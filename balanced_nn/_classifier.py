@@ -53,10 +53,13 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     alpha : float, default=0.01
         Weight decay of the kernels, decoupled from the gradient as in AdamW: each step shrinks them by
         ``learning_rate * alpha``.
-    class_weight : "balanced", dict or None, default="balanced"
-        "balanced" gives each class the same summed weight in training. It is a training device: probabilities are
-        corrected for it. A dict from label to weight states costs: it is used in training too, probabilities stay
-        natural, and by default `predict` answers the class with the highest ``weight * probability``.
+    class_weight : "mixed", "balanced", dict or None, default="mixed"
+        "balanced" gives each class the same summed weight in training. "mixed" does so for every other network, from
+        the first on, while those between see the classes at their own frequencies: the ones look more at the rare
+        classes, the others waste no rows, and together they err less. It is a training device: probabilities are
+        corrected for it, network by network. A dict from label to weight states costs: it is used in training too,
+        probabilities stay natural, and by default `predict` answers the class with the highest
+        ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
         How the training rows are resampled, before class weights are computed. Validation rows never are. An object
         sees the preprocessed matrix: scaled numbers, then one column of codes for each category column and each
@@ -67,6 +70,10 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         the same network as "log_loss" up to rounding; where the classes are already balanced there is no shift.
     scaler : {"standard", "robust", "minmax", "quantile"}, transformer or None, default="standard"
         How numeric columns are scaled; see :class:`TabularPreprocessor`.
+    n_bins : "auto", int or None, default="auto"
+        Most bins of a numeric column, whose piecewise linear encoding stands beside the scaled number, so that the
+        network can turn where the classes part; see :class:`TabularPreprocessor`. "auto" takes up to 16, fewer where
+        classes are rare, columns are many or the table is large. None adds no bins.
     learning_rate_init : "auto" or float, default="auto"
         Learning rate of AdamW. "auto" runs a range test first; see :func:`suggest_learning_rate`.
     batch_size : "auto" or int, default="auto"
@@ -75,20 +82,22 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=200
         Largest number of epochs.
     early_stopping : bool, default=True
-        Whether to hold out rows, stop when their balanced log-loss no longer falls, and keep the best weights.
+        Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
+        best weights.
         Otherwise training runs for `max_iter` epochs and keeps the last weights.
     validation_fraction : float, default=0.15
         Fraction of each class that is held out, in (0, 1). For a rare class it grows to at most 0.3, so that two rows
         are held out; a class that cannot spare them stays in training as a whole.
-    n_iter_no_change : int, default=20
+    n_iter_no_change : int, default=10
         Epochs without an improvement of more than `tol` after which training stops.
     tol : float, default=1e-4
-        Smallest improvement that counts, in nats.
+        Smallest improvement that counts, in nats where all classes are equally frequent. Where they are not, there is
+        less to be gained, and it is smaller in proportion to the entropy of the class frequencies.
     label_smoothing : float, default=0.0
         Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
     n_members : "auto" or int, default="auto"
         Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
-        the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 3 for up to
+        the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
         10,000 rows, and 1 for more, or where no rows are held out of `X`.
     decision : str, float, array-like of shape (n_classes, n_classes) or scorer, default="auto"
         How `predict` answers.
@@ -133,7 +142,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Class frequencies that `predict_proba` speaks of: those of the training data, by weight, or what
         :meth:`set_prior` was given.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of each class in training, before row weights are scaled to mean 1.
+        Weight of each class in the training of the first network, before row weights are scaled to mean 1.
     temperature_ : float
         What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
         was done, because fewer than 20 rows of a class, or none at all, were held out.
@@ -177,7 +186,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     -----
     Two fits with the same integer `random_state` give bit-identical predictions. Training runs in one compiled
     program for each combination of layer sizes, batch size and form of the loss; compiling takes 2 to 3 seconds once
-    a process, then it is reused for every data set, fold and candidate.
+    a process, then it is reused for every fold and candidate, and for every table that has as many columns after bins
+    and one-hot encoding, rounded up to a multiple of 16.
 
     References
     ----------
@@ -205,7 +215,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), Mapping, None],
+        "class_weight": [StrOptions({"balanced", "mixed"}), Mapping, None],
         "sampler": [StrOptions({"over", "under", "smote"}), HasMethods("fit_resample"), None],
         "loss": [StrOptions({"log_loss", "focal", "logit_adjusted"})],
         "scaler": [
@@ -213,6 +223,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
             HasMethods(["fit", "transform"]),
             None,
         ],
+        "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left"), None],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -236,16 +247,17 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         batch_norm: bool = True,
         dropout: float = 0.1,
         alpha: float = 0.01,
-        class_weight: str | Mapping[Any, float] | None = "balanced",
+        class_weight: str | Mapping[Any, float] | None = "mixed",
         sampler: Any = None,
         loss: str = "log_loss",
         scaler: Any = "standard",
+        n_bins: str | int | None = "auto",
         learning_rate_init: str | float = "auto",
         batch_size: str | int = "auto",
         max_iter: int = 200,
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
-        n_iter_no_change: int = 20,
+        n_iter_no_change: int = 10,
         tol: float = 1e-4,
         label_smoothing: float = 0.0,
         n_members: str | int = "auto",
@@ -263,6 +275,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         self.sampler = sampler
         self.loss = loss
         self.scaler = scaler
+        self.n_bins = n_bins
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -414,7 +427,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_inputs)
-            Scaled numbers, then indicators and one-hot columns; float32.
+            Scaled numbers, then their bins, indicators and one-hot columns; float32.
         """
         check_is_fitted(self, "members_")
         return self.members_[0].features(read_table(self, X, reset=False))
@@ -646,5 +659,5 @@ def _print_search(search: LearningRateSearch) -> None:
 
 
 def _print_epoch(epoch: int, train_loss: float, valid_loss: float | None) -> None:
-    held_out = "" if valid_loss is None else f", held-out balanced log-loss {valid_loss:.4f}"
+    held_out = "" if valid_loss is None else f", held-out log-loss {valid_loss:.4f}"
     print(f"epoch {epoch}: training loss {train_loss:.4f}{held_out}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray
 
+SMALLEST_FREQUENCY = 1e-12  # of a class without rows
 SMALLEST_UNSMOOTHED = (
     1e-4  # posterior below which an output no longer tells one from another, see `undo_label_smoothing`
 )
@@ -175,30 +176,45 @@ def undo_label_smoothing(log_confidence: FloatArray, smoothing: float) -> FloatA
     return log_softmax(np.log(unsmoothed) + np.minimum(log_confidence - np.log(lowest), 0.0))
 
 
-def balanced_log_loss(log_proba: FloatArray, y: IntArray, sample_weight: FloatArray) -> float:
-    """Log-loss averaged over the classes present, each class being the weighted mean of its rows, in nats.
+def natural_log_loss(log_proba: FloatArray, y: IntArray, sample_weight: FloatArray) -> float:
+    """Log-loss of rows once the probabilities speak of the class frequencies that these rows have, in nats.
 
     Parameters
     ----------
     log_proba : ndarray of shape (n_samples, n_classes)
         Log-probabilities at a uniform prior.
     y : ndarray of shape (n_samples,)
-        Class indices.
+        Class indices. A class without rows gets no probability.
     sample_weight : ndarray of shape (n_samples,)
         Positive weights.
 
     Examples
     --------
-    Rows of chance level score ``log(n_classes)``, whatever the imbalance:
+    Who knows nothing but the class frequencies has their entropy:
 
-    >>> round(balanced_log_loss(np.log(np.full((4, 2), 0.5)), np.array([0, 0, 0, 1]), np.ones(4)), 4)
-    0.6931
+    >>> frequencies = np.array([0.75, 0.25])
+    >>> loss = natural_log_loss(np.log(np.full((4, 2), 0.5)), np.array([0, 0, 0, 1]), np.ones(4))
+    >>> round(loss, 4), round(float(-frequencies @ np.log(frequencies)), 4)
+    (0.5623, 0.5623)
     """
-    row_loss = -log_proba[np.arange(len(y)), y]
-    mass = np.bincount(y, weights=sample_weight, minlength=log_proba.shape[1])
-    total = np.bincount(y, weights=sample_weight * row_loss, minlength=log_proba.shape[1])
-    present = mass > 0
-    return float(np.mean(total[present] / mass[present]))
+    frequencies = np.bincount(y, weights=sample_weight, minlength=log_proba.shape[1]) / sample_weight.sum()
+    natural = log_softmax(log_proba + np.log(np.maximum(frequencies, SMALLEST_FREQUENCY)))
+    return float(np.average(-natural[np.arange(len(y)), y], weights=sample_weight))
+
+
+def balance(y: IntArray, sample_weight: FloatArray) -> float:
+    """How balanced the classes present are: the entropy of their frequencies over its largest value, in (0, 1].
+
+    Examples
+    --------
+    >>> round(balance(np.array([0, 0, 1, 1]), np.ones(4)), 3), round(balance(np.array([0] * 99 + [1]), np.ones(100)), 3)
+    (1.0, 0.081)
+    """
+    mass = np.bincount(y, weights=sample_weight)
+    frequencies = mass[mass > 0] / mass.sum()
+    if len(frequencies) == 1:
+        return 1.0
+    return float(-frequencies @ np.log(frequencies) / np.log(len(frequencies)))
 
 
 def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArray) -> float:

@@ -1,8 +1,14 @@
 """Which settings follow from the data where the user left them open?"""
 
+from collections.abc import Sequence
+
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # rows as fed, batch size up to there
 LARGEST_BATCH = 1024
-SEVERAL_MEMBERS, SEVERAL_UP_TO = 3, 10_000  # networks, and rows up to which they are so many
+SEVERAL_MEMBERS, SEVERAL_UP_TO = 4, 10_000  # networks, and rows up to which they are so many
+MOST_BINS = 16  # of a numeric column
+ROWS_OF_A_BIN = 80  # effective ones, as the rarest class counts most
+COLUMNS_OF_BINS = 512  # of all numeric columns together
+CELLS_OF_BINS = 2**24  # of all rows together: 64 MB
 FIXED_EPOCHS = 100  # at most, where no rows can be held out to stop on
 
 
@@ -29,6 +35,40 @@ def auto_members(n_rows: int) -> int:
     Examples
     --------
     >>> [auto_members(n) for n in (500, 10_000, 10_001)]
-    [3, 3, 1]
+    [4, 4, 1]
     """
     return SEVERAL_MEMBERS if n_rows <= SEVERAL_UP_TO else 1
+
+
+def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
+    """Most bins of a numeric column; 0 for none.
+
+    A bin pays where there are rows to learn its slope from, and the rare classes have the fewest: the rows that count
+    are ``n_classes ** 2 / sum(1 / class_counts)``, which is all of them where the classes are balanced, and four times
+    the rarer class where it is very rare. There is one bin for 80 of them, 512 of all columns at most, and 64 MB for
+    all rows. Rows are counted, whatever they weigh.
+
+    Parameters
+    ----------
+    class_counts : sequence of float
+        Training rows of each class, at least one.
+    n_columns : int
+        Numeric columns.
+
+    Examples
+    --------
+    >>> auto_bins([900, 100], 20), auto_bins([900, 100], 200), auto_bins([9000, 1000], 20)
+    (4, 2, 16)
+    >>> auto_bins([990, 10], 20)  # 40 rows that count do not fill two bins
+    0
+    """
+    if n_columns == 0:
+        return 0
+    effective = len(class_counts) ** 2 / sum(1 / count for count in class_counts)
+    most = min(
+        MOST_BINS,
+        int(effective) // ROWS_OF_A_BIN,
+        COLUMNS_OF_BINS // n_columns,
+        int(CELLS_OF_BINS / (sum(class_counts) * n_columns)),
+    )
+    return most if most >= 2 else 0

@@ -5,7 +5,7 @@ Fitting gives a `Preprocessing`: arrays and dictionaries only, so that predictio
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Any
@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from balanced_nn._bins import NO_BINS, Bins, fit_bins
 from balanced_nn._scalers import (
     BUILT_IN_SCALERS,
     RobustSmoothScaler,
@@ -27,6 +28,7 @@ from balanced_nn._scalers import (
 )
 from balanced_nn._sklearn import HasMethods, Interval, StrOptions, check_feature_names_in, fit_context
 from balanced_nn._table import CategoryColumn, Table, level_text, read_table, to_dense
+from balanced_nn._target import encode_labels, find_classes, read_target
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
@@ -56,9 +58,9 @@ class Preprocessing:
     """A fitted preprocessing.
 
     A *cleaned* row holds the scaled numeric columns, then one code for each missing-value indicator (0 or 1) and for
-    each category column. An *expanded* row holds the same numeric columns; a code with one level becomes one column
-    that is always 0, with two levels one column of -1 and +1 (0 where the level is unseen), with more levels one
-    column of 0 and 1 for each level.
+    each category column. An *expanded* row holds the same numeric columns, then their bins, if there are any; a code
+    with one level becomes one column that is always 0, with two levels one column of -1 and +1 (0 where the level is
+    unseen), with more levels one column of 0 and 1 for each level.
     """
 
     numeric_positions: NDArray[np.intp]  # of the numeric columns in the caller's table
@@ -66,6 +68,7 @@ class Preprocessing:
     scaler: Scaler
     indicators: NDArray[np.intp]  # which numeric columns have a missing-value indicator
     encodings: tuple[Encoding, ...]
+    bins: Bins = NO_BINS
 
     def clean(self, table: Table, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
         """Impute, scale and encode.
@@ -97,7 +100,9 @@ class Preprocessing:
         return cleaned
 
     def expand(self, cleaned: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn the codes of cleaned rows into columns; without codes this is `cleaned` itself.
+        """Write the numbers of cleaned rows bin by bin too, and turn the codes into columns.
+
+        Without bins and codes this is `cleaned` itself.
 
         Parameters
         ----------
@@ -107,17 +112,42 @@ class Preprocessing:
         -------
         ndarray of shape (n_rows, width)
         """
-        if not self.level_counts:
+        if not self.level_counts and not len(self.bins):
             return cleaned
         sources, ones, minus_ones = self._expansion
         n_numeric = self.scaler.width
+        first_code = n_numeric + len(self.bins)
         expanded = np.empty((len(cleaned), self.width), np.float32)
         for part in row_blocks(len(cleaned), self.width):
             expanded[part, :n_numeric] = cleaned[part, :n_numeric]
+            expanded[part, n_numeric:first_code] = self.bins.encode(cleaned[part, :n_numeric])
             codes = cleaned[part, sources]
-            expanded[part, n_numeric:] = codes == ones
-            expanded[part, n_numeric:] -= codes == minus_ones
+            expanded[part, first_code:] = codes == ones
+            expanded[part, first_code:] -= codes == minus_ones
         return expanded
+
+    def with_bins(
+        self, cleaned: NDArray[np.float32], y: NDArray[np.intp], weight: NDArray[np.float64], most: int
+    ) -> "Preprocessing":
+        """Choose the bins of the numeric columns by the classes of cleaned training rows.
+
+        Parameters
+        ----------
+        cleaned : ndarray of shape (n_rows, n_cleaned)
+            What :meth:`clean` gives.
+        y : ndarray of shape (n_rows,)
+            Class indices.
+        weight : ndarray of shape (n_rows,)
+            Positive weights.
+        most : int
+            Bins of a column, at most.
+
+        Returns
+        -------
+        Preprocessing
+            This one with its bins.
+        """
+        return replace(self, bins=fit_bins(cleaned[:, : self.scaler.width], y, weight, most))
 
     @cached_property
     def level_counts(self) -> tuple[int, ...]:
@@ -132,7 +162,12 @@ class Preprocessing:
     @cached_property
     def width(self) -> int:
         """Number of columns of the expanded rows."""
-        return self.scaler.width + len(self._expansion[0])
+        return self.scaler.width + len(self.bins) + len(self._expansion[0])
+
+    @property
+    def possible_width(self) -> int:
+        """Number of columns where each numeric column has as many bins as it could have."""
+        return self.width - len(self.bins) + self.bins.n_possible
 
     @cached_property
     def _expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
@@ -152,6 +187,7 @@ class Preprocessing:
         """Return a unique name for each expanded column, from the labels of the caller's columns."""
         numeric = [names[position] for position in self.numeric_positions]
         result = self.scaler.names(numeric)
+        result += self.bins.names(result)
         result += [f"missingindicator_{numeric[j]}" for j in self.indicators]
         for encoding in self.encodings:
             labels = encoding.labels if len(encoding.labels) > 2 else encoding.labels[-1:]
@@ -209,6 +245,10 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     max_categories : int or None, default=64
         Most levels of a column. The rarest levels beyond (of equally frequent ones the last in the order of the
         levels) share the level "infrequent", which unseen levels then join. A limit of 2 or more; None means none.
+    n_bins : int or None, default=None
+        Most bins of a numeric column, 2 or more, whose piecewise linear encoding [1]_ stands behind the scaled numbers;
+        `fit` then needs `y`, because the bins lie where a decision tree over the column tells the classes apart. None
+        adds no bins.
 
     Attributes
     ----------
@@ -241,6 +281,11 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     ``scaler=None`` or a transformer of yours: at -1e30 and 1e30), so that the result is always finite. Infinite input
     is refused. Dates, lists and other objects are refused: derive numbers from them first.
 
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
+       NeurIPS 2022.
+
     Examples
     --------
     >>> import numpy as np
@@ -257,11 +302,13 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "scaler": [StrOptions(set(BUILT_IN_SCALERS)), HasMethods(["fit", "transform"]), None],
         "max_categories": [Interval(Integral, 2, None, closed="left"), None],
+        "n_bins": [Interval(Integral, 2, None, closed="left"), None],
     }
 
-    def __init__(self, scaler: Any = "standard", *, max_categories: int | None = 64) -> None:
+    def __init__(self, scaler: Any = "standard", *, max_categories: int | None = 64, n_bins: int | None = None) -> None:
         self.scaler = scaler
         self.max_categories = max_categories
+        self.n_bins = n_bins
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None) -> "TabularPreprocessor":
@@ -271,8 +318,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         ----------
         X : array-like, sparse or DataFrame of shape (n_samples, n_features)
             The table.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            Labels, which only `n_bins` needs.
 
         Returns
         -------
@@ -280,10 +327,22 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
             The fitted preprocessor itself.
         """
         table = read_table(self, X, reset=True)
-        self.preprocessing_ = fit_preprocessing(table, None, scaler=self.scaler, max_categories=self.max_categories)
+        fitted = fit_preprocessing(table, None, scaler=self.scaler, max_categories=self.max_categories)
+        if self.n_bins is not None:
+            codes = self._codes(X, y)
+            fitted = fitted.with_bins(fitted.clean(table), codes, np.ones(len(codes)), self.n_bins)
+        self.preprocessing_ = fitted
         self.n_features_out_ = self.preprocessing_.width
         self.categories_ = {encoding.position: list(encoding.labels) for encoding in self.preprocessing_.encodings}
         return self
+
+    def _codes(self, X: Any, y: Any) -> NDArray[np.intp]:
+        if y is None:
+            raise ValueError(
+                f"n_bins={self.n_bins} cuts the columns where classes part, and y is None. Pass y, or set n_bins=None."
+            )
+        labels = read_target(y, X)
+        return encode_labels(labels, find_classes(labels), name="y")
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Impute, scale and encode a table.
@@ -305,8 +364,9 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns that `transform` gives.
 
-        A numeric column keeps its label; "missingindicator_<label>" says where it was missing; "<label>_<level>" is
-        the column of a level. A name that occurs twice gets a number behind it.
+        A numeric column keeps its label, and "<label>_bin1" is the first of its bins; "missingindicator_<label>" says
+        where it was missing; "<label>_<level>" is the column of a level. A name that occurs twice gets a number behind
+        it.
 
         Parameters
         ----------

@@ -43,7 +43,7 @@ class Repair:
     change: str
     reason: str
     learning_rate: float
-    loss_before: float  # balanced log-loss of the best attempt before, in nats
+    loss_before: float  # log-loss on the judged rows of the best attempt before, in nats
     loss_after: float  # of this attempt
     helped: bool  # whether the outcome was no failure any more
 
@@ -78,8 +78,8 @@ def next_change(
 
     Examples
     --------
-    >>> settings = {"learning_rate_init": "auto", "max_iter": 200, "n_iter_no_change": 20, "scaler": "standard",
-    ...             "class_weight": "balanced", "sampler": None, "batch_size": "auto"}
+    >>> settings = {"learning_rate_init": "auto", "max_iter": 200, "n_iter_no_change": 10, "scaler": "standard",
+    ...             "class_weight": "mixed", "sampler": None, "batch_size": "auto"}
     >>> finding = Finding(Cause.UNSCALED_FEATURES, "features reach 1e9", 1e9, 100.0, 0.9)
     >>> print(next_change([finding], settings, settings, []))
     other initial weights and batches, scaler='quantile'

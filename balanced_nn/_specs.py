@@ -81,7 +81,7 @@ class History:
     """
 
     train_loss: tuple[float, ...]  # weighted mean loss as trained, in nats
-    validation_loss: tuple[float, ...]  # balanced log-loss, in nats
+    validation_loss: tuple[float, ...]  # log-loss of the validation rows, in nats
     validation_balanced_accuracy: tuple[float, ...]  # fraction
     learning_rate: float
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged

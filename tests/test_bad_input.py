@@ -208,6 +208,7 @@ def test_validation_rows_that_lack_a_class_are_used_and_the_class_is_named():
         ("sampler", ["SMOTE", 3, StandardScaler()]),
         ("loss", ["mse", None]),
         ("scaler", ["std", 5, SMOTE()]),
+        ("n_bins", [0, 1, 2.5, "many"]),
         ("learning_rate_init", [0, -1, "adaptive", np.inf, np.nan, None]),
         ("batch_size", [0, -1, "big", 1.5, None]),
         ("max_iter", [0, 1.5, "x", None]),

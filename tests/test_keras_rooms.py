@@ -35,7 +35,9 @@ def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> Tr
     spec = NetworkSpec(data.X.shape[1], 2, (16, 8), "relu", True)
     initial = initial_network(spec, np.zeros(2), data.sample(200), np.random.default_rng(1))
     correction = Correction(np.zeros(2), UNIFORM, settings["loss"] == "focal")
-    return TrainingTask(TrainingSpec(**settings), initial, data, some_rows(seed=9), valid, correction, 7)
+    return TrainingTask(
+        TrainingSpec(**settings), initial, data, some_rows(seed=9), valid, correction, 7, data.X.shape[1]
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -101,7 +103,7 @@ def test_one_program_serves_any_number_of_rows_and_any_setting():
 
 
 def test_dropout_rates_share_a_program_and_no_dropout_has_its_own():
-    keys = {ProgramKey.of(a_task().initial.spec, a_task(dropout=rate).training) for rate in (0.0, 0.1, 0.5)}
+    keys = {ProgramKey.of(a_task().initial.spec, a_task(dropout=rate).training, 6) for rate in (0.0, 0.1, 0.5)}
     assert len(keys) == 2
 
 
@@ -250,7 +252,7 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss, smoothing):
     initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
     training = TrainingSpec(loss, smoothing, 128, 12, 12, 0.0, 0.0, 0.0, True)
     data = Dataset(X, np.arange(n_rows), y, weight)
-    task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0)
+    task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0, 1)
     network, *_ = train_network(task, 3e-3)
     grid = np.linspace(-1, 3, 9)[:, None]
     z = network.logits(grid)

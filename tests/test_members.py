@@ -70,9 +70,9 @@ def test_the_rate_is_searched_once_for_all_members():
 
 @pytest.mark.parametrize(
     ("params", "n_rows", "expected"),
-    [({}, 600, 3), ({"early_stopping": False}, 600, 1), ({"n_members": 2, "early_stopping": False}, 600, 2)],
+    [({}, 600, 4), ({"early_stopping": False}, 600, 1), ({"n_members": 2, "early_stopping": False}, 600, 2)],
 )
-def test_auto_takes_three_members_where_rows_are_held_out(params, n_rows, expected):
+def test_auto_takes_four_members_where_rows_are_held_out(params, n_rows, expected):
     assert len(small(**{"max_iter": 1, **params}).fit(X[:n_rows], Y[:n_rows]).members_) == expected
 
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 import balanced_nn._attempts as attempts_room
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._attempts import train_until_sound
-from balanced_nn._correction import balanced_log_loss
+from balanced_nn._correction import natural_log_loss
 from balanced_nn._diagnosis import Finding
 from balanced_nn._evidence import Cause
 from balanced_nn._outcome import Outcome
@@ -465,7 +465,7 @@ def test_attempts_without_early_stopping_are_ranked_by_the_network_that_is_kept(
         clf.fit(X[train], Y[train], X_val=X[held], y_val=Y[held])
     losses = [clf.repairs_[0].loss_before, *(repair.loss_after for repair in clf.repairs_)]
     log_proba = clf.members_[0].scores(read_table(clf, X[held], reset=False))
-    kept = balanced_log_loss(log_proba, Y[held], np.ones(held.sum()))
+    kept = natural_log_loss(log_proba, Y[held], np.ones(held.sum()))
     assert min(losses) == pytest.approx(kept, abs=1e-5)
     assert kept > clf.history_.best_score + 1e-4
 

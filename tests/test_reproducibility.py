@@ -231,7 +231,7 @@ def test_the_callers_precision_is_neither_used_nor_changed(policy, expected):
         keras.config.set_floatx("float64")
         clf = small(random_state=0)
         np.testing.assert_array_equal(clf.fit(X, Y).predict_proba(X), expected)
-        assert clf.model_(np.zeros((1, 6), np.float32)).dtype == "float32"
+        assert clf.model_(clf.preprocess(X[:1])).dtype == "float32"
         assert keras.config.dtype_policy().name == policy
         assert keras.config.floatx() == "float64"
     finally:

@@ -43,10 +43,10 @@ class ProgramKey:
     batch_size: int
 
     @classmethod
-    def of(cls, network: NetworkSpec, training: TrainingSpec) -> "ProgramKey":
-        """Key of the program that trains `network` as `training` says."""
+    def of(cls, network: NetworkSpec, training: TrainingSpec, width: int) -> "ProgramKey":
+        """Key of the program that trains `network` as `training` says, with inputs of up to `width` columns."""
         return cls(
-            padded_width(network.n_inputs), network.n_classes, network.hidden_layer_sizes, network.activation,
+            padded_width(width), network.n_classes, network.hidden_layer_sizes, network.activation,
             network.batch_norm, training.dropout > 0, training.loss == "focal", training.batch_size,
         )  # fmt: skip
 
