@@ -55,9 +55,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         ``learning_rate * alpha``.
     class_weight : "mixed", "balanced", dict or None, default="mixed"
         "balanced" gives each class the same summed weight in training. "mixed" does so for every other network, from
-        the first on, while those between see the classes at their own frequencies: the ones look more at the rare
-        classes, the others waste no rows, and together they err less. It is a training device: probabilities are
-        corrected for it, network by network. A dict from label to weight states costs: it is used in training too,
+        the first on, while those between see the classes at their own frequencies. It is a training device: probabilities
+        are corrected for it, network by network. A dict from label to weight states costs: it is used in training too,
         probabilities stay natural, and by default `predict` answers the class with the highest
         ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
@@ -83,8 +82,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Largest number of epochs.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
-        best weights.
-        Otherwise training runs for `max_iter` epochs and keeps the last weights.
+        best weights. Otherwise training runs for `max_iter` epochs and keeps the last weights.
     validation_fraction : float, default=0.15
         Fraction of each class that is held out, in (0, 1). For a rare class it grows to at most 0.3, so that two rows
         are held out; a class that cannot spare them stays in training as a whole.
