@@ -15,7 +15,6 @@ import argparse
 import gzip
 import json
 import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has one core
 
 from diagnosis_faults import EVERYTHING, PAIRS, PART_OF, SECOND, SETS, SINGLES, TUNING, Instance, Recipe, repaired
 from diagnosis_json import to_json
+from workers import share
 
 HERE = Path(__file__).parent
 DOCUMENTATION = HERE.parent / "docs" / "diagnosis.md"
@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_report(lines, README)
             write_documentation(lines, DOCUMENTATION)
         return 0
-    if arguments.share is None and arguments.workers > 1:
-        return run_workers(arguments.workers, sys.argv[1:] if argv is None else list(argv))
+    if arguments.shard is None and arguments.workers > 1:
+        return share(__file__, sys.argv[1:] if argv is None else list(argv), arguments.workers)
     return run(arguments)
 
 
@@ -77,18 +77,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--limit", type=int, default=None, help="stop after so many instances of each worker")
     parser.add_argument("--misses", action="store_true", help="list the instances named wrong")
-    parser.add_argument("--share", type=int, nargs=2, default=None, help=argparse.SUPPRESS)  # this is a worker
+    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
     return parser.parse_args(argv)
 
 
 # Running
-
-
-def run_workers(n_workers: int, argv: list[str]) -> int:
-    """One process for each share of the sets; 1 where one failed."""
-    command = [sys.executable, __file__, *argv]
-    running = [subprocess.Popen([*command, "--share", str(k), str(n_workers)]) for k in range(n_workers)]
-    return int(sum(process.wait() != 0 for process in running) > 0)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -128,8 +121,8 @@ def chosen_instances(arguments: argparse.Namespace) -> list[Instance]:
         found = [one for one in found if one.fault in arguments.only]
     if arguments.sets:
         found = [one for one in found if one.set in arguments.sets]
-    if arguments.share:
-        worker, n_workers = arguments.share
+    if arguments.shard:
+        worker, n_workers = arguments.shard
         owner = share_out({one.set for one in found}, n_workers)
         found = [one for one in found if owner[one.set] == worker]
     return sorted(found, key=lambda one: (one.set, one.fault, one.strength, one.seed))

@@ -13,7 +13,6 @@ environment variable BALANCED_NN_DATA. Each process computes on one thread. The 
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -39,6 +38,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matthews_corrcoef
 from sklearn.model_selection import TunedThresholdClassifierCV
 from tables import Part, attempt, measures, read_part
+from workers import share
 
 from balanced_nn import BalancedNNClassifier
 
@@ -277,14 +277,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"probability.py: {error}", file=sys.stderr)
         return 2
     results = Results(arguments.out, arguments.section)
-    if arguments.again:
+    if arguments.again and arguments.shard is None:
         results.drop(plan.chosen)
-    if arguments.workers > 1:
-        settings = [text for text in argv if text != "--again"]
-        command = [sys.executable, __file__, *settings, "--workers", "1", "--shard"]
-        workers = [subprocess.Popen([*command, str(i), str(arguments.workers)]) for i in range(arguments.workers)]
-        return max(worker.wait() for worker in workers)
-    first, step = arguments.shard
+    if arguments.workers > 1 and arguments.shard is None:
+        return share(__file__, argv, arguments.workers)
+    first, step = arguments.shard or (0, 1)
     return run_jobs(plan, plan.jobs[first::step], results)
 
 
@@ -302,7 +299,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--prevalence", type=float, nargs="+", default=list(PREVALENCES), choices=PREVALENCES)
     parser.add_argument("--again", action="store_true", help="drop the rows that this command writes, then run")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
-    parser.add_argument("--shard", type=int, nargs=2, default=(0, 1), help=argparse.SUPPRESS)  # this is a worker
+    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
     arguments = parser.parse_args(argv)
     if (arguments.command == "run") != (arguments.section is not None):
         parser.error("run needs a section, report takes none")

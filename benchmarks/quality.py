@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from quality_tuning import TUNING, tuned
 from records import append_row, drop_rows, read_rows
 from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 from tables import MAX_ROWS, MAX_TRAINING_ROWS, Part, attempt, measures, one_against_rest_auc, read_part
+from workers import share
 
 from balanced_nn._outcome import find_outcome
 
@@ -92,23 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Sets: {', '.join(files)}. Methods: {'; '.join(builds)}.", file=sys.stderr)
         return 2
     out = arguments.out or RESULTS / task.file
-    if arguments.again:
+    if arguments.again and arguments.shard is None:
         keys = set(product([task.table], names, methods))
         drop_rows(out, Row, lambda row: (row.table, row.set, row.method) in keys)
-    if arguments.workers > 1:
-        return share(argv, arguments.workers)
-    first, step = arguments.shard
+    if arguments.workers > 1 and arguments.shard is None:
+        return share(__file__, argv, arguments.workers)
+    first, step = arguments.shard or (0, 1)
     chosen = [file for name, file in files.items() if name in names]
     run(task, chosen[first::step], {name: builds[name] for name in methods}, arguments.seeds, out)
     return 0
-
-
-def share(argv: Sequence[str], n_workers: int) -> int:
-    """Run the command in several processes, each with its share of the sets."""
-    settings = [text for text in argv if text != "--again"]
-    command = [sys.executable, __file__, *settings, "--workers", "1", "--shard"]
-    workers = [subprocess.Popen([*command, str(i), str(n_workers)]) for i in range(n_workers)]
-    return max(worker.wait() for worker in workers)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -123,7 +115,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", help="splits, from 0 on")
     parser.add_argument("--again", action="store_true", help="drop the rows that this command writes, then run")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the sets")
-    parser.add_argument("--shard", type=int, nargs=2, default=(0, 1), help=argparse.SUPPRESS)  # this is a worker
+    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
     arguments = parser.parse_args(argv)
     if arguments.table == LARGE and arguments.command != "run":
         parser.error("--table large goes with the command run")
@@ -163,10 +155,11 @@ def run(
     """Split by split, so that a run that is cut short has seen all sets."""
     from balanced_nn._keras._program import POOL  # loads Keras before the clock runs
 
+    done = {(row.table, row.set, row.seed, row.method) for row in read_rows(out, Row)}
     for seed, file, method in product(seeds or range(task.n_splits), files, methods):
         if method in SLOW and seed > 0 and seeds is None:
             continue
-        if any(row_key(row) == (task.table, file.stem, seed, method) for row in read_rows(out, Row)):
+        if (task.table, file.stem, seed, method) in done:
             continue
         part = read_part(file, seed, *task.max_rows)
         POOL.clear()  # of variants alike, the first would otherwise compile for all
@@ -175,10 +168,6 @@ def run(
         append_row(out, row)
         figures = f"{row.average_precision:.3f} {row.balanced_accuracy:.3f} {row.fit_seconds:.1f} s"
         print(f"{seed} {row.set:20} {method:30} {figures} {row.status}", flush=True)
-
-
-def row_key(row: Row) -> tuple[str, str, int, str]:
-    return row.table, row.set, row.seed, row.method
 
 
 def describe(part: Part, table: str, method: str) -> Row:

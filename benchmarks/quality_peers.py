@@ -1,5 +1,6 @@
 """Which classifiers is the quality of ours compared with? Each at its own defaults, as its users run it."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -44,7 +45,21 @@ def resampling_ensemble(X: pd.DataFrame, seed: int, kind: type) -> Any:
     return make_pipeline(preprocessor(X), kind(random_state=seed))
 
 
-class XGBoost(ClassifierMixin, BaseEstimator):
+class OnItsTable(ClassifierMixin, BaseEstimator):
+    """Hands each table to `model_` as `_table` makes it."""
+
+    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        return np.asarray(self.model_.predict_proba(self._table(X)), dtype=np.float64)
+
+    def predict(self, X: pd.DataFrame) -> NDArray:
+        return self.model_.predict(self._table(X))
+
+    @abstractmethod
+    def _table(self, X: pd.DataFrame) -> pd.DataFrame:
+        """What the model reads."""
+
+
+class XGBoost(OnItsTable):
     """XGBoost on a data frame, categories by dtype."""
 
     def __init__(self, balanced: bool = False, random_state: int = 0) -> None:
@@ -60,18 +75,12 @@ class XGBoost(ClassifierMixin, BaseEstimator):
         self.model_.fit(self._table(X), y, sample_weight=weight)
         return self
 
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        return np.asarray(self.model_.predict_proba(self._table(X)), dtype=np.float64)
-
-    def predict(self, X: pd.DataFrame) -> NDArray:
-        return self.model_.predict(self._table(X))
-
     def _table(self, X: pd.DataFrame) -> pd.DataFrame:
         """Levels that were not trained on are missing."""
         return X.assign(**{name: X[name].astype(str).astype(levels) for name, levels in self.levels_.items()})
 
 
-class OfPytabkit(ClassifierMixin, BaseEstimator):
+class OfPytabkit(OnItsTable):
     """A network of pytabkit behind the imputation that it asks for."""
 
     def __init__(self, name: str, random_state: int = 0) -> None:
@@ -91,12 +100,6 @@ class OfPytabkit(ClassifierMixin, BaseEstimator):
         self.impute_.fit(X)
         self.model_.fit(self._table(X), y, cat_col_names=self.categories_)
         return self
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        return np.asarray(self.model_.predict_proba(self._table(X)), dtype=np.float64)
-
-    def predict(self, X: pd.DataFrame) -> NDArray:
-        return self.model_.predict(self._table(X))
 
     def _table(self, X: pd.DataFrame) -> pd.DataFrame:
         numbers = self.impute_.transform(X).astype(np.float32)

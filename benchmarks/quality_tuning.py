@@ -19,10 +19,7 @@ from balanced_nn import BalancedNNClassifier, search_space
 
 TUNING = "tuned"  # the table of these fits
 N_CANDIDATES, FACTOR, N_FOLDS = 20, 3, 3
-FURTHER_ROUNDS = (
-    2,
-    1,
-)  # of successive halving: after that with all candidates one with 7 and one with 3, or one with 7
+FURTHER_ROUNDS = (2, 1)  # of successive halving: after the first, with all, one with 7 and one with 3, or one with 7
 ENOUGH = 2  # rows of each class in a fold
 UNLIKELY = 0.001  # that a fold of the first round has fewer
 
