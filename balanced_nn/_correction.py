@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr
 
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray
 
@@ -211,10 +212,8 @@ def balance(y: IntArray, sample_weight: FloatArray) -> float:
     (1.0, 0.081)
     """
     mass = np.bincount(y, weights=sample_weight)
-    frequencies = mass[mass > 0] / mass.sum()
-    if len(frequencies) == 1:
-        return 1.0
-    return float(-frequencies @ np.log(frequencies) / np.log(len(frequencies)))
+    n_present = np.count_nonzero(mass)
+    return float(entr(mass / mass.sum()).sum() / np.log(n_present)) if n_present > 1 else 1.0
 
 
 def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArray) -> float:

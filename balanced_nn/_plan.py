@@ -15,7 +15,7 @@ from balanced_nn._preprocessing import Preprocessing, fit_preprocessing
 from balanced_nn._resampling import resample_rows
 from balanced_nn._specs import FloatArray, IntArray, NetworkSpec, TrainingSpec
 from balanced_nn._table import Table, read_table
-from balanced_nn._target import check_every_class_weighs, encode_labels, find_classes, read_target, read_weights
+from balanced_nn._target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
 from balanced_nn._weighting import (
     class_frequencies,
     class_weight_of_network,
@@ -89,9 +89,7 @@ class Plan:
 def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
     """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
     table = read_table(estimator, X, reset=True)
-    labels = read_target(y, X)
-    classes = find_classes(labels)
-    codes = encode_labels(labels, classes, name="y")
+    codes, classes = read_classes(y, X)
     weight = read_weights(sample_weight, X)
     check_every_class_weighs(codes, weight, classes)
     return _with_weight(table, codes, weight, classes)
@@ -225,9 +223,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         Seed of the fit.
     """
     train, classes = split.train, split.train.classes
-    preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
-    cleaned = preprocessing.clean(train.table, train.rows)
-    preprocessing = preprocessing.with_bins(cleaned, train.y, train.weight, _most_bins(estimator, train, preprocessing))
+    preprocessing, cleaned = _clean(estimator, train)
     fed = resample_rows(
         cleaned,
         train.y,
@@ -274,11 +270,15 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
     )
 
 
-def _most_bins(estimator: Any, train: LabelledRows, preprocessing: Preprocessing) -> int:
-    """Bins of a numeric column, at most; 0 for none."""
+def _clean(estimator: Any, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:
+    """Fit the preprocessing to the training rows, bins included, and return it with the cleaned rows."""
+    preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
+    cleaned = preprocessing.clean(train.table, train.rows)
     if estimator.n_bins == "auto":
-        return auto_bins(np.bincount(train.y).tolist(), preprocessing.scaler.width)
-    return int(estimator.n_bins or 0)
+        most = auto_bins(np.bincount(train.y).tolist(), preprocessing.scaler.width)
+    else:
+        most = int(estimator.n_bins or 0)
+    return preprocessing.with_bins(cleaned, train.y, train.weight, most), cleaned
 
 
 def _judged_on(split: Split) -> str:

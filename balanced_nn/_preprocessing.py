@@ -28,7 +28,7 @@ from balanced_nn._scalers import (
 )
 from balanced_nn._sklearn import HasMethods, Interval, StrOptions, check_feature_names_in, fit_context
 from balanced_nn._table import CategoryColumn, Table, level_text, read_table, to_dense
-from balanced_nn._target import encode_labels, find_classes, read_target
+from balanced_nn._target import read_classes
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
@@ -341,8 +341,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"n_bins={self.n_bins} cuts the columns where classes part, and y is None. Pass y, or set n_bins=None."
             )
-        labels = read_target(y, X)
-        return encode_labels(labels, find_classes(labels), name="y")
+        return read_classes(y, X)[0]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Impute, scale and encode a table.

@@ -41,12 +41,7 @@ class Range:
     low: float
     high: float
     log: bool
-    steps: tuple[float, ...]  # for a grid, the default first
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """Values of a grid."""
-        return self.steps
+    values: tuple[float, ...]  # of a grid, the default first
 
     def distribution(self) -> Any:
         """What a randomised search of scikit-learn draws from."""
@@ -167,7 +162,7 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
 
     Examples
     --------
-    Half of 27 candidates, then a third of those left, and so on, see more rows each time:
+    Successive halving: all candidates see few rows, the best third of them three times as many, and so on:
 
     >>> from sklearn.datasets import make_classification
     >>> from sklearn.experimental import enable_halving_search_cv
@@ -194,13 +189,14 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
     n_rows, n_numeric = len(rows.y), len(rows.table.numeric_positions)
     trained = (1 - defaults.validation_fraction) * np.bincount(rows.y)
     bins = auto_bins(np.maximum(trained, 1).tolist(), n_numeric)
+    wide = [(256, 256, 256)] if n_rows >= WIDE_FROM else []
     settings: dict[str, Choice | Range] = {
-        "dropout": Range(0.0, 0.5, log=False, steps=(0.1, 0.3, 0.0)),
-        "hidden_layer_sizes": Choice(((256, 128), (64,), *(((256, 256, 256),) if n_rows >= WIDE_FROM else ()))),
+        "dropout": Range(0.0, 0.5, log=False, values=(0.1, 0.3, 0.0)),
+        "hidden_layer_sizes": Choice(((256, 128), (64,), *wide)),
         "n_bins": Choice(("auto", None) if bins else ("auto", FEW_BINS)),
         "class_weight": Choice(("mixed", None)),  # a single network is balanced by both "mixed" and "balanced"
-        "label_smoothing": Range(0.0, 0.1, log=False, steps=(0.0, 0.05)),
-        "alpha": Range(1e-3, 1.0, log=True, steps=(0.01, 0.1, 1.0)),
+        "label_smoothing": Range(0.0, 0.1, log=False, values=(0.0, 0.05)),
+        "alpha": Range(1e-3, 1.0, log=True, values=(0.01, 0.1, 1.0)),
         "batch_size": Choice(("auto", SMALL_BATCH)),
         "learning_rate_init": Choice(("auto", 3e-4, 1e-3, 3e-3)),
     }

@@ -96,6 +96,13 @@ def find_classes(labels: np.ndarray) -> np.ndarray:
     return classes
 
 
+def read_classes(y: ArrayLike, X: Any) -> tuple[IntArray, np.ndarray]:
+    """Return the class of each row as an index, and the sorted labels; see `read_target` and `find_classes`."""
+    labels = read_target(y, X)
+    classes = find_classes(labels)
+    return encode_labels(labels, classes, name="y"), classes
+
+
 def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntArray:
     """Turn labels into indices of `classes`.
 
