@@ -57,8 +57,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "balanced" gives each class the same summed weight in training. "mixed" does so for every other network, from
         the first on, while those between see the classes at their own frequencies. It is a training device:
         probabilities are corrected for it, network by network. A dict from label to weight states costs: it is used in
-        training too, probabilities stay natural, and by default `predict` answers the class with the highest ``weight *
-        probability``.
+        training too, probabilities stay natural, and by default `predict` answers the class with the highest
+        ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
         How the training rows are resampled, before class weights are computed. Validation rows never are. An object
         sees the preprocessed matrix: scaled numbers, then one column of codes for each category column and each
