@@ -13,7 +13,7 @@ OUR_DEFAULTS: Settings = {
     "batch_norm": True,
     "dropout": 0.1,
     "alpha": 0.01,
-    "class_weight": "mixed",
+    "class_weight": "balanced",
     "sampler": None,
     "loss": "log_loss",
     "scaler": "standard",

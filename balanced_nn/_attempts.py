@@ -83,7 +83,7 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     seed_of_attempt = int(rng.integers(2**31))
     return TrainingTask(
         plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt,
-        plan.preprocessing.possible_width,
+        plan.width,
     )  # fmt: skip
 
 

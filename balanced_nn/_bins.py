@@ -1,7 +1,7 @@
 """Between which values of a number do the classes part, and how is a number written that has passed some of them?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
@@ -21,9 +21,8 @@ SMALLEST_BIN_IN_STEPS = 8  # from one float32 to the next: slopes must be right
 class Bins:
     """Piecewise linear encoding of the numeric columns of a matrix.
 
-    A number becomes one column for each bin of its own column: 0 below the bin, 1 above it, and linear inside, less the
-    mean of the training rows. So a network can give each bin its own slope, where the bare number has one slope for
-    all of its range.
+    A number becomes one column for each bin of its own column: 0 below the bin, 1 above it, and linear inside. So a
+    network can give each bin its own slope, where the bare number has one slope for all of its range.
 
     Parameters
     ----------
@@ -33,8 +32,6 @@ class Bins:
         Value at which it begins, float32.
     slope : ndarray of shape (n_bins,)
         One over its width, float32.
-    mean : ndarray of shape (n_bins,)
-        What is subtracted, float32: bins are centred on the training rows, like standardised numbers.
     n_possible : int
         Bins that there are at most, wherever the cuts lie: the same for all folds of a table, or nearly so.
 
@@ -47,7 +44,6 @@ class Bins:
     source: IntArray
     start: FloatArray
     slope: FloatArray
-    mean: FloatArray
     n_possible: int
 
     def __len__(self) -> int:
@@ -64,20 +60,18 @@ class Bins:
         Returns
         -------
         ndarray of shape (n_samples, n_bins)
-            float32, in [-1, 1].
+            float32, in [0, 1].
 
         Examples
         --------
-        >>> bins = Bins(np.array([0, 0]), np.float32([0, 10]), np.float32([0.1, 0.5]), np.float32([0.5, 0]), 2)
+        >>> bins = Bins(np.array([0, 0]), np.float32([0, 10]), np.float32([0.1, 0.5]), 2)
         >>> bins.encode(np.float32([[-3], [5], [11], [40]])).tolist()
-        [[-0.5, 0.0], [0.0, 0.0], [0.5, 0.5], [0.5, 1.0]]
+        [[0.0, 0.0], [0.5, 0.0], [1.0, 0.5], [1.0, 1.0]]
         """
         encoded = columns[:, self.source]
         encoded -= self.start
         encoded *= self.slope
-        np.clip(encoded, 0.0, 1.0, out=encoded)
-        encoded -= self.mean
-        return encoded
+        return np.clip(encoded, 0.0, 1.0, out=encoded)
 
     def names(self, columns: Sequence[str]) -> list[str]:
         """Name of each bin: that of its column, and the number of the bin in it."""
@@ -89,8 +83,7 @@ class Bins:
         return result
 
 
-_NONE = np.empty(0, np.float32)
-NO_BINS = Bins(np.empty(0, np.intp), _NONE, _NONE, _NONE, 0)
+NO_BINS = Bins(np.empty(0, np.intp), np.empty(0, np.float32), np.empty(0, np.float32), 0)
 
 
 def fit_bins(columns: FloatArray, y: IntArray, weight: FloatArray, most: int) -> Bins:
@@ -142,8 +135,7 @@ def fit_bins(columns: FloatArray, y: IntArray, weight: FloatArray, most: int) ->
     source = np.repeat(np.arange(len(parts)), [max(0, len(edges) - 1) for edges in parts])
     start = np.concatenate([edges[:-1] for edges in parts]).astype(np.float32)
     slope = (1.0 / np.concatenate([np.diff(edges) for edges in parts])).astype(np.float32)
-    bins = Bins(source, start, slope, np.zeros(len(source), np.float32), sum(n_possible))
-    return replace(bins, mean=(weight @ bins.encode(columns) / weight.sum()).astype(np.float32))
+    return Bins(source, start, slope, sum(n_possible))
 
 
 def _edges(

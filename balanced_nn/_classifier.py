@@ -53,12 +53,10 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
     alpha : float, default=0.01
         Weight decay of the kernels, decoupled from the gradient as in AdamW: each step shrinks them by
         ``learning_rate * alpha``.
-    class_weight : "mixed", "balanced", dict or None, default="mixed"
-        "balanced" gives each class the same summed weight in training. "mixed" does so for every other network, from
-        the first on, while those between see the classes at their own frequencies. It is a training device:
-        probabilities are corrected for it, network by network. A dict from label to weight states costs: it is used in
-        training too, probabilities stay natural, and by default `predict` answers the class with the highest
-        ``weight * probability``.
+    class_weight : "balanced", dict or None, default="balanced"
+        "balanced" gives each class the same summed weight in training. It is a training device: probabilities are
+        corrected for it. A dict from label to weight states costs: it is used in training too, probabilities stay
+        natural, and by default `predict` answers the class with the highest ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
         How the training rows are resampled, before class weights are computed. Validation rows never are. An object
         sees the preprocessed matrix: scaled numbers, then one column of codes for each category column and each
@@ -213,7 +211,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced", "mixed"}), Mapping, None],
+        "class_weight": [StrOptions({"balanced"}), Mapping, None],
         "sampler": [StrOptions({"over", "under", "smote"}), HasMethods("fit_resample"), None],
         "loss": [StrOptions({"log_loss", "focal", "logit_adjusted"})],
         "scaler": [
@@ -245,7 +243,7 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         batch_norm: bool = True,
         dropout: float = 0.1,
         alpha: float = 0.01,
-        class_weight: str | Mapping[Any, float] | None = "mixed",
+        class_weight: str | Mapping[Any, float] | None = "balanced",
         sampler: Any = None,
         loss: str = "log_loss",
         scaler: Any = "standard",

@@ -1,7 +1,7 @@
 """Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -170,6 +170,8 @@ def train_members(
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
         plan = make_plan(estimator, split, own_seed)
+        if attempts:  # folds differ by a column or two, and a program takes seconds to compile
+            plan = replace(plan, width=max(plan.width, attempts[0].plan.width))
         if on_member is not None:
             on_member(number)
         searched = attempts[0].search if attempts else None

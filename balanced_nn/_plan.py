@@ -1,7 +1,7 @@
 """What exactly is trained on, validated on and corrected for? From a table to weighted rows (steps 1 to 4 of a fit)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from balanced_nn._table import Table, read_table
 from balanced_nn._target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
 from balanced_nn._weighting import (
     class_frequencies,
-    class_weight_of_network,
     class_weight_vector,
     logit_offset,
     training_weights,
@@ -61,12 +60,6 @@ class Split:
     valid: LabelledRows | None
     valid_was_given: bool
     notes: tuple[Warning, ...]
-    number: int = 0  # of the network that they are for
-    n_networks: int = 1
-
-    def repeated(self, n_networks: int) -> "tuple[Split, ...]":
-        """Return the same rows for each network."""
-        return tuple(replace(self, number=number, n_networks=n_networks) for number in range(n_networks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +69,7 @@ class Plan:
     network: NetworkSpec
     training: TrainingSpec
     preprocessing: Preprocessing
+    width: int  # columns that the training program has room for: at least those of the network
     class_weight: FloatArray
     data: Dataset  # as fed: resampled, expanded, weighted
     judged: Dataset  # natural frequencies; the validation part where there is one
@@ -162,19 +156,16 @@ def split_rows(
         valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
         absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
         notes = _note_absent(valid, absent_classes)
-        return Split(rows, valid, True, notes).repeated(_n_members(estimator, 1))
+        return (Split(rows, valid, True, notes),) * _n_members(estimator, 1)
     if not estimator.early_stopping:
-        return Split(rows, None, False, ()).repeated(_n_members(estimator, 1))
+        return (Split(rows, None, False, ()),) * _n_members(estimator, 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
     n_members = _n_members(estimator, auto_members(len(rows.y)))
     parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
     if len(parts[0].valid) == 0:
-        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(_n_members(estimator, 1))
+        return (Split(rows, None, False, (_no_hold_out(rows),)),) * _n_members(estimator, 1)
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
-    return tuple(
-        Split(rows.take(part.train), rows.take(part.valid), False, notes, number, n_members)
-        for number, part in enumerate(parts)
-    )
+    return tuple(Split(rows.take(part.train), rows.take(part.valid), False, notes) for part in parts)
 
 
 def _n_members(estimator: Any, automatic: int) -> int:
@@ -233,8 +224,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         seed=int(np.random.default_rng([seed, _RESAMPLE]).integers(2**31)),
         classes=classes,
     )
-    own = class_weight_of_network(estimator.class_weight, split.number)
-    class_weight = class_weight_vector(own, fed.y, fed.weight, classes)
+    class_weight = class_weight_vector(estimator.class_weight, fed.y, fed.weight, classes)
     weight = training_weights(fed.y, fed.weight, class_weight)
     fed_prior = class_frequencies(fed.y, weight, len(classes))
     data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
@@ -257,6 +247,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         ),
         training=training,
         preprocessing=preprocessing,
+        width=preprocessing.possible_width,
         class_weight=class_weight,
         data=data,
         judged=judged,
@@ -266,7 +257,7 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         correction=Correction(
             logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal", estimator.label_smoothing
         ),
-        notes=split.notes + fed.notes + batch_notes + _note_idle_loss(estimator, split, fed_prior),
+        notes=split.notes + fed.notes + batch_notes + _note_idle_loss(estimator, fed_prior),
     )
 
 
@@ -340,14 +331,12 @@ def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[Trainin
     ), notes
 
 
-def _note_idle_loss(estimator: Any, split: Split, fed_prior: FloatArray) -> tuple[Warning, ...]:
+def _note_idle_loss(estimator: Any, fed_prior: FloatArray) -> tuple[Warning, ...]:
     if estimator.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
         return ()
     balancer = "sampler" if estimator.class_weight is None else "class_weight"
     if isinstance(estimator.class_weight, Mapping) or getattr(estimator, balancer) is None:
         return ()  # balanced by nature, not by a setting
-    if estimator.class_weight == "mixed" and split.n_networks > 1 and estimator.sampler is None:
-        return ()  # it does something to every other network
     return (
         UserWarning(
             f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(estimator, balancer)!r} already '

@@ -52,10 +52,10 @@ def _widths(settings: Settings, default: tuple[int, ...]) -> tuple[int, ...]:
 
 
 _CHANGES: dict[ModelKind, dict[RepairAction, Callable[[Settings], dict[str, Any]]]] = {
-    ModelKind.OURS: {  # "mixed" weights are balanced ones already: no other weights are tried
+    ModelKind.OURS: {
         RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
         RepairAction.BALANCE_CLASSES: lambda s: {
-            "class_weight": "mixed" if _same(s["class_weight"], "mixed") else "balanced",
+            "class_weight": "balanced",
             "decision": "auto" if _same(s["decision"], "auto") else "balanced",  # the same with balanced weights
         },
         RepairAction.SET_LEARNING_RATE: lambda s: {"learning_rate_init": "auto"},

@@ -194,7 +194,7 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
         "dropout": Range(0.0, 0.5, log=False, values=(0.1, 0.3, 0.0)),
         "hidden_layer_sizes": Choice(((256, 128), (64,), *wide)),
         "n_bins": Choice(("auto", None) if bins else ("auto", FEW_BINS)),
-        "class_weight": Choice(("mixed", None)),  # a single network is balanced by both "mixed" and "balanced"
+        "class_weight": Choice(("balanced", None)),
         "label_smoothing": Range(0.0, 0.1, log=False, values=(0.0, 0.05)),
         "alpha": Range(1e-3, 1.0, log=True, values=(0.01, 0.1, 1.0)),
         "batch_size": Choice(("auto", SMALL_BATCH)),

@@ -45,21 +45,6 @@ def class_frequencies(y: IntArray, sample_weight: FloatArray, n_classes: int) ->
     return mass / mass.sum()
 
 
-def class_weight_of_network(
-    class_weight: str | Mapping[Any, float] | None, number: int
-) -> str | Mapping[Any, float] | None:
-    """Return what `class_weight` is for one network of several: "mixed" is "balanced" for every other one, else None.
-
-    Examples
-    --------
-    >>> [class_weight_of_network("mixed", number) for number in range(4)]
-    ['balanced', None, 'balanced', None]
-    """
-    if class_weight != "mixed":
-        return class_weight
-    return "balanced" if number % 2 == 0 else None
-
-
 def class_weight_vector(
     class_weight: str | Mapping[Any, float] | None,
     y: IntArray,

@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
 from balanced_nn._defaults import auto_batch_size, auto_members
+from balanced_nn._keras._build import padded_width
 from balanced_nn._keras._program import CHUNK_BYTES, POOL, ProgramKey, TrainingProgram
 from balanced_nn._lr_search import RANGE_TEST_RATES
 
@@ -59,6 +60,19 @@ def test_a_grid_with_and_without_dropout_builds_two_programs():
     grid = {"dropout": [0.0, 0.1, 0.5], "learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 0.1]}
     GridSearchCV(BalancedNNClassifier(**QUICK), grid, cv=3).fit(X, Y)
     assert POOL.n_built == before + 2
+
+
+def test_networks_whose_rows_hold_fewer_values_share_the_program_of_the_first():
+    """One row alone has a third value in some columns; the network that holds it out needs no bins there."""
+    rare = np.where(np.arange(len(Y))[:, None] == 0, 2.0, np.random.default_rng(0).integers(0, 2, (len(Y), 8)))
+    clf = BalancedNNClassifier(**{**QUICK, "n_bins": 3, "n_members": 4})
+    clear_compiled_programs()
+    before = POOL.n_built
+    clf.fit(np.hstack([X, rare]), Y)
+    widths = [member.preprocessing.possible_width for member in clf.members_]
+    assert padded_width(max(widths)) != padded_width(min(widths))
+    assert widths[0] == max(widths)
+    assert POOL.n_built == before + 1
 
 
 def test_cleared_programs_are_built_again():

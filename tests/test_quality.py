@@ -2,9 +2,10 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import sleep
+from time import process_time
 from typing import Any
 from unittest.mock import patch
 
@@ -102,13 +103,33 @@ def test_the_report_reads_the_files_that_there_are(there: list[str], folder: Pat
     assert [row.method for row in read] == there
 
 
+def compute(passing_on: Callable[[BaseException], None] = lambda error: None) -> None:
+    """For some seconds of processor time, as a search does that forgives the failures of its candidates."""
+    for _ in range(50):
+        end = process_time() + 0.1
+        try:
+            while process_time() < end:
+                pass
+        except Exception:
+            continue
+        except BaseException as error:
+            passing_on(error)
+            raise
+
+
 def test_a_search_that_forgives_failures_does_not_outlive_its_time() -> None:
-    def forgiving() -> None:
-        for _ in range(50):
-            try:
-                sleep(0.1)
-            except Exception:
-                continue
+    with pytest.raises(TimeoutError, match="more than 1 s"), quality.time_limit(1):
+        compute()
+
+
+def test_a_fit_that_turns_the_end_of_its_time_into_an_interrupt_has_run_out_of_time() -> None:
+    def interrupt(error: BaseException) -> None:
+        raise KeyboardInterrupt from error
 
     with pytest.raises(TimeoutError, match="more than 1 s"), quality.time_limit(1):
-        forgiving()
+        compute(interrupt)
+
+
+def test_an_interrupt_of_the_user_stays_one() -> None:
+    with pytest.raises(KeyboardInterrupt), quality.time_limit(1):
+        raise KeyboardInterrupt

@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 
 from balanced_nn._weighting import (
     class_frequencies,
-    class_weight_of_network,
     class_weight_vector,
     logit_offset,
     training_weights,
@@ -83,9 +82,3 @@ def test_only_the_logit_adjusted_loss_shifts_the_logits(loss):
     prior = np.array([0.9, 0.1])
     np.testing.assert_array_equal(logit_offset(loss, prior), 0)
     np.testing.assert_allclose(logit_offset("logit_adjusted", prior), np.log(prior))
-
-
-@pytest.mark.parametrize("given_weight", [None, "balanced", {"a": 2}])
-def test_only_mixed_weights_differ_between_networks(given_weight):
-    assert [class_weight_of_network(given_weight, number) for number in range(3)] == [given_weight] * 3
-    assert [class_weight_of_network("mixed", number) for number in range(3)] == ["balanced", None, "balanced"]
