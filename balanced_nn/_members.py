@@ -1,12 +1,12 @@
 """Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from balanced_nn._attempts import Attempt, OnEpoch, train_until_sound
+from balanced_nn._attempts import Attempt, train_until_sound
 from balanced_nn._calibration import Calibration, HeldOut
 from balanced_nn._correction import Correction, log_softmax
 from balanced_nn._data import thin_out
@@ -15,8 +15,9 @@ from balanced_nn._outcome import Outcome
 from balanced_nn._plan import Split, make_plan
 from balanced_nn._preprocessing import Preprocessing
 from balanced_nn._repair import Repair
-from balanced_nn._specs import FloatArray, History, LearningRateSearch
+from balanced_nn._specs import FloatArray, History
 from balanced_nn._table import Table
+from balanced_nn._watch import NOBODY, Watcher
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
@@ -139,10 +140,7 @@ def train_members(
     defaults: Mapping[str, Any],
     splits: Sequence[Split],
     seed: int,
-    *,
-    on_member: Callable[[int], None] | None = None,
-    on_search: Callable[[LearningRateSearch], None] | None = None,
-    on_epoch: OnEpoch | None = None,
+    watcher: Watcher = NOBODY,
 ) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
@@ -158,10 +156,8 @@ def train_members(
         Training and validation rows of each network.
     seed : int
         Seed of the fit.
-    on_member : callable or None, default=None
-        Called with the number of each network, from 0, before it is trained.
-    on_search, on_epoch : callable or None, default=None
-        As in `train_until_sound`.
+    watcher : Watcher, default=NOBODY
+        Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     """
     settings = estimator.get_params(deep=False)
     attempts: list[Attempt] = []
@@ -170,13 +166,11 @@ def train_members(
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
         plan = make_plan(estimator, split, own_seed)
-        if on_member is not None:
-            on_member(number)
         searched = attempts[0].search if attempts else None
-        attempt, mended = train_until_sound(
-            settings, defaults, split, plan, own_seed, search=searched, on_search=on_search, on_epoch=on_epoch
-        )
+        attempt, mended = train_until_sound(settings, defaults, split, plan, own_seed, search=searched, watcher=watcher)
         attempts.append(attempt)
         repairs += mended
         notes = notes or plan.notes
+        if watcher.network_ends():
+            break
     return Trained(tuple(attempts), repairs, notes)

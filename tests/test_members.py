@@ -115,12 +115,6 @@ def test_the_report_is_that_of_the_worst_member():
     assert clf.collapse_report_.collapsed
 
 
-def test_verbose_tells_which_network_is_trained(capsys):
-    small(n_members=2, max_iter=1, verbose=1).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith("network")] == ["network 1 of 2", "network 2 of 2"]
-
-
 def test_rows_that_several_members_hold_out_count_once_with_the_mean_of_what_they_say():
     clf = small(n_members=3).fit(X[:400], Y[:400], X_val=X[400:], y_val=Y[400:])
     held, table = clf._held_out, read_table(clf, X[400:], reset=False)
