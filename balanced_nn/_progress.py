@@ -163,14 +163,13 @@ class _Bar(_Lines):
 
     def __init__(self, n_networks: int, write: Callable[[str], None]) -> None:
         super().__init__(n_networks, write)
-        self._began = time.monotonic()
+        self._began = self._last = time.monotonic()  # the fit; the last epoch that has ended, or its training
         self._epoch: Epoch | None = None
         self._seconds, self._n_epochs = 0.0, 0  # spent on all epochs so far
 
     def training_begins(self, training: Training) -> None:
         super().training_begins(training)
-        self._epoch = None
-        self._last = time.monotonic()
+        self._epoch, self._last = None, time.monotonic()
         self.live.start()  # if it has not
 
     def epoch_ends(self, epoch: Epoch) -> bool:
@@ -184,46 +183,40 @@ class _Bar(_Lines):
         self._epoch = None
 
     def render(self) -> "RenderableType":
-        """Draw the bar and the numbers."""
+        """Draw the bar and the numbers; called by a thread of rich, while the fit goes on."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        left = self._epochs_left()
-        row = Table.grid(padding=(0, 1), expand=False)
-        bar = ProgressBar(total=self._n_epochs + (left or 0), completed=self._n_epochs, width=20, pulse=left is None)
-        row.add_row(Text(self.name), bar, Text(self._position()), Text(self._time(left)))
-        return Group(row, Text(self._numbers(), style="dim", overflow="ellipsis", no_wrap=True))
+        training, epoch, done = self.training, self._epoch, self._n_epochs  # as they are now
+        left = None
+        if training is not None and done:
+            networks_left = self.n_networks - 1 - training.network
+            left = epochs_left(self.finished, epoch.number if epoch else 0, training.max_epochs, networks_left)
+        bar = ProgressBar(total=done + (left or 0), completed=done, width=20, pulse=left is None)
+        position = f"epoch {epoch.number}/{training.max_epochs}" if training and epoch else ""
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(self.name), bar, Text(position), Text(self._time(left, done)))
+        return Group(row, Text(_numbers(training, epoch), style="dim", overflow="ellipsis", no_wrap=True))
 
-    def _epochs_left(self) -> int | None:
-        training = self.training
-        if training is None or self._n_epochs == 0:
-            return None
-        epoch = self._epoch.number if self._epoch else 0
-        return epochs_left(self.finished, epoch, training.max_epochs, self.n_networks - 1 - training.network)
-
-    def _position(self) -> str:
-        if self.training is None or self._epoch is None:
-            return ""
-        return f"epoch {self._epoch.number}/{self.training.max_epochs}"
-
-    def _time(self, left: int | None) -> str:
+    def _time(self, left: int | None, done: int) -> str:
         if left is None:
             return f"{_clock(time.monotonic() - self._began)} so far"
         bound = "about" if self.finished else "at most"
-        return f"{bound} {_clock(left * self._seconds / self._n_epochs)} left"
+        return f"{bound} {_clock(left * self._seconds / done)} left"
 
-    def _numbers(self) -> str:
-        if self.training is None:
-            return "preparing the rows, searching a learning rate"
-        epoch, parts = self._epoch, []
-        if epoch is not None:
-            parts.append(f"loss {epoch.train_loss:.4f}")
-            if epoch.validation_loss is not None and epoch.validation_balanced_accuracy is not None:
-                parts.append(f"held-out {epoch.validation_loss:.4f}")
-                parts.append(f"balanced accuracy {epoch.validation_balanced_accuracy:.3f}")
-        return ", ".join([*parts, f"learning rate {self.training.learning_rate:.2g}"])
+
+def _numbers(training: Training | None, epoch: Epoch | None) -> str:
+    if training is None:
+        return "preparing the rows, searching a learning rate"
+    parts = []
+    if epoch is not None:
+        parts.append(f"loss {epoch.train_loss:.4f}")
+        if epoch.validation_loss is not None and epoch.validation_balanced_accuracy is not None:
+            parts.append(f"held-out {epoch.validation_loss:.4f}")
+            parts.append(f"balanced accuracy {epoch.validation_balanced_accuracy:.3f}")
+    return ", ".join([*parts, f"learning rate {training.learning_rate:.2g}"])
 
 
 def _clock(seconds: float) -> str:
