@@ -148,7 +148,7 @@ def _result(history: History, seconds: float) -> str:
     n_epochs, best = len(history.train_loss), history.best_epoch - 1
     if history.validation_loss and best >= 0:
         reached = (
-            f"epoch {best + 1} of {n_epochs} is best: loss {history.validation_loss[best]:.4f}, "
+            f"best epoch {best + 1}/{n_epochs}, loss {history.validation_loss[best]:.4f}, "
             f"balanced accuracy {history.validation_balanced_accuracy[best]:.3f}"
         )
     else:

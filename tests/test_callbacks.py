@@ -144,7 +144,7 @@ def test_the_progress_bar_of_scikit_learn_shows_the_networks_and_verbose_adds_it
     printed = capsys.readouterr()
     for text in ("BalancedNNClassifier - fit", "network 1 #0", "network 2 #1", "100%"):
         assert text in printed.out
-    assert printed.err.count("is best") == 2
+    assert printed.err.count("best epoch") == 2
 
 
 @needs_callbacks

@@ -393,7 +393,7 @@ def test_on_a_terminal_fit_draws_its_bar_and_no_noise_of_tensorflow(folder: Path
     shown = seen.decode()
     assert process.returncode == 0
     assert "━" in shown
-    assert shown.count("is best") == 4
+    assert shown.count("best epoch") == 4
     assert "cuda" not in shown
     assert b"\x1b" not in printed
     assert balanced_nn.BalancedNNClassifier.__name__ in printed.decode()

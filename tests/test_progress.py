@@ -28,9 +28,7 @@ from balanced_nn._watch import Epoch, Training
 
 X, Y = make_classification(300, 6, weights=[0.75], class_sep=1.5, flip_y=0.01, random_state=0)
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-RESULT = re.compile(
-    r"^network \d of 2: epoch \d+ of \d+ is best: loss \d\.\d{4}, balanced accuracy \d\.\d{3} \(.* s\)$"
-)
+RESULT = re.compile(r"^network \d of 2: best epoch \d+/\d+, loss \d\.\d{4}, balanced accuracy \d\.\d{3} \(.* s\)$")
 
 
 def small(**params) -> BalancedNNClassifier:
@@ -95,7 +93,7 @@ def test_a_terminal_shows_network_epoch_losses_accuracy_rate_and_time_left(on_a_
         assert text in shown
     for text in ("balanced accuracy 0.750", "learning rate 0.01", "at most ", "about ", "left"):
         assert text in shown
-    assert shown.count("is best: loss 0.6000") == 2  # these lines stay
+    assert shown.count("best epoch 2/2, loss 0.6000") == 2  # these lines stay
     assert shown.rstrip().endswith("\x1b[2K")  # the bar does not
     assert "\x1b[?25h" in shown  # the cursor is back
 
@@ -104,7 +102,7 @@ def test_a_fit_on_a_terminal_draws_its_bar_and_gives_the_same_result(on_a_termin
     quiet, loud = small().fit(X, Y), small(verbose=1)  # the first one has loaded TensorFlow
     shown = on_a_terminal(lambda: loud.fit(X, Y))
     assert "preparing the rows" in shown
-    assert shown.count("is best") == 2
+    assert shown.count("best epoch") == 2
     np.testing.assert_array_equal(loud.predict_proba(X), quiet.predict_proba(X))
 
 
@@ -135,13 +133,13 @@ def below_another_display() -> None:
 )
 def test_where_a_bar_would_disturb_there_are_lines(do, on_a_terminal):
     shown = on_a_terminal(do)
-    assert shown.count("is best") == 2
+    assert shown.count("best epoch") == 2
     assert "epoch 1/200" not in shown
 
 
 def test_a_dumb_terminal_gets_lines(on_a_terminal, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    assert on_a_terminal(play).count("is best") == 2
+    assert on_a_terminal(play).count("best epoch") == 2
 
 
 def test_a_worker_process_gets_lines(on_a_terminal, monkeypatch):
@@ -220,7 +218,7 @@ def test_a_notebook_without_widgets_gets_lines(monkeypatch, capsys):
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr("balanced_nn._progress.find_spec", lambda name: None)
     play()
-    assert capsys.readouterr().err.count("is best") == 2
+    assert capsys.readouterr().err.count("best epoch") == 2
 
 
 def test_a_stream_that_knows_of_no_terminal_gets_lines(monkeypatch):
