@@ -46,6 +46,7 @@ class Attempt:
     loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
+    trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -161,6 +162,7 @@ def train_until_sound(
     best = attempt = _attempt(plan, task, search, first_rate, Change(), find, watcher)
     repairs: list[Repair] = []
     tried: list[Change] = []
+    trainings = [best.history]
     while _may_repair(settings, best, attempt) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings, defaults, tried, held_out=plan.held_out)
         tried.append(change)
@@ -170,8 +172,9 @@ def train_until_sound(
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
         attempt = _attempt(changed, task, search, rate, change, find, watcher)
         repairs.append(_repair(change, best, attempt))
+        trainings.append(attempt.history)
         best = min(best, attempt, key=lambda candidate: candidate.rank)
-    return best, tuple(repairs)
+    return replace(best, trainings=tuple(trainings)), tuple(repairs)
 
 
 def _may_repair(settings: Mapping[str, Any], best: Attempt, last: Attempt) -> bool:

@@ -572,6 +572,8 @@ def test_trainings_and_epochs_of_all_attempts_are_told():
     assert [training.learning_rate for training in follower.trainings[1:]] == [r.learning_rate for r in repairs]
     assert [epoch.number for epoch in follower.epochs] == [1, 2, 3] * (1 + MAX_REPAIRS)
     assert [h.validation_loss[-1] for h in follower.histories] == [e.validation_loss for e in follower.epochs[2::3]]
+    assert len(attempt.trainings) == 1 + MAX_REPAIRS
+    assert attempt.history in attempt.trainings
     assert attempt.outcome.outcome is Outcome.CONSTANT
     assert attempt.evidence.outcome == attempt.outcome
     assert attempt.findings[0].cause is Cause.VANISHING_GRADIENT
