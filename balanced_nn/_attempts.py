@@ -22,6 +22,7 @@ from balanced_nn._process import check_process
 from balanced_nn._reference import find_reference
 from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change
 from balanced_nn._specs import FloatArray, History, LearningRateSearch, NetworkSpec, RangeTestTrace
+from balanced_nn._watch import NOBODY, Training, Watcher
 
 if TYPE_CHECKING:  # loads TensorFlow
     from balanced_nn._keras._train import TrainingTask
@@ -29,8 +30,6 @@ if TYPE_CHECKING:  # loads TensorFlow
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
 _WEIGHTS = 5  # stream of random numbers
-
-OnEpoch = Callable[[int, float, float | None], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,7 @@ class Attempt:
     loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
+    trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -125,8 +125,7 @@ def train_until_sound(
     seed: int,
     *,
     search: LearningRateSearch | None = None,
-    on_search: Callable[[LearningRateSearch], None] | None = None,
-    on_epoch: OnEpoch | None = None,
+    watcher: Watcher = NOBODY,
 ) -> tuple[Attempt, tuple[Repair, ...]]:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
@@ -144,10 +143,8 @@ def train_until_sound(
         Seed of the network.
     search : LearningRateSearch or None, default=None
         One that another network of the same ensemble has made.
-    on_search : callable or None, default=None
-        Called with the learning-rate search.
-    on_epoch : callable or None, default=None
-        Called after each epoch.
+    watcher : Watcher, default=NOBODY
+        Who is told of each training and each epoch. One that it ends is not repaired.
 
     Returns
     -------
@@ -159,23 +156,30 @@ def train_until_sound(
     task = training_task(plan, seed)
     if search is None and settings["learning_rate_init"] == "auto":
         search = find_learning_rate(task)
-        if on_search is not None:
-            on_search(search)
     first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
     judged = plan.judged if plan.held_out else None
     find = cache(partial(find_reference, plan.data, judged, plan.network.n_classes))  # for all attempts, if one asks
-    best = _attempt(plan, task, search, first_rate, Change(), find, on_epoch)
+    watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
+    best = attempt = _attempt(plan, task, search, first_rate, Change(), find, watcher)
     repairs: list[Repair] = []
     tried: list[Change] = []
-    while settings["on_collapse"] == "repair" and best.outcome.collapsed and len(tried) < MAX_REPAIRS:
+    trainings = [best.history]
+    while _may_repair(settings, best, attempt) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings, defaults, tried, held_out=plan.held_out)
         tried.append(change)
         changed = replace(make_plan(SimpleNamespace(**{**settings, **change.settings}), split, seed), notes=plan.notes)
         task = training_task(changed, seed, len(tried))
-        attempt = _attempt(changed, task, search, change.rate_factor * first_rate, change, find, on_epoch)
+        rate = change.rate_factor * first_rate
+        watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
+        attempt = _attempt(changed, task, search, rate, change, find, watcher)
         repairs.append(_repair(change, best, attempt))
+        trainings.append(attempt.history)
         best = min(best, attempt, key=lambda candidate: candidate.rank)
-    return best, tuple(repairs)
+    return replace(best, trainings=tuple(trainings)), tuple(repairs)
+
+
+def _may_repair(settings: Mapping[str, Any], best: Attempt, last: Attempt) -> bool:
+    return settings["on_collapse"] == "repair" and best.outcome.collapsed and last.history.stop_reason != "callback"
 
 
 def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
@@ -197,11 +201,12 @@ def _attempt(
     rate: float,
     change: Change,
     find: Callable[[], Reference | None],
-    on_epoch: OnEpoch | None,
+    watcher: Watcher,
 ) -> Attempt:
     from balanced_nn._keras._train import train_network  # deferred: loads TensorFlow
 
-    network, history, outputs = train_network(task, rate, on_epoch)
+    network, history, outputs = train_network(task, rate, watcher.epoch_ends)
+    watcher.training_ends(history)
     scores = plan.correction.log_posterior(outputs.astype(np.float64))
     loss = _monitored_loss(plan, scores)
     attempt = Attempt(plan, search, task.initial, network, history, scores, change, loss, judge(plan, scores))

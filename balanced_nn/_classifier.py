@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -14,26 +13,37 @@ from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._attempts import Attempt
 from balanced_nn._calibration import Calibration, HeldOut, calibrate
+from balanced_nn._callbacks import call_back
 from balanced_nn._decision import Decision, decision_notes, read_decision
 from balanced_nn._members import Ensemble, Trained, train_members
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import read_labelled, read_rows, split_rows
 from balanced_nn._prior import find_prior, read_prior
 from balanced_nn._process import check_process
+from balanced_nn._progress import show_progress
 from balanced_nn._remedies import ModelKind, advise
 from balanced_nn._repair import setting_hints
 from balanced_nn._report import CollapseReport
 from balanced_nn._resampling import draws_at_random
-from balanced_nn._sklearn import HasMethods, Interval, RealNotInt, StrOptions, fit_context
-from balanced_nn._specs import FloatArray, LearningRateSearch
+from balanced_nn._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    fit_context,
+    has_callbacks,
+)
+from balanced_nn._specs import FloatArray
 from balanced_nn._table import Table, read_table
+from balanced_nn._watch import Watchers
 from balanced_nn._weighting import class_weight_vector
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 PREDICTION_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache
 
 
-class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
+class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A neural network for imbalanced tables that does not answer "all one class".
 
     A multi-layer perceptron, trained with Keras, that cleans and scales the table, balances the classes, searches its
@@ -124,7 +134,8 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 shows how far `fit` is, on standard error: a bar on a terminal or in a notebook; elsewhere, as in a log or in
+        a worker process, a line for each network that was trained.
 
     Attributes
     ----------
@@ -338,21 +349,19 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
         decision = read_decision(self.decision, rows.classes.tolist(), costs)
         splits = split_rows(self, rows, (X_val, y_val, sample_weight_val), seed)  # before any rebalancing
-        trained = train_members(  # each: clean, resample, weight; find a rate, train, judge; mend what failed
-            self,
-            type(self)().get_params(deep=False),
-            splits,
-            seed,
-            on_member=partial(_print_member, len(splits)) if self.verbose else None,
-            on_search=_print_search if self.verbose else None,
-            on_epoch=_print_epoch if self.verbose else None,
-        )
-        held_out, prior = trained.held_out(), rows.prior
-        calibration = calibrate(held_out, prior, synthetic=not draws_at_random(self.sampler))
-        self.classes_, self.class_prior_, self._natural_prior = rows.classes, prior, prior
-        self._keep(trained, calibration)
-        self._held_out = held_out.calibrated(calibration)
-        notes = (*self._notes(trained), *self._decide(decision, self._held_out))
+        with (
+            call_back(self, len(splits), X, y, sample_weight) as callbacks,
+            show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
+        ):
+            defaults, watchers = type(self)().get_params(deep=False), Watchers((callbacks, progress))
+            # each network: clean, resample, weight; find a rate, train, judge; mend what failed
+            trained = train_members(self, defaults, splits, seed, watchers)
+            held_out, prior = trained.held_out(), rows.prior
+            calibration = calibrate(held_out, prior, synthetic=not draws_at_random(self.sampler))
+            self.classes_, self.class_prior_, self._natural_prior = rows.classes, prior, prior
+            self._keep(trained, calibration)
+            self._held_out = held_out.calibrated(calibration)
+            notes = (*self._notes(trained), *self._decide(decision, self._held_out))
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
         for note in notes:
@@ -643,17 +652,3 @@ class BalancedNNClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _print_member(n_members: int, number: int) -> None:
-    if n_members > 1:
-        print(f"network {number + 1} of {n_members}")
-
-
-def _print_search(search: LearningRateSearch) -> None:
-    print(f"learning rate {search.learning_rate:.3g}: {search.reason}")
-
-
-def _print_epoch(epoch: int, train_loss: float, valid_loss: float | None) -> None:
-    held_out = "" if valid_loss is None else f", held-out log-loss {valid_loss:.4f}"
-    print(f"epoch {epoch}: training loss {train_loss:.4f}{held_out}")

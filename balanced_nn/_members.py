@@ -1,12 +1,12 @@
 """Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from balanced_nn._attempts import Attempt, OnEpoch, train_until_sound
+from balanced_nn._attempts import Attempt, train_until_sound
 from balanced_nn._calibration import Calibration, HeldOut
 from balanced_nn._correction import Correction, log_softmax
 from balanced_nn._data import thin_out
@@ -15,8 +15,9 @@ from balanced_nn._outcome import Outcome
 from balanced_nn._plan import Split, make_plan
 from balanced_nn._preprocessing import Preprocessing
 from balanced_nn._repair import Repair
-from balanced_nn._specs import FloatArray, History, LearningRateSearch
+from balanced_nn._specs import FloatArray, History
 from balanced_nn._table import Table
+from balanced_nn._watch import NOBODY, Watcher
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
@@ -38,12 +39,15 @@ class Member:
         What training did to the probabilities.
     history : History
         How training went.
+    attempts : tuple of History
+        The same of every attempt, in their order: `history` is the one that was kept.
     """
 
     preprocessing: Preprocessing
     network: FittedNetwork
     correction: Correction
     history: History
+    attempts: tuple[History, ...]
 
     def features(self, table: Table) -> FloatArray:
         """Matrix that the network reads, float32."""
@@ -112,18 +116,21 @@ class Trained:
     def members(self) -> tuple[Member, ...]:
         """What is needed to predict."""
         return tuple(
-            Member(attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history)
+            Member(
+                attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history, attempt.trainings
+            )
             for attempt in self.attempts
         )
 
     def held_out(self) -> HeldOut:
         """What each network says of the rows that it was not trained on; of very many rows, a part.
 
-        A row that several networks held out counts once, with the mean of what they say.
+        A row that several networks held out counts once, with the mean of what they say; it is put down to the first.
         """
         plans = [attempt.plan for attempt in self.attempts]
         rows = np.concatenate([plan.judged_rows for plan in plans])
         _, first, same = np.unique(rows, return_index=True, return_inverse=True)
+        network = np.repeat(np.arange(len(plans), dtype=np.uint16), [len(plan.judged_rows) for plan in plans])[first]
         y = np.concatenate([plan.judged.y for plan in plans])[first]
         weight = np.concatenate([plan.judged.weight for plan in plans])[first]
         proba = np.concatenate([np.exp(attempt.scores) for attempt in self.attempts])
@@ -131,7 +138,13 @@ class Trained:
         np.add.at(mean, same, proba)
         scores = np.log(np.maximum(mean / np.bincount(same)[:, None], SMALLEST_PROBABILITY))
         chosen, weight = thin_out(y, weight, HELD_OUT_ROWS)
-        return HeldOut(scores[chosen].astype(np.float32), y[chosen], weight, in_training=not plans[0].held_out)
+        return HeldOut(
+            scores[chosen].astype(np.float32),
+            y[chosen],
+            weight,
+            in_training=not plans[0].held_out,
+            network=network[chosen],
+        )
 
 
 def train_members(
@@ -139,10 +152,7 @@ def train_members(
     defaults: Mapping[str, Any],
     splits: Sequence[Split],
     seed: int,
-    *,
-    on_member: Callable[[int], None] | None = None,
-    on_search: Callable[[LearningRateSearch], None] | None = None,
-    on_epoch: OnEpoch | None = None,
+    watcher: Watcher = NOBODY,
 ) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
@@ -158,10 +168,8 @@ def train_members(
         Training and validation rows of each network.
     seed : int
         Seed of the fit.
-    on_member : callable or None, default=None
-        Called with the number of each network, from 0, before it is trained.
-    on_search, on_epoch : callable or None, default=None
-        As in `train_until_sound`.
+    watcher : Watcher, default=NOBODY
+        Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     """
     settings = estimator.get_params(deep=False)
     attempts: list[Attempt] = []
@@ -172,13 +180,11 @@ def train_members(
         plan = make_plan(estimator, split, own_seed)
         if attempts:  # folds differ by a column or two, and a program takes seconds to compile
             plan = replace(plan, width=max(plan.width, attempts[0].plan.width))
-        if on_member is not None:
-            on_member(number)
         searched = attempts[0].search if attempts else None
-        attempt, mended = train_until_sound(
-            settings, defaults, split, plan, own_seed, search=searched, on_search=on_search, on_epoch=on_epoch
-        )
+        attempt, mended = train_until_sound(settings, defaults, split, plan, own_seed, search=searched, watcher=watcher)
         attempts.append(attempt)
         repairs += mended
         notes = notes or plan.notes
+        if watcher.network_ends():
+            break
     return Trained(tuple(attempts), repairs, notes)

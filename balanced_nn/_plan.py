@@ -1,7 +1,7 @@
 """What exactly is trained on, validated on and corrected for? From a table to weighted rows (steps 1 to 4 of a fit)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,11 @@ class Split:
     valid: LabelledRows | None
     valid_was_given: bool
     notes: tuple[Warning, ...]
+    number: int = 0  # of the network that they are for
+
+    def repeated(self, n_networks: int) -> "tuple[Split, ...]":
+        """Return the same rows for each network."""
+        return tuple(replace(self, number=number) for number in range(n_networks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,16 +161,18 @@ def split_rows(
         valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
         absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
         notes = _note_absent(valid, absent_classes)
-        return (Split(rows, valid, True, notes),) * _n_members(estimator, 1)
+        return Split(rows, valid, True, notes).repeated(_n_members(estimator, 1))
     if not estimator.early_stopping:
-        return (Split(rows, None, False, ()),) * _n_members(estimator, 1)
+        return Split(rows, None, False, ()).repeated(_n_members(estimator, 1))
     rng = np.random.default_rng([seed, _HOLD_OUT])
     n_members = _n_members(estimator, auto_members(len(rows.y)))
     parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
     if len(parts[0].valid) == 0:
-        return (Split(rows, None, False, (_no_hold_out(rows),)),) * _n_members(estimator, 1)
+        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(_n_members(estimator, 1))
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
-    return tuple(Split(rows.take(part.train), rows.take(part.valid), False, notes) for part in parts)
+    return tuple(
+        Split(rows.take(part.train), rows.take(part.valid), False, notes, number) for number, part in enumerate(parts)
+    )
 
 
 def _n_members(estimator: Any, automatic: int) -> int:

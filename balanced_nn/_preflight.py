@@ -10,7 +10,7 @@ from balanced_nn._evidence import DataFacts, data_facts
 from balanced_nn._specs import IntArray
 from balanced_nn._table import Table, to_dense
 
-__all__ = ["preflight", "table_facts"]
+__all__ = ["preflight", "table_facts", "too_many_classes"]
 
 RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
 HELD_OUT = 0.15
@@ -95,6 +95,12 @@ def preflight(facts: DataFacts, classes: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
+def too_many_classes(facts: DataFacts) -> bool:
+    """Whether the labels look like numbers to be estimated or identifiers: the first finding then says so."""
+    n_present = sum(rows > 0 for rows in facts.class_rows)
+    return n_present > max(20, facts.n_rows // 10)
+
+
 def _labels(facts: DataFacts, names: list[str]) -> str:
     present = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows]
     if len(present) < 2:
@@ -102,7 +108,7 @@ def _labels(facts: DataFacts, names: list[str]) -> str:
             f"All {facts.n_rows:,} rows are of class {_join(present)}: there is nothing to tell apart. Check how the "
             "rows were selected; BalancedNNClassifier refuses such labels."
         )
-    if len(present) > max(20, facts.n_rows // 10):
+    if too_many_classes(facts):
         return (
             f"The target holds {len(present):,} different values in {facts.n_rows:,} rows: is it a number to be "
             "estimated, or an identifier? Take another column, or group the values; BalancedNNClassifier would take "

@@ -10,13 +10,23 @@ from sklearn.utils.parallel import _get_threadpool_controller as threadpool_cont
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _num_samples as num_samples
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Without callbacks there is nothing to support."""
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "RealNotInt",
     "StrOptions",
     "check_feature_names_in",
     "fit_context",
+    "has_callbacks",
     "num_samples",
     "safe_indexing",
     "scorer_parts",
@@ -24,6 +34,11 @@ __all__ = [
     "threadpool_controller",
     "validate_params",
 ]
+
+
+def has_callbacks(estimator: object) -> bool:
+    """Whether callbacks of scikit-learn follow the fit of an estimator."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
 
 
 def scorer_response_methods(scorer: object) -> tuple[str, ...] | None:

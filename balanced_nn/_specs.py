@@ -86,7 +86,7 @@ class History:
     learning_rate: float
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded
-    stop_reason: str  # "patience", "max_iter" or "diverged"
+    stop_reason: str  # "patience", "max_iter", "diverged" or "callback"
 
     @property
     def best_score(self) -> float:

@@ -272,17 +272,6 @@ def test_a_fit_prints_nothing(capfd, fitted):
     assert capfd.readouterr() == ("", "")
 
 
-def test_verbose_prints_the_rate_and_a_line_an_epoch(capsys):
-    clf = small(verbose=1, max_iter=3).fit(X, Y)
-    rate, *epochs = capsys.readouterr().out.splitlines()
-    assert rate == f"learning rate {clf.learning_rate_:.3g}: {clf.lr_search_.reason}"
-    assert len(epochs) == 3
-    assert epochs[0].startswith("epoch 1: training loss ")
-    assert f"held-out log-loss {clf.history_.validation_loss[2]:.4f}" in epochs[2]
-    small(verbose=True, max_iter=1, early_stopping=False, learning_rate_init=0.01, on_collapse="ignore").fit(X, Y)
-    assert "held-out" not in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("params", "balancer"),
     [

@@ -42,7 +42,13 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (["--help"], ["demo", "diagnose"]),
+        (["--help"], ["fit", "predict", "lr-find", "demo", "diagnose", "Examples:", "Exit codes:"]),
+        (
+            ["fit", "--help"],
+            ["--target", "--out", "--test-size", "runs the code", "Examples:", "3 the model collapsed"],
+        ),
+        (["predict", "--help"], ["--keep", "--out", "runs the code", "Examples:", "1 failure"]),
+        (["lr-find", "--help"], ["--drop", "--seed", "Examples:", "1 failure"]),
         (["demo", "--help"], ["--seed", "--seeds"]),
         (["diagnose", "--help"], ["--target", "--model", "--json", "runs the code", "3 the model collapsed"]),
     ],
@@ -68,6 +74,25 @@ def test_the_help_names_what_there_is(
         (["diagnose"], "the following arguments are required: TABLE, --target"),
         (["diagnose", "data.csv"], "the following arguments are required: --target"),
         (["demo", "extra"], "unrecognized arguments: extra"),
+        (["fit", "data.csv", "--target", "y"], "the following arguments are required: --out"),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--test-size", "1"],
+            "must be a fraction from 0 to less",
+        ),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--test-size", "x"],
+            "must be a fraction from 0 to less",
+        ),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--decision", "1.5"],
+            "must lie between 0 and 1, got '1.5'",
+        ),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--decision", "[[0"],
+            "must be JSON such as [[0, 1], [50",
+        ),
+        (["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--class-weight", "x"], "invalid choice: 'x'"),
+        (["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--max-iter", "0"], "must be an integer of at least 1"),
     ],
 )
 def test_wrong_arguments_give_one_line_and_code_2(

@@ -211,9 +211,11 @@ def test_training_stops_when_the_validation_loss_stops_falling():
 def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_network():
     seen = []
     task = a_task(valid=False, max_epochs=4)
-    network, history, outputs = train_network(task, 0.01, lambda *epoch: seen.append(epoch))
+    network, history, outputs = train_network(task, 0.01, seen.append)
     np.testing.assert_allclose(outputs, network.logits(task.judged.X), rtol=1e-4, atol=1e-5)
-    assert [epoch for epoch, _, _ in seen] == [1, 2, 3, 4]
+    assert [epoch.number for epoch in seen] == [1, 2, 3, 4]
+    assert [epoch.train_loss for epoch in seen] == list(history.train_loss)
+    assert {(epoch.validation_loss, epoch.validation_balanced_accuracy) for epoch in seen} == {(None, None)}
     assert history.validation_loss == ()
     assert (history.best_epoch, history.stop_reason) == (4, "max_iter")
 

@@ -61,6 +61,7 @@ def test_every_held_out_row_speaks_for_the_decision(three):
     parts = hold_outs(Y, three.validation_fraction, np.random.default_rng(0), 2, 3)
     assert len(three._held_out.y) == sum(len(part.valid) for part in parts)
     assert not three._held_out.in_training
+    assert np.bincount(three._held_out.network).tolist() == [len(part.valid) for part in parts]
 
 
 def test_the_rate_is_searched_once_for_all_members():
@@ -113,12 +114,6 @@ def test_the_report_is_that_of_the_worst_member():
     """With one epoch at a rate near 0 each member is constant; the report says so whichever it is."""
     clf = small(n_members=3, learning_rate_init=1e-9, max_iter=1).fit(X, Y)
     assert clf.collapse_report_.collapsed
-
-
-def test_verbose_tells_which_network_is_trained(capsys):
-    small(n_members=2, max_iter=1, verbose=1).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith("network")] == ["network 1 of 2", "network 2 of 2"]
 
 
 def test_rows_that_several_members_hold_out_count_once_with_the_mean_of_what_they_say():

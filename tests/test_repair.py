@@ -537,8 +537,25 @@ def test_without_held_out_rows_the_reference_is_cross_validated(references):
     assert 0.8 < references[0].linear < 1.0
 
 
-def test_searches_and_epochs_of_all_attempts_are_told():
-    clf, searches, epochs = deep(), [], []
+class Follower:
+    """Counts what it is told."""
+
+    def __init__(self):
+        self.trainings, self.epochs, self.histories = [], [], []
+
+    def training_begins(self, training):
+        self.trainings.append(training)
+
+    def epoch_ends(self, epoch):
+        self.epochs.append(epoch)
+        return False
+
+    def training_ends(self, history):
+        self.histories.append(history)
+
+
+def test_trainings_and_epochs_of_all_attempts_are_told():
+    clf, follower = deep(), Follower()
     rows = read_rows(clf, X, Y, None)
     (split,) = split_rows(clf, rows, (None, None, None), 0)
     attempt, repairs = train_until_sound(
@@ -547,12 +564,16 @@ def test_searches_and_epochs_of_all_attempts_are_told():
         split,
         make_plan(clf, split, 0),
         0,
-        on_search=searches.append,
-        on_epoch=lambda epoch, train_loss, valid_loss: epochs.append(epoch),
+        watcher=follower,
     )
-    assert searches == [attempt.search]
     assert len(repairs) == MAX_REPAIRS
-    assert len(epochs) == 3 * (1 + MAX_REPAIRS)
+    assert [(training.network, training.attempt) for training in follower.trainings] == [(0, 0), (0, 1), (0, 2)]
+    assert follower.trainings[0].learning_rate == attempt.search.learning_rate
+    assert [training.learning_rate for training in follower.trainings[1:]] == [r.learning_rate for r in repairs]
+    assert [epoch.number for epoch in follower.epochs] == [1, 2, 3] * (1 + MAX_REPAIRS)
+    assert [h.validation_loss[-1] for h in follower.histories] == [e.validation_loss for e in follower.epochs[2::3]]
+    assert len(attempt.trainings) == 1 + MAX_REPAIRS
+    assert attempt.history in attempt.trainings
     assert attempt.outcome.outcome is Outcome.CONSTANT
     assert attempt.evidence.outcome == attempt.outcome
     assert attempt.findings[0].cause is Cause.VANISHING_GRADIENT

@@ -19,8 +19,8 @@ import pytest
 from sklearn.datasets import make_classification
 from sklearn.model_selection import cross_val_predict, cross_validate
 
-import balanced_nn._classifier as classifier_room
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._watch import Watchers
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.2, flip_y=0.02, random_state=0)
 HANG = 60  # seconds after which a child is taken to hang
@@ -367,11 +367,11 @@ def test_an_interrupted_fit_leaves_the_next_one_untouched(where, expected, monke
     built = POOL.n_built
     with monkeypatch.context() as patch:
         if where == "an epoch":
-            patch.setattr(classifier_room, "_print_epoch", interrupt)
+            patch.setattr(Watchers, "epoch_ends", interrupt)
         if where == "a step":
             patch.setattr(TrainingProgram, "run", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            small(verbose=1, sampler=Interrupts() if where == "the sampler" else None).fit(X, Y)
+            small(sampler=Interrupts() if where == "the sampler" else None).fit(X, Y)
     np.testing.assert_array_equal(small().fit(X, Y).predict_proba(X), expected)
     assert POOL.n_built == built  # the program came back
 

@@ -13,6 +13,7 @@ from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._network import FittedNetwork
 from balanced_nn._specs import FloatArray, History, RangeTestTrace, TrainingSpec
+from balanced_nn._watch import Epoch
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
@@ -69,7 +70,7 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
 
 
 def train_network(
-    task: TrainingTask, learning_rate: float, on_epoch: Callable[[int, float, float | None], None] | None = None
+    task: TrainingTask, learning_rate: float, on_epoch: Callable[[Epoch], bool] | None = None
 ) -> tuple[FittedNetwork, History, FloatArray]:
     """Train until the validation loss stops falling, and return the best network.
 
@@ -83,7 +84,7 @@ def train_network(
     learning_rate : float
         Step size of AdamW.
     on_epoch : callable, default=None
-        Called with the epoch, its training loss and its validation loss after each epoch.
+        Called after each epoch; training ends where it answers True.
 
     Returns
     -------
@@ -98,8 +99,8 @@ def train_network(
         for epoch in range(1, task.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
-            if on_epoch is not None:
-                on_epoch(epoch, record.train_loss[-1], record.valid_loss[-1] if record.valid_loss else None)
+            if on_epoch is not None and on_epoch(record.last()) and not record.stop_reason:
+                record.stop_reason = "callback"
             if record.stop_reason:
                 break
         outputs = record.best_outputs
@@ -180,6 +181,17 @@ class _Record:
             self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
             self.stop_reason = "diverged"
+
+    def last(self) -> Epoch:
+        """Return the epoch that was added last; one that diverged has no numbers of held-out rows."""
+        number = len(self.train_loss)
+        judged = len(self.valid_loss) == number
+        return Epoch(
+            number,
+            self.train_loss[-1],
+            self.valid_loss[-1] if judged else None,
+            self._valid_accuracy[-1] if judged else None,
+        )
 
     def history(self) -> History:
         """Return what was recorded."""

@@ -1,0 +1,67 @@
+"""What does `balanced-nn diagnose` do?"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from balanced_nn._cli._look import look_at
+from balanced_nn._cli._models import load_model
+from balanced_nn._cli._tables import columns_of, read_labelled
+from balanced_nn._cli._words import COLLAPSED, OneLineError, one_line
+
+DESCRIPTION = """\
+Without --model: what about the table deserves a look before a network is
+trained on it. With --model: whether the fitted model collapsed on these rows,
+why, and what to do."""
+EPILOG = """\
+Examples:
+  balanced-nn diagnose table.csv --target churn
+  balanced-nn diagnose table.csv --target churn --model model.keras
+
+Exit codes: 0 no collapse, 1 failure, 2 wrong arguments,
+3 the model collapsed.
+"""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    diagnose = commands.add_parser(
+        "diagnose",
+        help="why a fitted model answers one class, or what about a table deserves a look before training",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    diagnose.set_defaults(run=run)
+    diagnose.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    diagnose.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    diagnose.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a fitted classifier: .keras, or a pickle or joblib file. Loading a pickle or joblib file runs the code "
+        "in it: only open files that you trust",
+    )
+    diagnose.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look at the table, or at the model, and print what was found."""
+    frame, labels = read_labelled(arguments.table, arguments.target)
+    try:
+        if arguments.model is not None:
+            return _diagnose_model(arguments, frame, labels)
+        look = look_at(arguments.table, arguments.target, frame, labels)
+    except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
+        raise OneLineError(one_line(error)) from error
+    print(json.dumps(look.to_dict(), indent=2, default=str) if arguments.json else look)
+    return 0
+
+
+def _diagnose_model(arguments: argparse.Namespace, frame: Any, labels: Any) -> int:
+    from balanced_nn._diagnose import diagnose
+
+    model = load_model(arguments.model)
+    report = diagnose(model, columns_of(model, frame, arguments.table), labels)
+    print(json.dumps(report.to_dict(), indent=2) if arguments.json else report)
+    return COLLAPSED if report.collapsed else 0

@@ -1,0 +1,88 @@
+"""How well does a fitted classifier answer rows that it was not fitted on?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from balanced_nn._specs import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Answers and probabilities, compared with the labels.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        Names of the classes.
+    confusion : ndarray of shape (n_classes, n_classes)
+        Rows of each class (row) that were given each answer (column).
+    precision, recall, f1 : ndarray of shape (n_classes,)
+        Of each class; 0 where nothing could be counted.
+    scores : dict of str to float
+        Scores of all classes together, by name.
+    """
+
+    classes: tuple[str, ...]
+    confusion: IntArray
+    precision: FloatArray
+    recall: FloatArray
+    f1: FloatArray
+    scores: dict[str, float]
+
+    @property
+    def class_rows(self) -> IntArray:
+        """Rows of each class."""
+        return self.confusion.sum(axis=1)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all classes."""
+        return int(self.confusion.sum())
+
+    def __str__(self) -> str:
+        width = max(5, *(len(name) for name in self.classes))
+        lines = [f"{'class':<{width}}  {'rows':>8}  precision  recall     F1"]
+        numbers = zip(self.classes, self.class_rows, self.precision, self.recall, self.f1, strict=True)
+        lines += [
+            f"{name:<{width}}  {rows:>8,}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}"
+            for name, rows, precision, recall, f1 in numbers
+        ]
+        return "\n".join([*lines, "", ", ".join(f"{name} {score:.3f}" for name, score in self.scores.items())])
+
+
+def evaluate(model: Any, X: Any, y: Any) -> Evaluation:
+    """Compare the answers of a fitted BalancedNNClassifier with labels among its classes.
+
+    Parameters
+    ----------
+    model : BalancedNNClassifier
+        The classifier.
+    X : DataFrame of shape (n_samples, n_features)
+        Rows that it was not fitted on.
+    y : ndarray of shape (n_samples,)
+        Their labels.
+    """
+    classes = model.classes_.tolist()
+    answers, proba = model.predict(X), model.predict_proba(X)
+    precision, recall, f1, _ = precision_recall_fscore_support(y, answers, labels=classes, zero_division=0.0)
+    present = np.isin(classes, y)
+    scores = {"balanced accuracy": float(balanced_accuracy_score(y, answers))}
+    if len(classes) == 2 and present.all():
+        positive = y == classes[1]
+        scores["ROC AUC"] = float(roc_auc_score(positive, proba[:, 1]))
+        scores["average precision"] = float(average_precision_score(positive, proba[:, 1]))
+    elif present.all():
+        scores["ROC AUC"] = float(roc_auc_score(y, proba, multi_class="ovr", labels=classes))
+    scores["log-loss"] = float(log_loss(y, proba, labels=classes))
+    names = tuple(map(str, classes))
+    return Evaluation(names, confusion_matrix(y, answers, labels=classes), precision, recall, f1, scores)

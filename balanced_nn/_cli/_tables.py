@@ -1,0 +1,135 @@
+"""How does a table come out of a file, and go into one?"""
+
+import importlib
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from balanced_nn._cli._words import OneLineError, one_line, tell
+
+PARQUET = (".parquet", ".pq")
+SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
+MOST_COLUMNS = 30  # that a message lists
+
+
+def read_frame(path: Path) -> Any:
+    """Read a CSV or Parquet file with pandas, which is needed here only.
+
+    Raises
+    ------
+    OneLineError
+        If there is no such file, or no table in it.
+    ImportError
+        Without pandas, or without pyarrow for a Parquet file.
+    """
+    if not path.is_file():
+        raise OneLineError(f"there is no file {path}")
+    parquet = path.suffix.lower() in PARQUET
+    try:
+        pandas = _pandas()
+        return pandas.read_parquet(path) if parquet else _read_csv(pandas, path)
+    except ImportError as error:
+        needed = "pandas pyarrow" if parquet else "pandas"
+        raise ImportError(f"reading {path} needs {' and '.join(needed.split())}: pip install {needed}") from error
+    except ValueError as error:  # also what pandas and pyarrow raise for a file that is none
+        raise OneLineError(f"cannot read {path}: {one_line(error)}") from error
+
+
+def _pandas() -> Any:
+    return importlib.import_module("pandas")
+
+
+def _read_csv(pandas: Any, path: Path) -> Any:
+    columns = pandas.read_csv(path, nrows=0).columns
+    found = [mark for mark in SEPARATORS if len(columns) == 1 and mark in str(columns[0])]
+    return pandas.read_csv(path, sep=found[0] if found else ",", low_memory=False)  # one kind a column, not a chunk
+
+
+def read_labelled(path: Path, target: str, drop: Sequence[str] = ()) -> tuple[Any, Any]:
+    """Read a table, and return the columns beside the target, and the target, of the rows that have a label.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV or Parquet file.
+    target : str
+        The column that holds the labels.
+    drop : sequence of str, default=()
+        Columns to leave out.
+
+    Raises
+    ------
+    OneLineError
+        If the table has no such column, no row with a label, or no further column.
+    """
+    frame = read_frame(path)
+    require_columns(frame, [target, *drop], path)
+    if target in drop:
+        raise OneLineError(f"column {target!r} cannot be both the target and dropped")
+    labelled = frame[target].notna()
+    if not labelled.all():
+        tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are left out.")
+    if not labelled.any():
+        raise OneLineError(f"{path} has no row with a label in column {target!r}")
+    rows = frame[labelled]
+    columns = rows.drop(columns=[target, *drop])
+    if columns.shape[1] == 0:
+        raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
+    return columns, rows[target].to_numpy()
+
+
+def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
+    """Raise OneLineError for the first name that is no column of the table."""
+    for name in names:
+        if name not in frame.columns:
+            raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns))}")
+
+
+def listed(names: Any) -> str:
+    """Join names for a message, the first ones where there are many.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    names = list(names)
+    more = f" and {len(names) - MOST_COLUMNS:,} more" if len(names) > MOST_COLUMNS else ""
+    return ", ".join(names[:MOST_COLUMNS]) + more
+
+
+def columns_of(model: Any, frame: Any, path: Path) -> Any:
+    """Return the table as a model was fitted on it: with its columns by name, or as an array.
+
+    Raises
+    ------
+    OneLineError
+        If columns are missing.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        return frame.to_numpy()
+    missing = [str(name) for name in names if name not in frame.columns]
+    if missing:
+        raise OneLineError(f"the model was fitted with columns that {path} does not have: {listed(missing)}")
+    return frame[list(names)]
+
+
+def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
+    """Raise OneLineError where a file cannot be written, before anything is computed for it."""
+    if path.suffix.lower() not in suffixes:
+        raise OneLineError(f"{what} {path} must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
+    if path.is_dir():
+        raise OneLineError(f"{what} {path} is a folder")
+
+
+def write_frame(columns: dict[str, Any], path: Path | None) -> None:
+    """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
+    frame = _pandas().DataFrame(columns)
+    if path is None:
+        frame.to_csv(sys.stdout, index=False)
+    elif path.suffix.lower() in PARQUET:
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)

@@ -1,0 +1,145 @@
+"""Do tables and models come out of files and go into them, and is what is odd about a column named?"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+
+from balanced_nn._cli._columns import column_findings
+from balanced_nn._cli._models import load_model, save_model
+from balanced_nn._cli._tables import columns_of, listed, read_frame, read_labelled, write_frame
+from balanced_nn._cli._words import OneLineError
+from balanced_nn._preprocessing import TabularPreprocessor
+from balanced_nn._table import read_table
+
+
+def findings(**columns: Any) -> tuple[str, ...]:
+    return column_findings(read_table(TabularPreprocessor(), pd.DataFrame(columns), reset=True))
+
+
+# Tables
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found_in_the_first_line(separator: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(f"a{separator}b\n1{separator}x\n2{separator}y\n")
+    assert read_frame(path).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_a_column_of_several_kinds_is_text_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a\n" + "1\n" * 300_000 + "x\n")  # pandas would read it in chunks, of several kinds
+    assert set(read_frame(path)["a"].map(type)) == {str}
+
+
+def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,c,y\n1,2,3,no\n4,5,6,yes\n")
+    columns, labels = read_labelled(path, "y", ["a", "c"])
+    assert list(columns) == ["b"]
+    assert labels.tolist() == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("drop", "message"),
+    [
+        (["z"], "has no column 'z'; it has a, y"),
+        (["y"], "column 'y' cannot be both the target and dropped"),
+        (["a"], "has no column beside 'y' that is not dropped"),
+    ],
+)
+def test_what_cannot_be_dropped_is_said(drop: list[str], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,y\n1,no\n4,yes\n")
+    with pytest.raises(OneLineError, match=message):
+        read_labelled(path, "y", drop)
+
+
+def test_very_many_columns_are_not_all_listed() -> None:
+    assert listed(map(str, range(32))).endswith("28, 29 and 2 more")
+
+
+def test_a_model_gets_its_columns_in_its_order() -> None:
+    clf = DummyClassifier().fit(pd.DataFrame({"b": [1.0, 2.0], "a": [3.0, 4.0]}), [0, 1])
+    clf.feature_names_in_ = np.array(["b", "a"], dtype=object)  # a dummy keeps no names
+    frame = pd.DataFrame({"a": [1], "extra": [2], "b": [3]})
+    assert list(columns_of(clf, frame, Path("t.csv"))) == ["b", "a"]
+    with pytest.raises(OneLineError, match="fitted with columns that t.csv does not have: b"):
+        columns_of(clf, frame.drop(columns="b"), Path("t.csv"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".pq"])
+def test_a_written_table_is_read_back(suffix: str, tmp_path: Path) -> None:
+    columns = {"id": np.array(["x", "y"]), "p": np.array([0.1, 1 / 3])}
+    write_frame(columns, tmp_path / f"out{suffix}")
+    again = read_frame(tmp_path / f"out{suffix}")
+    assert again.to_dict("list") == {"id": ["x", "y"], "p": [0.1, 1 / 3]}
+
+
+def test_without_a_file_a_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    write_frame({"a, b": np.array([1])}, None)
+    assert pd.read_csv(io.StringIO(capsys.readouterr().out)).to_dict("list") == {"a, b": [1]}
+
+
+# Models
+
+
+@pytest.mark.parametrize("suffix", [".joblib", ".pkl", ".PKL"])
+def test_a_model_is_read_back(suffix: str, tmp_path: Path) -> None:
+    save_model(DummyClassifier().fit([[0.0], [1.0]], ["a", "b"]), tmp_path / f"model{suffix}")
+    assert load_model(tmp_path / f"model{suffix}").classes_.tolist() == ["a", "b"]
+    assert joblib.load(tmp_path / f"model{suffix}").n_classes_ == 2
+
+
+# Columns
+
+
+def test_row_numbers_are_named() -> None:
+    n = np.arange(40)
+    (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
+    assert said == "Column id numbers the rows. Drop it: the order of a file is no feature."
+
+
+def test_texts_that_differ_in_each_row_are_named() -> None:
+    names = [f"person {i}" for i in range(40)]
+    (said,) = findings(name=names, mail=names, town=["A", "B"] * 20)
+    assert said.startswith("Columns name, mail hold another text in almost every row")
+    assert said.endswith("Drop them, or turn them into categories.")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
+def test_dates_are_named(form: str) -> None:
+    (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
+    assert said.startswith("Column day holds dates as text, of which each becomes a category. Turn it into numbers")
+
+
+def test_numbers_among_text_are_named_with_an_example() -> None:
+    (said,) = findings(age=["31", "45", "unknown", "7.5"])
+    assert "Column age holds numbers, but also text such as 'unknown'" in said
+    (said,) = findings(price=["1,5", "2,5"] * 10)
+    assert "Column price holds numbers as text, such as '1,5'" in said
+
+
+def test_of_very_many_such_columns_the_first_are_named() -> None:
+    said = findings(**{f"price {i}": ["1,5", "2,5"] * 10 for i in range(7)})
+    assert len(said) == 6
+    assert said[-1] == "So do 2 more columns."
+
+
+def test_sound_columns_are_not_named() -> None:
+    assert findings(x=np.linspace(0, 1, 30), town=["A", "B", "C"] * 10, flag=[True, False] * 15) == ()
+    assert findings(few=["a", "b", "c"]) == ()  # three rows may differ
+
+
+@settings(max_examples=30)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=1, max_size=30))
+def test_whatever_text_a_column_holds_it_is_looked_at(cells: list[str | None]) -> None:
+    assert all(said.startswith("Column t$it ") for said in findings(**{"t$it": pd.Series(cells, dtype=object)}))

@@ -1,0 +1,399 @@
+"""Do `fit`, `predict` and `lr-find` do from a shell what they promise?"""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+import balanced_nn
+from balanced_nn import BalancedNNClassifier
+from balanced_nn._cli import main
+from balanced_nn.exceptions import RareClassWarning
+
+EVIL = "<script>alert(1)</script>"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+def some_rows(n_rows: int = 240) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"income": 1e5 * rng.normal(size=n_rows), "age": rng.normal(size=n_rows)})
+    frame["town"] = np.where(rng.random(n_rows) < 0.5, "A", "B")
+    frame["customer"] = [f"c{i:03}" for i in range(n_rows)]
+    frame["churn"] = np.where(frame["age"] + 0.3 * rng.normal(size=n_rows) > 1.0, "yes", "no")
+    frame.loc[3, "age"] = np.nan
+    return frame
+
+
+class Page(HTMLParser):
+    """Reads a page, and sees to it that its tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.images: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag == "img":
+            self.images.append(dict(attrs)["src"] or "")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, and what `fit` makes of it."""
+    folder = tmp_path_factory.mktemp("fit")
+    some_rows().to_csv(folder / "table.csv", index=False)
+    arguments = ["--target", "churn", "--drop", "customer", "--max-iter", "15", "--quiet"]
+    assert main(["fit", str(folder / "table.csv"), "--out", str(folder / "churn.joblib"), *arguments]) == 0
+    return folder
+
+
+# fit
+
+
+def test_fit_writes_the_model_and_a_report(folder: Path) -> None:
+    model = joblib.load(folder / "churn.joblib")
+    assert isinstance(model, BalancedNNClassifier)
+    assert model.feature_names_in_.tolist() == ["income", "age", "town"]
+    assert model.verbose == 0
+    page = Page((folder / "churn.html").read_text())
+    for text in (
+        "churn in table.csv",
+        "240 rows, 3 columns",
+        str(model.collapse_report_),
+        str(model.decision_rule_),
+        f"Learning rate{model.learning_rate_:.2g}",
+        "4 networks of",
+        "Rows of each true class (down) by the answer",
+        "balanced accuracy",
+        "balanced-nn predict",
+        "only open files that you trust",
+    ):
+        assert text in page.text
+    assert not re.search(r'(src|href)="(?!data:)', (folder / "churn.html").read_text())  # it needs no other file
+
+
+def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "again.pkl", tmp_path / "page.htm"
+    arguments = ["--target", "churn", "--drop", "customer", "--max-iter", "15", "--quiet", "--report", str(report)]
+    assert main(["fit", str(folder / "table.csv"), "--out", str(out), *arguments]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for text in (
+        "Fitted on 192 rows, judged on 48 others",
+        "precision",
+        "log-loss",
+        "No collapse",
+        "Decision: Balanced",
+    ):
+        assert text in printed.out
+    assert printed.out.endswith(f"The model is in {out}, a report in {report}.\n")
+    rows = some_rows()
+    same = joblib.load(folder / "churn.joblib").predict_proba(rows[["income", "age", "town"]])
+    np.testing.assert_array_equal(joblib.load(out).predict_proba(rows[["income", "age", "town"]]), same)
+
+
+def test_what_is_judged_on_was_not_fitted_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, pd.DataFrame] = {}
+
+    def fit(self: BalancedNNClassifier, X: pd.DataFrame, y: np.ndarray) -> BalancedNNClassifier:
+        seen["fit"] = X
+        return joblib.load(folder / "churn.joblib")
+
+    monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
+    monkeypatch.setattr(
+        "balanced_nn._cli._fit.evaluate", lambda model, X, y: seen.update(judge=X) or pytest.skip("seen enough")
+    )
+    with pytest.raises(pytest.skip.Exception):
+        main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(tmp_path / "m.joblib"), "--quiet"])
+    assert len(seen["fit"]) + len(seen["judge"]) == 240
+    assert not set(seen["fit"].index) & set(seen["judge"].index)
+
+
+@pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
+def test_names_from_the_data_are_no_html(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = some_rows().drop(columns="customer")
+    rows["churn"] = rows["churn"].map({"no": EVIL, "yes": '"><img src=x onerror=alert(2)>'})
+    rows.insert(0, "<b>when</b>", pd.date_range("2024-01-01", periods=len(rows)).strftime("%Y-%m-%d"))
+    rows = rows.rename(columns={"churn": "<i>target</i>", "age": "age & <u>more</u>"})
+    rows.to_csv("a<em>b.csv", index=False)
+    arguments = ["--target", "<i>target</i>", "--out", "m.joblib", "--max-iter", "1", "--quiet", "--test-size", "0.5"]
+    assert main(["fit", "a<em>b.csv", *arguments]) in {0, 3}
+    page = Page(Path("m.html").read_text())
+    assert not {"script", "b", "i", "u", "em"} & set(page.tags[page.tags.index("body") :]) - {"em"}
+    assert page.tags.count("em") == page.text.count("What to do: ") + page.text.count("Why: ") + page.text.count("Or: ")
+    assert EVIL in page.text
+    assert "a<em>b.csv" in page.text
+    assert all(source.startswith("data:") for source in page.images)
+
+
+@pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
+def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = some_rows().drop(columns=["customer", "age"])
+    rows["churn"] = np.random.default_rng(1).permutation(rows["churn"])
+    rows.to_csv(tmp_path / "noise.csv", index=False)
+    arguments = ["--target", "churn", "--out", str(tmp_path / "m.joblib"), "--max-iter", "1", "--test-size", "0"]
+    code = main(["fit", str(tmp_path / "noise.csv"), *arguments])
+    printed = capsys.readouterr()
+    collapsed = joblib.load(tmp_path / "m.joblib").collapse_report_.collapsed
+    assert code == (3 if collapsed else 0)
+    assert "none were held out to judge the model on" in printed.out
+    assert "none were held out to judge the model on" in Page((tmp_path / "m.html").read_text()).text
+    assert "network 1 of 4" in printed.err  # progress
+    assert "CollapseWarning" not in printed.err
+
+
+def test_a_warning_is_told_beside_the_output_and_in_the_report(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fit(self: BalancedNNClassifier, X: pd.DataFrame, y: np.ndarray) -> BalancedNNClassifier:
+        warnings.warn("few rows\nof class x", RareClassWarning, stacklevel=2)
+        return joblib.load(folder / "churn.joblib")
+
+    monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
+    arguments = ["--target", "churn", "--drop", "customer", "--out", str(tmp_path / "m.joblib"), "--quiet"]
+    assert main(["fit", str(folder / "table.csv"), *arguments]) == 0
+    assert capsys.readouterr().err.endswith("balanced-nn: few rows of class x\n")
+    assert "few rows of class x" in Page((tmp_path / "m.html").read_text()).text
+
+
+def test_costs_a_threshold_and_a_metric_reach_the_decision(folder: Path, tmp_path: Path) -> None:
+    def asked(decision: str) -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: pytest.skip(repr(self.decision)))
+            with pytest.raises(pytest.skip.Exception) as stop:
+                main([*start, "--decision", decision])
+        return stop.value.msg
+
+    start = ["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(tmp_path / "m.joblib"), "--quiet"]
+    assert asked("0.3") == "0.3"
+    assert asked("f1") == "'f1'"
+    assert asked("[[0, 1], [50, 0]]") == "[[0, 1], [50, 0]]"
+
+
+TABLES = {
+    "empty.csv": "",
+    "header.csv": "a,y\n",
+    "ragged.csv": "a,b,y\n1,2,no\n1,2,3,4,yes\n",
+    "one.csv": "a,y\n" + "1,no\n2,no\n" * 20,
+    "unique.csv": "a,y\n" + "".join(f"{i % 7},k{i}\n" for i in range(50)),
+    "numbers.csv": "a,y\n" + "".join(f"{i % 7},{i / 7}\n" for i in range(50)),
+    "infinite.csv": "a,y\n" + "inf,no\n2,yes\n" * 20,
+    "good.csv": "a,y\n" + "1,no\n2,yes\n3,no\n4,yes\n" * 10,
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["none.csv"], "there is no file none.csv"),
+        (["empty.csv"], "cannot read empty.csv: No columns to parse from file"),
+        (["header.csv"], "header.csv has no row with a label in column 'y'"),
+        (["ragged.csv"], "cannot read ragged.csv: Error tokenizing data."),
+        (["one.csv"], "y holds 1 class, no; a classifier needs rows of at least two classes."),
+        (["unique.csv"], "The target holds 50 different values in 50 rows: is it a number to be estimated"),
+        (["numbers.csv"], "Unknown label type: continuous."),
+        (["infinite.csv"], "Input X contains infinity or a value too large for dtype('float64'): column 'a'."),
+        (["good.csv", "--target", "z"], "good.csv has no column 'z'; it has a, y"),
+        (["good.csv", "--drop", "z"], "good.csv has no column 'z'; it has a, y"),
+        (["good.csv", "--decision", "foo"], "decision='foo' is neither"),
+        (["good.csv", "--decision", "[[1, 2]]"], "decision"),
+        (["good.csv", "--out", "m.model"], "the model m.model must end in .joblib or .pkl"),
+        (["good.csv", "--out", "no/m.joblib"], "there is no folder no for the model m.joblib"),
+        (["good.csv", "--out", "folder.joblib"], "the model folder.joblib is a folder"),
+        (["good.csv", "--report", "m.txt"], "the report m.txt must end in .html or .htm"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_fitted_gives_one_line_and_code_1(
+    arguments: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.joblib").mkdir()
+    for name, text in TABLES.items():
+        Path(name).write_text(text)
+    assert main(["fit", "--target", "y", "--out", "m.joblib", "--quiet", *arguments]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith(f"balanced-nn: {line}")
+    assert [said for said in told[:-1] if said != "Loading TensorFlow ..."] == []
+    assert not Path("m.joblib").exists()
+
+
+# predict
+
+
+def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = some_rows()[::-1].drop(columns="churn")
+    rows.to_parquet(tmp_path / "new.parquet")
+    out = tmp_path / "answers.csv"
+    arguments = ["predict", str(folder / "churn.joblib"), str(tmp_path / "new.parquet"), "--keep", "customer"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert capsys.readouterr() == ("", "")
+    answers, model = pd.read_csv(out), joblib.load(folder / "churn.joblib")
+    assert list(answers) == ["customer", "prediction", "probability_no", "probability_yes"]
+    assert answers["customer"].tolist() == rows["customer"].tolist()
+    assert answers["prediction"].tolist() == model.predict(rows[["income", "age", "town"]]).tolist()
+    np.testing.assert_array_equal(
+        answers[["probability_no", "probability_yes"]], model.predict_proba(rows[["income", "age", "town"]])
+    )
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == out.read_text()
+
+
+class Foolish:
+    """A classifier without probabilities."""
+
+    classes_ = ("a", "b")
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.full(len(X), "a")
+
+
+def test_a_classifier_without_probabilities_gives_its_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joblib.dump(Foolish(), tmp_path / "m.pkl")
+    (tmp_path / "t.csv").write_text("x\n1\n2\n")
+    assert main(["predict", str(tmp_path / "m.pkl"), str(tmp_path / "t.csv")]) == 0
+    assert capsys.readouterr().out == "prediction\na\na\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["none.joblib", "table.csv"], "there is no file none.joblib"),
+        (["table.csv", "table.csv"], "cannot read a model from table.csv: "),
+        (["list.joblib", "table.csv"], "list.joblib holds list, which is no fitted scikit-learn classifier"),
+        (["churn.joblib", "none.csv"], "there is no file none.csv"),
+        (["churn.joblib", "other.csv"], "the model was fitted with columns that other.csv does not have: age, town"),
+        (["churn.joblib", "text.csv"], "text.csv does not fit the model: Column 'age' held numbers when fitted"),
+        (["churn.joblib", "table.csv", "--keep", "z"], "table.csv has no column 'z'; it has income, "),
+        (["churn.joblib", "taken.csv", "--keep", "prediction"], "column 'prediction' cannot be kept: the answers"),
+        (["churn.joblib", "table.csv", "--out", "a.xlsx"], "the answers a.xlsx must end in .csv or .parquet or .pq"),
+        (["churn.joblib", "table.csv", "--out", "no/a.csv"], "there is no folder no for the answers a.csv"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_predicted_gives_one_line_and_code_1(
+    arguments: list[str],
+    line: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    joblib.dump([1, 2], "list.joblib")
+    Path("other.csv").write_text("income\n1\n")
+    some_rows().assign(prediction="x").to_csv("taken.csv", index=False)
+    some_rows().assign(age="old").to_csv("text.csv", index=False)
+    assert main(["predict", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"balanced-nn: {line}")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+@pytest.mark.slow
+def test_whoever_reads_the_answers_may_stop_early(folder: Path) -> None:
+    pd.concat([some_rows()] * 100).to_csv(folder / "long.csv", index=False)
+    command = [sys.executable, "-m", "balanced_nn", "predict", str(folder / "churn.joblib"), str(folder / "long.csv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("prediction,")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+# lr-find
+
+
+def test_a_learning_rate_is_suggested(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--target", "churn", "--drop", "customer", "--seed", "1"]
+    assert main(["lr-find", str(folder / "table.csv"), *arguments]) == 0
+    head, first, *_, suggestion = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["rate", "loss"]
+    assert first.split()[0] == "0.0001"
+    assert re.match(r"Suggested learning rate: 0\.\d+ \(.*\)\.$", suggestion)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["one.csv"], "y holds 1 class, no; a classifier needs"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_searched_gives_one_line_and_code_1(
+    arguments: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one.csv", "good.csv"):
+        Path(name).write_text(TABLES[name])
+    assert main(["lr-find", "--target", "y", *arguments]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"balanced-nn: {line}")
+
+
+# On a terminal
+
+
+@pytest.mark.slow
+def test_on_a_terminal_fit_draws_its_bar_and_no_noise_of_tensorflow(folder: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in {"TF_CPP_MIN_LOG_LEVEL", "COLUMNS"}}
+    arguments = ["fit", str(folder / "table.csv"), "--target", "churn", "--drop", "customer", "--max-iter", "30"]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "balanced_nn", *arguments, "--out", str(tmp_path / "m.joblib")],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**environment, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 65536)
+        except OSError:  # Linux tells so that the other end is closed
+            break
+    os.close(ours)
+    printed, _ = process.communicate()
+    shown = seen.decode()
+    assert process.returncode == 0
+    assert "━" in shown
+    assert shown.count("best epoch") == 4
+    assert "cuda" not in shown
+    assert b"\x1b" not in printed
+    assert balanced_nn.BalancedNNClassifier.__name__ in printed.decode()
