@@ -47,6 +47,7 @@ nitpicky = True
 nitpick_ignore_regex = [("py:obj", "model_|outcome|collapsed|missing_classes|remedies")]
 myst_heading_anchors = 4
 
+toc_object_entries_show_parents = "hide"  # in the list beside a page
 autodoc_typehints = "none"  # the docstrings say shapes and ranges, annotations do not
 numpydoc_show_class_members = False  # templates/class.rst lists the methods, without those of the base classes
 numpydoc_validation_checks = {"all", "ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "RT02"}
@@ -61,6 +62,7 @@ html_title = "balanced_nn"
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],
