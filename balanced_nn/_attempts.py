@@ -47,6 +47,7 @@ class Attempt:
     loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
+    trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -166,6 +167,7 @@ def train_until_sound(
     best = _attempt(plan, task, search, first_rate, Change(), find, on_epoch)
     repairs: list[Repair] = []
     tried: list[Change] = []
+    trainings = [best.history]
     while settings["on_collapse"] == "repair" and best.outcome.collapsed and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings, defaults, tried, held_out=plan.held_out)
         tried.append(change)
@@ -173,8 +175,9 @@ def train_until_sound(
         task = training_task(changed, seed, len(tried))
         attempt = _attempt(changed, task, search, change.rate_factor * first_rate, change, find, on_epoch)
         repairs.append(_repair(change, best, attempt))
+        trainings.append(attempt.history)
         best = min(best, attempt, key=lambda candidate: candidate.rank)
-    return best, tuple(repairs)
+    return replace(best, trainings=tuple(trainings)), tuple(repairs)
 
 
 def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from balanced_nn._correction import log_softmax
@@ -30,12 +31,15 @@ class HeldOut:
         Positive weights.
     in_training : bool
         Whether the rows had to be rows of the training, as none were held out.
+    network : ndarray of shape (n_samples,) or None, default=None
+        Number of the network, from 0, that gave each row its scores; None where all of them did together.
     """
 
     scores: FloatArray
     y: IntArray
     weight: FloatArray
     in_training: bool
+    network: NDArray[np.uint16] | None = None
 
     def log_proba_at(self, prior: FloatArray) -> FloatArray:
         """Log-probabilities at the class frequencies `prior`."""

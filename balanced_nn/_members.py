@@ -38,12 +38,15 @@ class Member:
         What training did to the probabilities.
     history : History
         How training went.
+    attempts : tuple of History
+        The same of every attempt, in their order: `history` is the one that was kept.
     """
 
     preprocessing: Preprocessing
     network: FittedNetwork
     correction: Correction
     history: History
+    attempts: tuple[History, ...]
 
     def features(self, table: Table) -> FloatArray:
         """Matrix that the network reads, float32."""
@@ -112,18 +115,21 @@ class Trained:
     def members(self) -> tuple[Member, ...]:
         """What is needed to predict."""
         return tuple(
-            Member(attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history)
+            Member(
+                attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history, attempt.trainings
+            )
             for attempt in self.attempts
         )
 
     def held_out(self) -> HeldOut:
         """What each network says of the rows that it was not trained on; of very many rows, a part.
 
-        A row that several networks held out counts once, with the mean of what they say.
+        A row that several networks held out counts once, with the mean of what they say; it is put down to the first.
         """
         plans = [attempt.plan for attempt in self.attempts]
         rows = np.concatenate([plan.judged_rows for plan in plans])
         _, first, same = np.unique(rows, return_index=True, return_inverse=True)
+        network = np.repeat(np.arange(len(plans), dtype=np.uint16), [len(plan.judged_rows) for plan in plans])[first]
         y = np.concatenate([plan.judged.y for plan in plans])[first]
         weight = np.concatenate([plan.judged.weight for plan in plans])[first]
         proba = np.concatenate([np.exp(attempt.scores) for attempt in self.attempts])
@@ -131,7 +137,13 @@ class Trained:
         np.add.at(mean, same, proba)
         scores = np.log(np.maximum(mean / np.bincount(same)[:, None], SMALLEST_PROBABILITY))
         chosen, weight = thin_out(y, weight, HELD_OUT_ROWS)
-        return HeldOut(scores[chosen].astype(np.float32), y[chosen], weight, in_training=not plans[0].held_out)
+        return HeldOut(
+            scores[chosen].astype(np.float32),
+            y[chosen],
+            weight,
+            in_training=not plans[0].held_out,
+            network=network[chosen],
+        )
 
 
 def train_members(

@@ -93,6 +93,8 @@ class OutcomeReport:
     spread : float
         Maximum over classes of the standard deviation over rows of the uniform-prior probability, in [0, 0.5].
         0.0 where there is no row or where a probability is not finite.
+    class_spread : tuple of float
+        The same deviation of each class, by class index.
     roc_auc : float or None
         Area under the ROC curve of the uniform-prior probabilities; for several classes the mean of one-versus-rest
         over the classes present. None where the part holds fewer than two classes or a probability is not finite.
@@ -114,6 +116,7 @@ class OutcomeReport:
     outcome: Outcome
     n_rows: int
     spread: float
+    class_spread: tuple[float, ...]
     roc_auc: float | None
     true_share: tuple[float, ...]
     predicted_share: tuple[float, ...]
@@ -212,7 +215,8 @@ def find_outcome(
     several = bool(np.count_nonzero(n_rows_of) >= 2)
     recall = _recall(labels, answers, weight, n_classes)
     missing = _missing(recall, true_share, n_rows_of) if several else ()
-    spread = _spread(uniform, weight) if finite else 0.0
+    class_spread = _spread(uniform, weight) if finite else np.zeros(n_classes)
+    spread = float(class_spread.max(initial=0.0))
     roc_auc = _roc_auc(labels, uniform, weight) if finite and several else None
     balanced = _recall(labels, uniform.argmax(axis=1), weight, n_classes) if roc_auc is not None else ()
     one_class = np.unique(answers).size == 1
@@ -220,6 +224,7 @@ def find_outcome(
         outcome=_name(several, spread, roc_auc, one_class, missing),
         n_rows=int(labels.size),
         spread=spread,
+        class_spread=tuple(class_spread.tolist()),
         roc_auc=roc_auc,
         true_share=tuple(true_share.tolist()),
         predicted_share=tuple(_shares(answers, weight, n_classes).tolist()),
@@ -454,12 +459,12 @@ def _missing(
     return tuple(c for c, value in enumerate(recall) if value == 0.0 and counts[c])
 
 
-def _spread(uniform: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+def _spread(uniform: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     if not weight.size:
-        return 0.0
+        return np.zeros(uniform.shape[1])
     share = weight / weight.sum()
     deviation = uniform - share @ uniform
-    return float(np.sqrt(np.max(share @ deviation**2)))
+    return np.sqrt(share @ deviation**2)
 
 
 def _roc_auc(y: NDArray[np.intp], uniform: NDArray[np.float64], weight: NDArray[np.float64]) -> float:

@@ -68,6 +68,8 @@ class CollapseReport:
         "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference" or "no_signal".
     collapsed : bool
         Whether training failed.
+    headline : str
+        What happened, in a sentence without a full stop.
     missing_classes : list
         Labels of the classes that are never found although the rows hold enough of them.
     remedies : tuple of str
@@ -139,7 +141,7 @@ class CollapseReport:
         """Yield the parts of the text with their kind: "headline", "line" or "code"."""
         yield (
             "headline",
-            f"{self._headline()} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
+            f"{self.headline} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
         )
         if self.outcome is Outcome.HEALTHY:
             return
@@ -183,7 +185,9 @@ class CollapseReport:
             yield "line", "What to do: " + " Or: ".join(self.hints)
         yield from (("code", finding.code) for finding in leading if finding.code)
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What happened, in a sentence without a full stop."""
         match self.outcome:
             case Outcome.CONSTANT:
                 return "Collapsed: the same probability for every row"

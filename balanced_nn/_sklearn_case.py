@@ -46,7 +46,7 @@ def sklearn_case(
     if y is None:
         raise ValueError("y is None. Pass one label a row; only a tf.data.Dataset brings its labels along.")
     _check_classifier(model)
-    if fit_params and not _wraps_keras(_unwrap(model)[0]):
+    if fit_params and not _wraps_keras(unwrap(model)[0]):
         raise ValueError(
             "fit_params is for Keras models; a scikit-learn classifier holds its own settings. Leave it out."
         )
@@ -56,7 +56,7 @@ def sklearn_case(
     if X_val is not None:
         _check_rows(model, X_val, y_val, "X_val", "y_val", trained=False)
     answers = read_answers(model, judged, truth)
-    last, read = _unwrap(model)
+    last, read = unwrap(model)
     features, judged_features = read(X), read(judged)
     if _wraps_keras(last):
         codes = np.searchsorted(answers.labels, np.asarray(y).ravel())
@@ -139,12 +139,12 @@ def _kind(model: Any) -> ModelKind:
     return ModelKind.MLP if isinstance(model, MLPClassifier) else ModelKind.OTHER
 
 
-def _unwrap(model: Any) -> tuple[Any, Callable[[Any], Any]]:
+def unwrap(model: Any) -> tuple[Any, Callable[[Any], Any]]:
     """The classifier inside pipelines and searches, and what turns rows into those that it reads."""
     if hasattr(model, "best_estimator_"):
-        return _unwrap(model.best_estimator_)
+        return unwrap(model.best_estimator_)
     if hasattr(model, "steps"):
-        last, read = _unwrap(model.steps[-1][1])
+        last, read = unwrap(model.steps[-1][1])
         before = [step for _, step in model.steps[:-1] if hasattr(step, "transform")]  # samplers have none
 
         def transform(X: Any) -> Any:

@@ -12,6 +12,7 @@ OUTCOME = OutcomeReport(
     Outcome.CONSTANT,
     n_rows=100,
     spread=1e-5,
+    class_spread=(1e-5, 1e-5),
     roc_auc=0.5,
     true_share=(0.5, 0.5),
     predicted_share=(1.0, 0.0),

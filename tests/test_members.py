@@ -61,6 +61,7 @@ def test_every_held_out_row_speaks_for_the_decision(three):
     parts = hold_outs(Y, three.validation_fraction, np.random.default_rng(0), 2, 3)
     assert len(three._held_out.y) == sum(len(part.valid) for part in parts)
     assert not three._held_out.in_training
+    assert np.bincount(three._held_out.network).tolist() == [len(part.valid) for part in parts]
 
 
 def test_the_rate_is_searched_once_for_all_members():

@@ -63,6 +63,7 @@ def test_constant_ends_at_a_standard_deviation_of_one_thousandth(deviation, outc
     report = find_outcome(y, two_columns(0.5 + np.where(y == 1, deviation, -deviation)))
     assert report.outcome is outcome
     assert report.spread == pytest.approx(deviation)
+    assert report.class_spread == pytest.approx((deviation, deviation))
 
 
 def test_constant_is_judged_at_a_uniform_prior_so_a_rare_class_is_not_called_constant():

@@ -553,6 +553,8 @@ def test_searches_and_epochs_of_all_attempts_are_told():
     assert searches == [attempt.search]
     assert len(repairs) == MAX_REPAIRS
     assert len(epochs) == 3 * (1 + MAX_REPAIRS)
+    assert len(attempt.trainings) == 1 + MAX_REPAIRS
+    assert attempt.history in attempt.trainings
     assert attempt.outcome.outcome is Outcome.CONSTANT
     assert attempt.evidence.outcome == attempt.outcome
     assert attempt.findings[0].cause is Cause.VANISHING_GRADIENT
