@@ -11,7 +11,9 @@ TORCH ?= torch==2.13.0
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := balanced_nn tests $(wildcard benchmarks)
+DOCS_STAMP := $(VENV)/.docs-installed
+SITE := build/docs
+SOURCES := balanced_nn tests docs examples $(wildcard benchmarks)
 SELECT := $(if $(filter true 1,$(CI)),,-m "not slow")
 
 # Importing TensorFlow without byte code costs tens of seconds, every time.
@@ -20,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality clean
+.PHONY: help demo test check lint types layers doctest docs pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -31,7 +33,7 @@ demo: $(STAMP)  ## a plain MLP collapses on real data; this package's network do
 test: $(STAMP)  ## the tests (CI=true: the slow ones too)
 	$(BIN)/python -m pytest $(SELECT) $(PYTEST_FLAGS)
 
-check: lint types layers test doctest  ## everything that CI runs
+check: lint types layers test doctest docs  ## everything that CI runs
 
 lint: $(STAMP)  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -45,6 +47,15 @@ layers: $(STAMP)  ## import-linter: no room imports a room above it
 
 doctest: $(STAMP)  ## the examples in the docstrings
 	$(BIN)/python -m pytest --doctest-modules balanced_nn $(PYTEST_FLAGS)
+
+docs: $(DOCS_STAMP)  ## the site, from clean, in build/docs: runs every example, a warning is an error
+	rm -rf docs/generated docs/sg_execution_times.rst $(SITE)
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet docs $(SITE)
+	$(BIN)/python docs/check_links.py $(SITE)
+
+pictures: $(STAMP)  ## draw the pictures of README.md and CONTRIBUTING.md anew
+	$(BIN)/python docs/draw_problem.py
+	$(BIN)/python docs/draw_layers.py
 
 format: $(STAMP)  ## let ruff mend and format the code
 	$(BIN)/ruff check --fix .
@@ -91,7 +102,8 @@ bench-quality: $(STAMP) .venv-peers/.installed  ## predictions beside networks a
 	touch $@
 
 clean:  ## remove the environments, caches and builds
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist docs/generated \
+	    docs/sg_execution_times.rst
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml
@@ -101,4 +113,8 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
 	$(BIN)/python -m pip install --quiet --upgrade uv
 	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(INSTALL_FLAGS) --editable '.[dev]'
+	touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(INSTALL_FLAGS) --editable '.[dev,docs]'
 	touch $@

@@ -92,8 +92,8 @@ def clear_compiled_programs() -> None:
 
     At most 16 programs are kept, the most recently used ones; each holds a Keras model, its optimizer and the buffers
     of two chunks of rows. Fitted classifiers do not need them. The next fit compiles its program again, which takes
-    one to three seconds. TensorFlow is not loaded for this. It keeps the machine code of what it compiled, 10 to 25 MB a
-    program, until the process ends: forget programs to free their buffers, not in a loop over many fits.
+    one to three seconds. TensorFlow is not loaded for this. It keeps the machine code of what it compiled, 10 to 25 MB
+    a program, until the process ends: forget programs to free their buffers, not in a loop over many fits.
 
     Examples
     --------

@@ -143,7 +143,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Class labels.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where all are strings.
     class_prior_ : ndarray of shape (n_classes,)
         Class frequencies that `predict_proba` speaks of: those of the training data, by weight, or what
@@ -400,7 +400,18 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return np.exp(self._log_proba(X))
 
     def predict_log_proba(self, X: Any) -> FloatArray:
-        """Logarithm of :meth:`predict_proba`, without its rounding to 0 and 1."""
+        """Logarithm of :meth:`predict_proba`, without its rounding to 0 and 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Natural logarithms, at most 0; columns are in the order of `classes_`.
+        """
         return self._log_proba(X)
 
     def decision_function(self, X: Any) -> FloatArray:

@@ -254,7 +254,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Labels of the columns, if `X` is a DataFrame whose labels are distinct strings.
     n_features_out_ : int
         Number of columns that `transform` returns.
@@ -353,7 +353,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_out_)
+        ndarray of shape (n_samples, `n_features_out_`)
             Finite float32 numbers.
         """
         check_is_fitted(self)
@@ -375,6 +375,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str objects
+            A name for each column of the matrix: "income", "missingindicator_income", "city_London", ...
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)

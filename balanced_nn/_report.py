@@ -250,7 +250,13 @@ class CollapseReport:
         return f"; quick models stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary of plain Python values; a number that is not finite becomes None."""
+        """Return everything as plain Python values, for a log or for JSON.
+
+        Returns
+        -------
+        dict of {str: object}
+            Numbers, strings, lists and dictionaries; a number that is not finite is None.
+        """
         facts = {**_plain(self.facts), "missing_classes": _plain(self.missing_classes)}
         return {
             **facts,

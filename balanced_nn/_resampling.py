@@ -60,7 +60,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         Number of rows by label: to add for "over" and "smote", to keep for "under".
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Column names, only if `X` has names that are all strings.
 
     See Also
@@ -126,7 +126,8 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
 
         Returns
         -------
-        self : ClassResampler
+        ClassResampler
+            The fitted sampler itself.
         """
         self.__dict__.pop("sample_indices_", None)
         table, labels = self._validate(X, y)

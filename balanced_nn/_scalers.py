@@ -146,13 +146,13 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    center_ : ndarray of shape (n_features_in_,)
+    center_ : ndarray of shape (`n_features_in_`,)
         Median of each column over the values that are not missing; 0 for a constant column.
-    factor_ : ndarray of shape (n_features_in_,)
+    factor_ : ndarray of shape (`n_features_in_`,)
         What the centered values are multiplied by; 0 for a constant column.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Labels of the columns, if all of them are strings.
 
     See Also

@@ -224,3 +224,11 @@ def _collapsed_at(
 
 
 collapse_aware_scorer = make_collapse_aware_scorer("balanced_accuracy")
+collapse_aware_scorer.__doc__ = """Balanced accuracy, under which no collapsed candidate wins a search.
+
+What ``make_collapse_aware_scorer("balanced_accuracy")`` returns, for ``scoring=`` of `GridSearchCV` and the like.
+
+See Also
+--------
+make_collapse_aware_scorer : The same for other metrics, and how collapse is judged.
+"""

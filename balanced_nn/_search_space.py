@@ -149,7 +149,9 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
     Returns
     -------
     SearchSpace
-        The first value of each setting is the default of the estimator.
+        `distributions()` gives what RandomizedSearchCV and HalvingRandomSearchCV take, `grid()` what GridSearchCV
+        takes, `suggest(trial)` the choice of a trial of Optuna. The first value of each setting is the default of the
+        estimator.
 
     Raises
     ------

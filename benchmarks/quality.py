@@ -5,7 +5,8 @@
     python benchmarks/quality.py run --data FOLDER --table large    the same with up to 30,000 training rows
     python benchmarks/quality.py ablate --data FOLDER   fit variants of ours, and append to quality_ablation.csv
     python benchmarks/quality.py tune --data FOLDER     search, then fit the best of ours; into quality_tuned.csv
-    python benchmarks/quality.py report                 write tables and pictures of all three into docs/quality.md
+    python benchmarks/quality.py report                 write tables and pictures of all three into docs/quality.md, and
+                                                        a few lines into README.md
 
 A fit is a row, and what is there already is skipped, so that a run may be interrupted; `--again` drops the rows of the
 methods that are named, with `ablate` those of the variants. FOLDER holds one .parquet file for each set, with the label
@@ -38,7 +39,7 @@ import numpy as np
 from imblearn.metrics import geometric_mean_score
 from quality_ablation import ABLATION, ABLATION_METHODS
 from quality_peers import METHODS, SLOW, TUNED, Build
-from quality_report import write_report
+from quality_report import write_report, write_short_table
 from quality_statistics import LARGE, RANKING, Row
 from quality_tuning import TUNING, tuned
 from records import append_row, drop_rows, read_rows
@@ -77,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = parse(argv)
     if arguments.command == "report":
-        write_report([row for task in TASKS.values() for row in read_rows(RESULTS / task.file, Row)])
+        rows = [row for task in TASKS.values() for row in read_rows(RESULTS / task.file, Row)]
+        write_report(rows)
+        write_short_table(rows)
         return 0
     if arguments.data is None:
         print("quality.py: name a folder with --data or BALANCED_NN_DATA.", file=sys.stderr)

@@ -40,8 +40,16 @@ from balanced_nn._outcome import Outcome
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
 NO_RESULTS = "No results yet."
+README_BEGIN, README_END = "<!-- short table: begin -->", "<!-- short table: end -->"
+# What a reader of the README uses today.
+SHORT = ("MLPClassifier", "MLPClassifier, SMOTE", "Keras MLP", "Keras MLP, class weights", "LightGBM", "CatBoost")
 COLLAPSED = {str(outcome) for outcome in (Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING)}
 ENOUGH_ROWS, FAR_BELOW = 50, 0.05  # rare test rows of a set that is looked at, and average precision it lags by
+TIME = "time of a fit, peer / ours"
+PAIR_FORMATS = {"sets": "{}"}
+for _text in COMPARED.values():
+    PAIR_FORMATS |= {f"{_text}: ours better on": "{:.0%}", f"{_text}: difference": "{:+.3f}", f"{_text}: p": "{}"}
+PAIR_FORMATS[TIME] = "{:,.2f}"
 OF_TUNING = ("average_precision", "balanced_accuracy", "log_loss")
 
 
@@ -53,6 +61,19 @@ def write_report(rows: Iterable[Row], page: Path = DOCS / "quality.md", pictures
         pictures.mkdir(parents=True, exist_ok=True)
         figure.savefig(pictures / name, bbox_inches="tight")
     fill(page, BEGIN, END, report(fits, drawn, Path(os.path.relpath(pictures, page.parent)).as_posix()))
+
+
+def write_short_table(rows: Iterable[Row], page: Path = DOCS.parent / "README.md") -> None:
+    """Put some lines and columns of the table of pairs between the markers of a page."""
+    fits = of_ranking(as_frame(rows))
+    lines = [pair_line(fits, method) for method in SHORT if method in set(fits["method"])]
+    fill(page, README_BEGIN, README_END, short_table(pd.DataFrame(lines)) if lines else NO_RESULTS)
+
+
+def short_table(lines: pd.DataFrame) -> str:
+    columns = ["average precision: ours better on", *(f"{text}: difference" for text in COMPARED.values()), TIME]
+    formats = {"sets": "{}", **{name: PAIR_FORMATS[name] for name in columns}}
+    return render(lines.set_index("method"), formats)
 
 
 def report(fits: pd.DataFrame, drawn: Collection[str], folder: str) -> str:
@@ -187,16 +208,12 @@ def report_pairs(fits: pd.DataFrame) -> str:
     lines = [pair_line(fits, method) for method in summarise(fits).index if method != OURS]
     if not lines:
         return ""
-    formats = {"sets": "{}"}
-    for text in COMPARED.values():
-        formats |= {f"{text}: ours better on": "{:.0%}", f"{text}: difference": "{:+.3f}", f"{text}: p": "{}"}
-    formats["time of a fit, peer / ours"] = "{:,.2f}"
     text = (
         "On the sets and splits on which both ran. A tie counts half; the difference is the mean of ours - peer, so "
         "that a negative one is good for log-loss; p is that of the Wilcoxon signed-rank test, two-sided. Peers have "
         "their better decision. Times are medians."
     )
-    return f"### Ours against each method\n\n{text}\n\n{render(pd.DataFrame(lines).set_index('method'), formats)}"
+    return f"### Ours against each method\n\n{text}\n\n{render(pd.DataFrame(lines).set_index('method'), PAIR_FORMATS)}"
 
 
 def pair_line(fits: pd.DataFrame, method: str) -> dict[str, Any]:
@@ -208,7 +225,7 @@ def pair_line(fits: pd.DataFrame, method: str) -> dict[str, Any]:
         line[f"{text}: difference"] = found.difference
         line[f"{text}: p"] = probability(found.p_value)
     seconds = median_seconds(fits, method)
-    return {**line, "time of a fit, peer / ours": seconds[method] / seconds[OURS]}
+    return {**line, TIME: seconds[method] / seconds[OURS]}
 
 
 def report_worst(fits: pd.DataFrame) -> str:

@@ -174,6 +174,23 @@ def test_what_is_not_there_is_left_out(rows: list[Row], expected: str, missing: 
     assert missing not in text
 
 
+def test_the_short_table_has_some_lines_of_the_table_of_pairs(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{report.README_BEGIN}\nold\n{report.README_END}\nafter\n")
+    report.write_short_table(many([OURS, "LightGBM", "XGBoost"], 4, "ranking", 1), page)
+    lines = page.read_text().splitlines()
+    assert lines[0] == "before"
+    assert lines[-1] == "after"
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")] == ["| method", "| ---", "| LightGBM"]
+
+
+def test_without_a_peer_of_the_short_table_it_says_so(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"{report.README_BEGIN}{report.README_END}")
+    report.write_short_table([fit("a", OURS, 0.5)], page)
+    assert report.NO_RESULTS in page.read_text()
+
+
 @pytest.mark.parametrize("failing", [OURS, "CatBoost", "RealMLP-TD"])
 def test_a_method_with_only_failures_is_last_and_breaks_nothing(failing: str, tmp_path: Path) -> None:
     methods = [OURS, "CatBoost", "RealMLP-TD", "Keras MLP"]
