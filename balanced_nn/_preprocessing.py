@@ -40,7 +40,9 @@ class Encoding:
     """The levels of one category column, as seen in the training rows."""
 
     position: int  # of the column in the caller's table
-    codes: Mapping[Hashable, int]  # code of each level; without those that became "infrequent"
+    codes: Mapping[
+        Hashable, int
+    ]  # code of each level, a text or a number, True as 1; without those that became "infrequent"
     labels: tuple[str, ...]  # of each code: levels in ascending order, then "missing", then "infrequent"
     missing: int  # code of a missing cell
     unseen: int  # code of a level that is not in `codes`: that of "infrequent" if there is one, else -1
@@ -420,8 +422,10 @@ def _fit_encoding(
     if max_categories is not None and len(levels) + (n_missing > 0) > max_categories:
         n_kept = max_categories - 1 - (n_missing > 0)
     kept = set(sorted(levels, key=lambda level: -frequency[level])[:n_kept])
-    codes = {level: code for code, level in enumerate(level for level in levels if level in kept)}
-    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in codes]
+    chosen = [level for level in levels if level in kept]
+    # True is found under 1, which it equals, and skops reads the key "False" back as bool("False"), which is True.
+    codes = {int(level) if isinstance(level, bool) else level: code for code, level in enumerate(chosen)}
+    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in chosen]
     labels += ["missing"] * (n_missing > 0) + ["infrequent"] * (n_kept < len(levels))
     unseen = len(labels) - 1 if n_kept < len(levels) else -1
     return Encoding(position, codes, tuple(labels), len(codes) if n_missing else unseen, unseen, by_text)
