@@ -116,7 +116,7 @@ class Preprocessing:
         """
         if not self.level_counts and not len(self.bins):
             return cleaned
-        sources, ones, minus_ones = self._expansion
+        sources, ones, minus_ones = self.expansion
         n_numeric = self.scaler.width
         first_code = n_numeric + len(self.bins)
         expanded = np.empty((len(cleaned), self.width), np.float32)
@@ -164,7 +164,7 @@ class Preprocessing:
     @cached_property
     def width(self) -> int:
         """Number of columns of the expanded rows."""
-        return self.scaler.width + len(self.bins) + len(self._expansion[0])
+        return self.scaler.width + len(self.bins) + len(self.expansion[0])
 
     @property
     def possible_width(self) -> int:
@@ -172,7 +172,7 @@ class Preprocessing:
         return self.width - len(self.bins) + self.bins.n_possible
 
     @cached_property
-    def _expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    def expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
         """For each expanded code column: where it comes from, which code gives +1, and which -1."""
         columns: list[tuple[int, float, float]] = []
         for source, n_levels in enumerate(self.level_counts, start=self.scaler.width):
