@@ -19,8 +19,10 @@ from balanced_nn._report import CollapseReport
 from balanced_nn._resampling import ClassResampler
 from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scorer
 from balanced_nn._search_space import search_space
+from balanced_nn._skops import SKOPS_TYPES
 
 __all__ = [
+    "SKOPS_TYPES",
     "BalancedNNClassifier",
     "Cause",
     "ClassResampler",

@@ -49,6 +49,10 @@ class Finding:
     code: str = ""
     change: dict[str, Any] = field(default_factory=dict)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A format that knows no enumerations, such as that of skops, gives the text of the cause.
+        self.__dict__.update(state, cause=Cause(state["cause"]))
+
 
 @dataclass(frozen=True)
 class Rule:

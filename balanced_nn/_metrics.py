@@ -48,10 +48,12 @@ class Metric:
         object.__setattr__(self, "_formula", _find_formula(self.function, self.kwargs, self.classes))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_formula"}
+        """Leave out what follows from the name: skops would ask for trust in each function of scikit-learn."""
+        left_out = {"_formula", "function"} if _function_called(self.name) is self.function else {"_formula"}
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({"function": _function_called(state["name"]), **state})
         self.__post_init__()
 
     @property
@@ -154,6 +156,14 @@ def _look_up(metric: Any) -> tuple[str, Callable[..., float], int, dict[str, Any
         'scikit-learn. Take for example "f1", "matthews_corrcoef" or "balanced_accuracy"; '
         "sklearn.metrics.get_scorer_names() lists more."
     )
+
+
+def _function_called(name: str) -> Callable[..., float] | None:
+    """Function that a name stands for; None where it stands for none, or reads scores."""
+    try:
+        return _look_up(name)[1]
+    except ValueError:
+        return None
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, Parameter]:

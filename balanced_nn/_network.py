@@ -35,14 +35,19 @@ class LayerArrays:
     bias: FloatArray | None  # shape (n_out,)
     norm: BatchNormArrays | None
 
+    def affine(self) -> tuple[FloatArray | None, FloatArray]:
+        """What the product with the kernel is multiplied by (None: nothing), and what is added then; float64."""
+        if self.norm is None:
+            assert self.bias is not None
+            return None, self.bias.astype(np.float64)
+        scale = self.norm.gamma / np.sqrt(self.norm.variance.astype(np.float64) + BATCH_NORM_EPSILON)
+        return scale, self.norm.beta - self.norm.mean * scale
+
     def folded(self) -> tuple[FloatArray, FloatArray]:
         """Kernel and bias in float64 that do the work of Dense and BatchNorm at once."""
         kernel = self.kernel.astype(np.float64)
-        if self.norm is None:
-            assert self.bias is not None
-            return kernel, self.bias.astype(np.float64)
-        scale = self.norm.gamma / np.sqrt(self.norm.variance.astype(np.float64) + BATCH_NORM_EPSILON)
-        return kernel * scale, self.norm.beta - self.norm.mean * scale
+        scale, shift = self.affine()
+        return kernel if scale is None else kernel * scale, shift
 
 
 def activate(z: FloatArray, activation: str) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,6 +125,10 @@ class OutcomeReport:
     missing_classes: tuple[int, ...]
     class_rows: tuple[int, ...]
     ranking: float | None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A format that knows no enumerations, such as that of skops, gives the text of the outcome.
+        self.__dict__.update(state, outcome=Outcome(state["outcome"]))
 
     @property
     def collapsed(self) -> bool:

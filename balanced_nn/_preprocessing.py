@@ -40,7 +40,9 @@ class Encoding:
     """The levels of one category column, as seen in the training rows."""
 
     position: int  # of the column in the caller's table
-    codes: Mapping[Hashable, int]  # code of each level; without those that became "infrequent"
+    codes: Mapping[
+        Hashable, int
+    ]  # code of each level, a text or a number, True as 1; without those that became "infrequent"
     labels: tuple[str, ...]  # of each code: levels in ascending order, then "missing", then "infrequent"
     missing: int  # code of a missing cell
     unseen: int  # code of a level that is not in `codes`: that of "infrequent" if there is one, else -1
@@ -114,7 +116,7 @@ class Preprocessing:
         """
         if not self.level_counts and not len(self.bins):
             return cleaned
-        sources, ones, minus_ones = self._expansion
+        sources, ones, minus_ones = self.expansion
         n_numeric = self.scaler.width
         first_code = n_numeric + len(self.bins)
         expanded = np.empty((len(cleaned), self.width), np.float32)
@@ -162,7 +164,7 @@ class Preprocessing:
     @cached_property
     def width(self) -> int:
         """Number of columns of the expanded rows."""
-        return self.scaler.width + len(self.bins) + len(self._expansion[0])
+        return self.scaler.width + len(self.bins) + len(self.expansion[0])
 
     @property
     def possible_width(self) -> int:
@@ -170,7 +172,7 @@ class Preprocessing:
         return self.width - len(self.bins) + self.bins.n_possible
 
     @cached_property
-    def _expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    def expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
         """For each expanded code column: where it comes from, which code gives +1, and which -1."""
         columns: list[tuple[int, float, float]] = []
         for source, n_levels in enumerate(self.level_counts, start=self.scaler.width):
@@ -421,8 +423,10 @@ def _fit_encoding(
     if max_categories is not None and len(levels) + (n_missing > 0) > max_categories:
         n_kept = max_categories - 1 - (n_missing > 0)
     kept = set(sorted(levels, key=lambda level: -frequency[level])[:n_kept])
-    codes = {level: code for code, level in enumerate(level for level in levels if level in kept)}
-    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in codes]
+    chosen = [level for level in levels if level in kept]
+    # True is found under 1, which it equals, and skops reads the key "False" back as bool("False"), which is True.
+    codes = {int(level) if isinstance(level, bool) else level: code for code, level in enumerate(chosen)}
+    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in chosen]
     labels += ["missing"] * (n_missing > 0) + ["infrequent"] * (n_kept < len(levels))
     unseen = len(labels) - 1 if n_kept < len(levels) else -1
     return Encoding(position, codes, tuple(labels), len(codes) if n_missing else unseen, unseen, by_text)

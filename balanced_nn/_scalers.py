@@ -38,9 +38,12 @@ UNSCALED_LIMIT = 1e30  # unscaled or scaled by the user's transformer: only what
 COLUMN_BLOCK_BYTES = 2**25  # of float64 per block of columns, all rows, when fitting
 ROW_BLOCK_BYTES = 2**21  # of float64 per block of rows, all columns: stays in the processor's cache
 
-_LARGEST = np.finfo(np.float64).max
-_SMOOTH_LIMIT = 3.0
-_MARGIN = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
+LARGEST = float(np.finfo(np.float64).max)
+SMOOTH_LIMIT = 3.0  # that smoothly clipped values tend to
+SMOOTH_FROM = 1e9  # where they have reached it, to the last bit
+MARGIN = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
+SMALLEST_SHARE = MARGIN - np.spacing(1)  # that is told from 0 or 1 by its normal quantile, as in scikit-learn
+NEXT_TO_ZERO = 1e-250  # below it a number counts as 0 in quantiles
 
 
 class Scaler(Protocol):
@@ -101,12 +104,18 @@ class QuantileScaler:
             above = np.interp(-x, -quantiles[::-1], -self.references[::-1])
             shares[:, j] = 0.5 * (below - above)
         lowest, highest = self.quantiles[:, 0], self.quantiles[:, -1]
-        # scikit-learn's margin is 1e-7 whatever the unit of the column, and would make two values of a column of 1e-9s.
-        margin = _MARGIN * np.minimum(1.0, highest - lowest)
-        shares[block + margin > highest] = 1.0
-        shares[block - margin < lowest] = 0.0
+        shares[block + self.margin > highest] = 1.0
+        shares[block - self.margin < lowest] = 0.0
         shares[:, self.constant] = 0.5
-        return np.clip(ndtri(shares), ndtri(_MARGIN - np.spacing(1)), ndtri(1 - (_MARGIN - np.spacing(1))))
+        return np.clip(ndtri(shares), ndtri(SMALLEST_SHARE), ndtri(1 - SMALLEST_SHARE))
+
+    @property
+    def margin(self) -> Floats:
+        """How near to its outermost values a column's value counts as beyond them.
+
+        scikit-learn's margin is 1e-7 whatever the unit of the column, and would make two values of a column of 1e-9s.
+        """
+        return MARGIN * np.minimum(1.0, self.quantiles[:, -1] - self.quantiles[:, 0])
 
     def names(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
@@ -288,7 +297,7 @@ def fit_custom_scaler(transformer: Any, imputed: Floats) -> Scaler:
 def _center_and_scale(block: NDArray[np.floating], center: Floats, factor: Floats) -> Floats:
     """Return ``(block - center) * factor`` in float64; a difference that overflows counts as the largest number."""
     with np.errstate(over="ignore"):
-        result = _clip(np.subtract(block, center, dtype=np.float64), _LARGEST)
+        result = _clip(np.subtract(block, center, dtype=np.float64), LARGEST)
         return np.multiply(result, factor, out=result)
 
 
@@ -298,9 +307,9 @@ def _clip(block: Floats, limit: float) -> Floats:
 
 
 def _smooth_clip(z: Floats) -> Floats:
-    """Return z / sqrt(1 + (z/3)^2), which tends to -3 and 3; from 1e9 on it is 3 to the last bit."""
-    z = np.clip(z, -1e9, 1e9)
-    return z / np.sqrt(1 + (z / _SMOOTH_LIMIT) ** 2)
+    """Return z / sqrt(1 + (z/3)^2), which tends to -3 and 3; from `SMOOTH_FROM` on it is 3 to the last bit."""
+    z = np.clip(z, -SMOOTH_FROM, SMOOTH_FROM)
+    return z / np.sqrt(1 + (z / SMOOTH_LIMIT) ** 2)
 
 
 def _fit_affine(name: str | None, block: Floats) -> tuple[Floats, Floats]:
@@ -318,7 +327,7 @@ def _fit_affine(name: str | None, block: Floats) -> tuple[Floats, Floats]:
             center, factor = scaler.data_min_, scaler.scale_
         else:
             center, factor = _median_and_spread(block)
-        factor = np.where(constant, 0.0, np.minimum(factor * unit, _LARGEST))
+        factor = np.where(constant, 0.0, np.minimum(factor * unit, LARGEST))
         return center / unit, factor
 
 
@@ -344,7 +353,7 @@ def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
 
 def _flush(block: Floats) -> Floats:
     """Replace numbers that are next to 0, in place: the slope between two of them would overflow."""
-    block[np.abs(block) < 1e-250] = 0.0
+    block[np.abs(block) < NEXT_TO_ZERO] = 0.0
     return block
 
 

@@ -75,7 +75,7 @@ def documented_parameters(docstring: str) -> dict[str, str]:
     return entries
 
 
-@pytest.mark.parametrize("heavy", ["tensorflow", "keras", "matplotlib", "polars"])
+@pytest.mark.parametrize("heavy", ["tensorflow", "keras", "matplotlib", "onnx", "polars"])
 def test_importing_the_package_does_not_load(heavy: str) -> None:
     code = f"import sys, balanced_nn; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -158,7 +158,8 @@ def test_no_module_imports_a_data_frame_library(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_every_import_is_a_declared_dependency(path: Path) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["onnx"]]
     allowed = {re.split(r"[<>=!~]", requirement)[0] for requirement in declared}
     roots = {name.partition(".")[0] for name in imported_names(path)} - set(sys.stdlib_module_names) - {"balanced_nn"}
     optional = {"matplotlib"} if path.parent.name == "_displays" else set()  # an extra, and a message says so

@@ -66,7 +66,11 @@ def _mix(bits: Any) -> Any:
 
 
 def build_model(
-    spec: NetworkSpec, *, n_inputs: int, dropout_layer: type[keras.layers.Layer] | None = None
+    spec: NetworkSpec,
+    *,
+    n_inputs: int,
+    dropout_layer: type[keras.layers.Layer] | None = None,
+    name: str = "balanced_mlp",
 ) -> keras.Model:
     """Build the multi-layer perceptron of a specification: Dense, BatchNorm, activation, dropout; then logits.
 
@@ -78,6 +82,8 @@ def build_model(
         Number of input columns, padding included.
     dropout_layer : subclass of keras.layers.Layer or None, default=None
         Layer put behind each hidden activation.
+    name : str, default="balanced_mlp"
+        Name of the model.
     """
     activation = KERAS_NAMES.get(spec.activation, spec.activation)
     inputs = keras.Input((n_inputs,), dtype="float32", name="features")
@@ -91,7 +97,7 @@ def build_model(
         if dropout_layer is not None:
             hidden = dropout_layer(dtype="float32", name=f"dropout_{i}")(hidden)
     outputs = _dense(spec.n_outputs, use_bias=True, name="logits")(hidden)
-    return keras.Model(inputs, outputs, name="balanced_mlp")
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
@@ -116,10 +122,10 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
     return result
 
 
-def fitted_keras_model(network: FittedNetwork) -> keras.Model:
+def fitted_keras_model(network: FittedNetwork, name: str = "balanced_mlp") -> keras.Model:
     """Return `network` as a ``keras.Model`` with standard layers, from the preprocessed matrix to raw logits."""
     share_the_processor()
-    model = build_model(network.spec, n_inputs=network.spec.n_inputs)
+    model = build_model(network.spec, n_inputs=network.spec.n_inputs, name=name)
     for variable, array in zip(network_variables(model), network.arrays(), strict=True):
         variable.assign(array)
     return model
