@@ -170,6 +170,21 @@ def test_several_classes_show_recall_and_precision():
     assert display.curve is display.line_ is display.chosen_ is None
 
 
+def test_costs_that_no_threshold_expresses_show_the_classes():
+    y, proba = made_up(2)
+    display = DecisionDisplay.from_predictions(y, proba, decision=[[0, 0], [1, 0]])
+    assert display.curve is None
+    assert display.scores.recall.shape == (2,)
+
+
+def test_names_of_classes_are_no_mathematics():
+    y, proba = made_up(2)
+    display = DecisionDisplay.from_predictions(y, proba, classes=[0, 1])
+    named = DecisionDisplay.from_predictions(np.array(["no", "$y$"])[y], proba, classes=["no", "$y$"])
+    assert display.axes_[0, 0].get_xlabel() == "threshold for 1"
+    assert named.axes_[0, 0].get_xlabel() == r"threshold for \$y\$"
+
+
 def test_a_class_that_is_never_answered_has_no_precision():
     rule = read_decision("argmax", (0, 1, 2), None).rule(np.full(3, 1 / 3))
     scores = class_scores(np.log([[0.8, 0.1, 0.1]] * 3), np.array([0, 0, 1]), np.ones(3), rule)
@@ -189,6 +204,7 @@ def test_probabilities_before_a_correction_are_compared():
     assert given_.log_loss == pytest.approx(log_loss(y, proba, sample_weight=weight))
     assert display.curve.quartiles is not None
     assert len(display.reliability_) == 2
+    assert (before.name, given_.name) == ("before", "after")
 
 
 @pytest.mark.parametrize(

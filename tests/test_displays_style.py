@@ -98,6 +98,19 @@ def test_an_axes_without_a_grid_will_do_for_one_panel():
     assert text_faults(display.figure_) == []
 
 
+def test_a_part_of_a_figure_will_do():
+    left, right = plt.figure(figsize=(9, 3), layout="constrained").subfigures(1, 2)
+    assert DRAW["decision"](left.subplots()).figure_ is left
+    assert DRAW["collapse"](right.subplots(1, 2)).figure_ is right
+    assert text_faults(left.figure) == []
+
+
+def test_a_figure_whose_layout_was_taken_away_has_none():
+    figure, ax = plt.subplots(figsize=(4, 3), layout="constrained")
+    figure.set_layout_engine("none")
+    assert text_faults(DRAW["collapse"](ax).figure_) == []
+
+
 def test_the_number_of_axes_has_to_fit():
     with pytest.raises(ValueError, match="ax holds 3 Axes, but there are 2 panels"):
         DRAW["decision"](plt.subplots(3)[1])

@@ -107,6 +107,12 @@ def test_losses_that_are_not_finite_leave_the_range_alone():
     assert (low, high) == pytest.approx((0.1, 1e6))
 
 
+def test_no_curves_leave_nothing_to_draw():
+    with pytest.raises(ValueError, match="curves is empty"):
+        TrainingCurveDisplay([]).plot()
+    assert plt.get_fignums() == []
+
+
 def test_keywords_of_lines_are_followed_by_any_of_their_names():
     display = TrainingCurveDisplay(CASES["one"]).plot(line_kw={"c": "red", "lw": 3})
     assert {line.get_color() for line in display.lines_} == {"red"}

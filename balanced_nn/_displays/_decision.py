@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from balanced_nn._calibration import HeldOut
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._correction import log_softmax
-from balanced_nn._decision import DecisionRule, read_decision
+from balanced_nn._decision import DecisionRule, read_decision, threshold_text
 from balanced_nn._displays._decision_curves import (
     ClassScores,
     Reliability,
@@ -35,7 +35,6 @@ from balanced_nn._displays._style import (
     find_pyplot,
     list_classes,
     open_canvas,
-    plain,
     shortened,
     tick_text,
 )
@@ -49,6 +48,7 @@ ENDS = 0.0005, 0.9995  # of that axis, but for thresholds near them
 WIDER = 3.0  # nats of log-odds on either side of the threshold, at the least
 FLAT = 1e-6  # a range of the metric that is nothing but rounding
 SMALLEST_PROBABILITY = 1e-12
+OF_A_FIT = ("as trained", "corrected")  # probabilities before and after the correction
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +58,12 @@ class _Seen:
     rows: HeldOut
     prior: FloatArray
     before: FloatArray | None
+    names: tuple[str, str]  # of the probabilities before and after
 
-    def reliabilities(self, n_bins: int, after: str) -> tuple[Reliability, ...]:
+    def reliabilities(self, n_bins: int) -> tuple[Reliability, ...]:
         weight = self.rows.weights_at(self.prior)
-        named = [("as trained", self.before), (after, np.exp(self.rows.log_proba_at(self.prior)))]
-        return tuple(
-            reliability(name, proba, self.rows.y, weight, n_bins) for name, proba in named if proba is not None
-        )
+        both = zip(self.names, (self.before, np.exp(self.rows.log_proba_at(self.prior))), strict=True)
+        return tuple(reliability(name, proba, self.rows.y, weight, n_bins) for name, proba in both if proba is not None)
 
 
 class DecisionDisplay:
@@ -191,7 +190,7 @@ class DecisionDisplay:
         else:
             seen, rows = _given(classifier, read(X), y, sample_weight), "given rows"
         own = classifier._decision.metric
-        return cls._of(classifier.decision_rule_, seen, "corrected", rows, metric, own, n_bins).plot(ax=ax)
+        return cls._of(classifier.decision_rule_, seen, rows, metric, own, n_bins).plot(ax=ax)
 
     @classmethod
     def from_predictions(
@@ -261,14 +260,13 @@ class DecisionDisplay:
         scores = np.log(np.maximum(given.proba[kept], SMALLEST_PROBABILITY)) - np.log(prior)
         rows = HeldOut(scores, given.y[kept], given.weight[kept], in_training=False)
         decided = read_decision(decision, given.classes, None)
-        seen = _Seen(rows, prior, None if before is None else before[kept])
+        names = ("before", "given" if before is None else "after")
+        seen = _Seen(rows, prior, None if before is None else before[kept], names)
         rule = decided.rule(prior, rows)
-        return cls._of(rule, seen, "given", "given rows", metric, decided.metric, n_bins).plot(ax=ax)
+        return cls._of(rule, seen, "given rows", metric, decided.metric, n_bins).plot(ax=ax)
 
     @classmethod
-    def _of(
-        cls, rule: DecisionRule, seen: _Seen, after: str, rows: str, metric: Any, own: Metric | None, n_bins: Any
-    ) -> Self:
+    def _of(cls, rule: DecisionRule, seen: _Seen, rows: str, metric: Any, own: Metric | None, n_bins: Any) -> Self:
         if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
             raise ValueError(f"n_bins={n_bins!r} is no number of bins. Give a whole number of at least 1.")
         if metric is not None and rule.threshold is None:
@@ -276,7 +274,7 @@ class DecisionDisplay:
                 f"metric={metric!r} is drawn against a threshold, and this rule has none: that takes two classes. "
                 "Leave metric out."
             )
-        reliabilities = seen.reliabilities(int(n_bins), after)
+        reliabilities = seen.reliabilities(int(n_bins))
         log_proba, weight = seen.rows.log_proba_at(seen.prior), seen.rows.weights_at(seen.prior)
         if rule.threshold is None:
             return cls(rule, reliabilities, scores=class_scores(log_proba, seen.rows.y, weight, rule), rows=rows)
@@ -330,7 +328,7 @@ class DecisionDisplay:
         (self.line_,) = ax.plot(thresholds, values, color=BLUE, drawstyle="steps-post", linewidth=1.5)
         ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0)
         mark = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
-        (self.chosen_,) = ax.plot([chosen], [value], label=f"threshold {_three_digits(chosen)}", **mark)
+        (self.chosen_,) = ax.plot([chosen], [value], label=f"threshold {threshold_text(chosen)}", **mark)
         if curve.quartiles is not None:
             at = ax.get_ylim()[0]
             bar = {"color": BLACK, "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
@@ -338,7 +336,7 @@ class DecisionDisplay:
         if np.nanmax(curve.values) - np.nanmin(curve.values) < FLAT:
             ax.set_ylim(value - 0.05, value + 0.05)
         few_ticks(ax, "y", 6)
-        positive = plain(shortened(self.rule.classes[1], 24))
+        positive = shortened(self.rule.classes[1], 24)
         canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric)
 
     def _draw_classes(self, canvas: Canvas, ax: Any, scores: ClassScores) -> None:
@@ -371,7 +369,7 @@ class DecisionDisplay:
         ax.set_ylim(-0.03 * highest, 1.05 * highest / (1.0 - room))
         few_ticks(ax, "x", 4)
         ax.set_yticks([tick for tick in ax.get_xticks() if 0 <= tick <= highest + 1e-9])
-        what = "of " + plain(shortened(self.rule.classes[1], 20)) if len(self.rule.classes) == 2 else "of each class"
+        what = f"of {shortened(self.rule.classes[1], 20)}" if len(self.rule.classes) == 2 else "of each class"
         canvas.finish(ax, xlabel=f"probability {what}", ylabel="observed frequency", legend="upper left")
 
 
@@ -381,7 +379,7 @@ def _held_out(classifier: BalancedNNClassifier) -> _Seen:
     fed = np.stack([member.correction.fed_prior for member in classifier.members_])
     # scores are known up to a constant of each row, which the softmax takes away
     scores = calibration.temperature * (rows.scores.astype(np.float64) - calibration.intercepts)
-    return _Seen(rows, classifier.class_prior_, np.exp(log_softmax(scores + np.log(fed)[rows.network])))
+    return _Seen(rows, classifier.class_prior_, np.exp(log_softmax(scores + np.log(fed)[rows.network])), OF_A_FIT)
 
 
 def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Seen:
@@ -393,7 +391,7 @@ def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight
         for member in classifier.members_
     ]
     rows = HeldOut(scores, given.y, given.weight, in_training=False)
-    return _Seen(rows, classifier.class_prior_, np.mean(each, axis=0))
+    return _Seen(rows, classifier.class_prior_, np.mean(each, axis=0), OF_A_FIT)
 
 
 def _logistic_axis(ax: Any, curve: ThresholdCurve) -> None:
@@ -409,10 +407,6 @@ def _logistic_axis(ax: Any, curve: ThresholdCurve) -> None:
     powers = [10.0**power for power in range(-12, -1)]
     ticks = [tick for tick in (*powers, 0.1, 0.5, 0.9, *(1 - power for power in powers[::-1])) if low < tick < high]
     ticks = ticks[:: -(-len(ticks) // 5)]
-    ax.set_xticks(ticks, [tick_text(tick) for tick in ticks])
+    ax.set_xticks(ticks, [tick_text(tick) if tick < 0.5 else threshold_text(tick) for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(low, high)
-
-
-def _three_digits(share: float) -> str:
-    return f"{share:.3g}" if share < 0.99 else f"1 - {1 - share:.2g}"

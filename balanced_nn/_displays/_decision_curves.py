@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balanced_nn._decision import DecisionRule
+from balanced_nn._decision import DecisionRule, threshold_of
 from balanced_nn._metrics import Metric
 from balanced_nn._specs import FloatArray, IntArray
 
@@ -79,7 +79,7 @@ def threshold_curve(
     reported = scores if metric is None else np.array([metric.as_reported(score) for score in scores])
     quartiles = None
     if rule.tuning is not None:
-        upper, lower = (float(1.0 / (1.0 + np.exp(offsets[1] - offsets[0]))) for offsets in rule.tuning.spread)
+        upper, lower = (threshold_of(offsets) for offsets in rule.tuning.spread)
         quartiles = (lower, upper)
     return ThresholdCurve(
         metric="accuracy, weighted by cost" if metric is None else metric.name.replace("_", " "),

@@ -60,19 +60,19 @@ class Canvas:
         size = text_size(self.panel, float(FontProperties(size="medium").get_size_in_points()))
         if self.makes_room:
             return size
-        margin = min(ax.get_position().y0 for ax in self.axes.ravel()) * self.figure.get_size_inches()[1]
+        margin = min(ax.get_position().y0 for ax in self.axes.ravel()) * size_of(self.figure)[1]
         return float(np.clip((72 * margin - 12.0) / 2.4, SMALLEST_TEXT, size))
 
     @property
     def makes_room(self) -> bool:
         """Whether axes shrink until their text fits; otherwise it has to do with the margins."""
-        return self.figure.get_layout_engine() is not None
+        return makes_room(self.figure)
 
     def height(self, ax: Any) -> float:
         """Height of one of the axes of the first row, in points: about, as long as a layout is still to be found."""
         if self.makes_room:
             return 72 * AXES_SHARE * self.first_height
-        return float(72 * ax.get_position().height * self.figure.get_size_inches()[1])
+        return float(72 * ax.get_position().height * size_of(self.figure)[1])
 
     def legend_height(self, ax: Any, lines: int) -> float:
         """Height of a legend of so many lines, in points; at most half of the axes."""
@@ -85,7 +85,7 @@ class Canvas:
     def headline(self, text: str) -> None:
         """Write a sentence above the panels."""
         if self.is_ours:
-            width, first = self.figure.get_size_inches()[0], None
+            width, first = size_of(self.figure)[0], None
         else:
             width, first = 0.8 * self.panel[0], self.axes.ravel()[0]
         sentence = f"{text[:1].upper()}{text[1:]}"
@@ -121,6 +121,18 @@ def find_pyplot(caller: str) -> Any:
     except ImportError as exc:
         raise ImportError(f"{caller} needs matplotlib: pip install 'balanced-nn[plot]'") from exc
     return plt
+
+
+def size_of(figure: Any) -> tuple[float, float]:
+    """Width and height of a figure, or of a part of one (SubFigure), in inches."""
+    return figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
+
+
+def makes_room(figure: Any) -> bool:
+    """Whether a figure has a layout that shrinks axes until their text fits."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
+
+    return isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine | TightLayoutEngine)
 
 
 def open_canvas(
@@ -179,7 +191,7 @@ def open_canvas(
 
 def _inches(ax: Any) -> tuple[float, float]:
     """Width and height of an Axes with the margins that its place in a grid of Axes leaves it."""
-    spec, (width, height) = ax.get_subplotspec(), ax.figure.get_size_inches()
+    spec, (width, height) = ax.get_subplotspec(), size_of(ax.figure)
     if spec is None:
         return width * ax.get_position().width, height * ax.get_position().height
     n_rows, n_columns, first, last = spec.get_geometry()
@@ -200,7 +212,7 @@ def _divided(ax: Any, rows: int, columns: int, ratios: list[float]) -> Any:
         )
     ax.set_axis_off()
     # what a layout engine finds out by itself
-    space = {} if ax.figure.get_layout_engine() is not None else {"wspace": 0.55, "hspace": 0.6}
+    space = {} if makes_room(ax.figure) else {"wspace": 0.55, "hspace": 0.6}
     grid = ax.get_subplotspec().subgridspec(rows, columns, height_ratios=ratios, **space)
     axes = np.empty((rows, columns), dtype=object)
     for place in np.ndindex(rows, columns):
@@ -260,9 +272,8 @@ def class_names(labels: Sequence[Any], most: int) -> list[str]:
     if len(set(names)) < len(names):
         head = _common_head(lines)
         tail = min(_common_head([line[::-1] for line in lines]), min(map(len, lines)) - head)
-        room = max(
-            0, most - 2 - max(len(line) - head - tail for line in lines)
-        )  # for what stands around the difference
+        # what is left for letters around the difference
+        room = max(0, most - 2 - max(len(line) - head - tail for line in lines))
         left, right = max(0, head - (room - room // 3)), max(0, tail - room // 3)
         cores = [line[left : len(line) - right] for line in lines]
         names = [shortened(f"{'…' * (left > 0)}{core}{'…' * (right > 0)}", most) for core in cores]
@@ -398,7 +409,7 @@ def list_classes(canvas: Canvas, ax: Any, labels: Sequence[Any], *, lines: int, 
     height = canvas.height(ax) - legend
     size = float(np.clip(height / (LINE * len(labels)), SMALLEST_TEXT, 0.9 * canvas.text))
     step = int(np.ceil(len(labels) * LINE * size / height - 1e-9)) or 1
-    left_margin = ax.get_position().x0 * canvas.figure.get_size_inches()[0]
+    left_margin = ax.get_position().x0 * size_of(canvas.figure)[0]
     room = 0.36 * canvas.panel[0] if canvas.makes_room else max(0.3, left_margin - 0.22)
     names = class_names(labels, max(4, int(room * 72 / (LETTER * size)))) if named else [""] * len(labels)
     ax.set_yticks(np.arange(len(labels))[::step], names[::step])

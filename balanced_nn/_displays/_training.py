@@ -208,15 +208,26 @@ class TrainingCurveDisplay:
         Returns
         -------
         TrainingCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are no curves.
         """
+        find_pyplot(type(self).__name__)
+        if not self.curves:
+            raise ValueError(
+                "curves is empty, so that there is nothing to draw. Use TrainingCurveDisplay.from_estimator."
+            )
         held_out = any(curve.history.validation_balanced_accuracy for curve in self.curves)
         canvas = open_canvas(ax, (1, 1 + held_out), caller=type(self).__name__)
         self.figure_, self.axes_, self.bounding_ax_ = canvas.figure, canvas.axes, canvas.bounding_ax
         self.lines_: list[Any] = []
         self.best_: list[Any] = []
-        self._draw_losses(canvas, canvas.axes[0, 0] if canvas.axes.ndim == 2 else canvas.axes[0], line_kw or {})
+        panels = canvas.axes.ravel()
+        self._draw_losses(canvas, panels[0], line_kw or {})
         if held_out:
-            self._draw_accuracy(canvas, canvas.axes.ravel()[1], line_kw or {})
+            self._draw_accuracy(canvas, panels[1], line_kw or {})
         canvas.headline(summary(self.curves))
         return self
 
