@@ -6,6 +6,10 @@ from typing import Any
 from balanced_nn._attempts import clear_compiled_programs
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._diagnose import diagnose
+from balanced_nn._displays._collapse import CollapseDisplay
+from balanced_nn._displays._decision import DecisionDisplay
+from balanced_nn._displays._learning_rate import LearningRateDisplay
+from balanced_nn._displays._training import TrainingCurveDisplay
 from balanced_nn._evidence import Cause
 from balanced_nn._lr_search import suggest_learning_rate
 from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
@@ -20,10 +24,14 @@ __all__ = [
     "BalancedNNClassifier",
     "Cause",
     "ClassResampler",
+    "CollapseDisplay",
     "CollapseMonitor",
     "CollapseReport",
+    "DecisionDisplay",
+    "LearningRateDisplay",
     "RobustSmoothScaler",
     "TabularPreprocessor",
+    "TrainingCurveDisplay",
     "clear_compiled_programs",
     "collapse_aware_scorer",
     "correct_prior",

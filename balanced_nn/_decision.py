@@ -57,7 +57,7 @@ class DecisionRule:
         """Probability of the second of two classes above which it is answered; None where there is no such number."""
         if len(self.classes) != 2 or self.costs is not None:
             return None
-        return _threshold(self.log_offsets)
+        return threshold_of(self.log_offsets)
 
     def __str__(self) -> str:
         lines = [_WORDS.get(self.name, f"Tuned for {self.name}") + f": {self._how()}."]
@@ -69,7 +69,7 @@ class DecisionRule:
         if self.costs is not None:
             return f"answers the class of the lowest expected cost, of the costs {self.costs.tolist()}"
         if self.threshold is not None:
-            return f"answers {self.classes[1]!s} where its probability is above {_show(self.threshold)}"
+            return f"answers {self.classes[1]!s} where its probability is above {threshold_text(self.threshold)}"
         if not self.log_offsets.any():
             return "answers the most probable class"
         factors = np.exp(self.log_offsets - self.log_offsets.min())
@@ -86,11 +86,11 @@ _WORDS = {
 }
 
 
-def _threshold(log_offsets: FloatArray) -> float:
+def threshold_of(log_offsets: FloatArray) -> float:
     return float(expit(log_offsets[0] - log_offsets[1]))
 
 
-def _show(threshold: float) -> str:
+def threshold_text(threshold: float) -> str:
     digits = 3 + max(0, int(-np.log10(max(1 - threshold, 1e-12))) - 1)  # as many more as there are nines
     return f"{threshold:.{digits}g}"
 
@@ -98,8 +98,8 @@ def _show(threshold: float) -> str:
 def _tuned_on(tuning: Tuning, classes: tuple[Any, ...]) -> str:
     spread = ""
     if len(classes) == 2:
-        high, low = (_threshold(offsets) for offsets in tuning.spread)
-        spread = f"; half of the resamples put the threshold between {_show(low)} and {_show(high)}"
+        high, low = (threshold_of(offsets) for offsets in tuning.spread)
+        spread = f"; half of the resamples put the threshold between {threshold_text(low)} and {threshold_text(high)}"
     rows = f"{tuning.n_rows} rows, {tuning.n_rarest} of the rarest class"
     return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
 

@@ -1,8 +1,9 @@
-"""What do all tests share? Quiet TensorFlow, and Hypothesis without a clock."""
+"""What do all tests share? Quiet TensorFlow, Hypothesis without a clock, and pictures without a window."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
+os.environ.setdefault("MPLBACKEND", "Agg")  # the same for matplotlib
 
 from hypothesis import settings
 

@@ -15,7 +15,9 @@ def blocks(document: str) -> list[tuple[str, str]]:
     return BLOCK.findall((ROOT / document).read_text())
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/architecture.md", pytest.param("docs/displays.md", marks=pytest.mark.slow)]
+)
 def test_code_blocks_run_and_print_what_is_shown(document: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = "".join(text for language, text in blocks(document) if language == "text")
     namespace: dict[str, object] = {"__name__": "__main__"}

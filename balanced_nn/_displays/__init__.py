@@ -1,0 +1,1 @@
+"""What do training, search, outcome and decision look like? Pictures, in scikit-learn's manner."""
