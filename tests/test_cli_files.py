@@ -14,7 +14,7 @@ from sklearn.dummy import DummyClassifier
 
 from balanced_nn._cli._columns import column_findings
 from balanced_nn._cli._models import load_model, save_model
-from balanced_nn._cli._tables import columns_of, listed, read_frame, read_labelled, write_frame
+from balanced_nn._cli._tables import check_output, columns_of, listed, read_frame, read_labelled, write_frame
 from balanced_nn._cli._words import OneLineError
 from balanced_nn._preprocessing import TabularPreprocessor
 from balanced_nn._table import read_table
@@ -87,6 +87,12 @@ def test_a_written_table_is_read_back(suffix: str, tmp_path: Path) -> None:
 def test_without_a_file_a_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     write_frame({"a, b": np.array([1])}, None)
     assert pd.read_csv(io.StringIO(capsys.readouterr().out)).to_dict("list") == {"a, b": [1]}
+
+
+def test_a_file_that_must_not_be_written_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(OneLineError, match="the model .*m.joblib must not be written: permission denied"):
+        check_output(tmp_path / "m.joblib", [".joblib"], "the model")
 
 
 # Models

@@ -1,6 +1,7 @@
 """How does a table come out of a file, and go into one?"""
 
 import importlib
+import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -122,6 +123,8 @@ def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
         raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
     if path.is_dir():
         raise OneLineError(f"{what} {path} is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OneLineError(f"{what} {path} must not be written: permission denied")
 
 
 def write_frame(columns: dict[str, Any], path: Path | None) -> None:
