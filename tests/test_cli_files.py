@@ -49,6 +49,19 @@ def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "labels"), [("1,0,,1", [1, 0, 1]), ("a,b,,a", ["a", "b", "a"]), ("0.5,1,,2", [0.5, 1.0, 2.0])]
+)
+def test_labels_keep_their_kind_where_one_is_missing(
+    cells: str, labels: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,y\n" + "".join(f"1,{cell}\n" for cell in cells.split(",")))
+    found = read_labelled(path, "y")[1].tolist()
+    assert [*map(repr, found)] == [*map(repr, labels)]
+    assert capsys.readouterr().err == "1 of 4 rows have no label and are left out.\n"
+
+
+@pytest.mark.parametrize(
     ("drop", "message"),
     [
         (["z"], "has no column 'z'; it has a, y"),

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from balanced_nn._cli._words import OneLineError, one_line, tell
 
 PARQUET = (".parquet", ".pq")
@@ -77,7 +79,13 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = ()) -> tuple[An
     columns = rows.drop(columns=[target, *drop])
     if columns.shape[1] == 0:
         raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
-    return columns, rows[target].to_numpy()
+    return columns, _labels(rows[target].to_numpy())
+
+
+def _labels(values: np.ndarray) -> np.ndarray:
+    """Return whole numbers as integers: where a label is missing, pandas reads the others as floats."""
+    whole = values.dtype.kind == "f" and bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
+    return values.astype(np.int64) if whole else values
 
 
 def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
