@@ -198,6 +198,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     a process, then it is reused for every fold and candidate, and for every table that has as many columns after bins
     and one-hot encoding, rounded up to a multiple of 16.
 
+    From scikit-learn 1.9 on, callbacks such as ``sklearn.callback.ProgressBar`` may be set by ``set_callbacks``, on
+    this estimator or on a search or pipeline around it. They see the fit, its networks, their epochs and repairs.
+
     References
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on

@@ -37,7 +37,7 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterato
         Whether there may be a bar. Even so there is none where it could not be drawn or would disturb another one:
         outside of terminals and notebooks, in worker processes and threads, and inside another live display of rich.
     """
-    if not verbose:
+    if not verbose or sys.stderr is None:
         yield NOBODY
         return
     console = _live_console() if bar else None
@@ -55,7 +55,7 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterato
         console=console,
         refresh_per_second=FRAMES_PER_SECOND,
         transient=True,
-        redirect_stdout=console.is_jupyter or sys.stdout.isatty(),  # what goes to a file stays there
+        redirect_stdout=console.is_jupyter or _is_terminal(sys.stdout),  # what goes to a file stays there
     )
     if "tensorflow" in sys.modules:  # else it comes with the first training: TensorFlow writes lines while it loads
         progress.live.start()
@@ -109,7 +109,11 @@ def _live_console() -> "Console | None":
     console = Console(stderr=True)
     if console.is_jupyter:
         return console if find_spec("ipywidgets") else None  # without it rich warns
-    return console if sys.stderr.isatty() and console.is_interactive else None  # FORCE_COLOR makes no terminal
+    return console if _is_terminal(sys.stderr) and console.is_interactive else None  # FORCE_COLOR makes no terminal
+
+
+def _is_terminal(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
 
 
 class _Lines:

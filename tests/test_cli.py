@@ -48,7 +48,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             ["--target", "--out", "--test-size", "runs the code", "Examples:", "3 the model collapsed"],
         ),
         (["predict", "--help"], ["--keep", "--out", "runs the code", "Examples:", "1 failure"]),
-        (["lr-find", "--help"], ["--drop", "--seed", "Examples:", "1 failure"]),
+        (["lr-find", "--help"], ["--picture", "--seed", "Examples:", "1 failure"]),
         (["demo", "--help"], ["--seed", "--seeds"]),
         (["diagnose", "--help"], ["--target", "--model", "--json", "runs the code", "3 the model collapsed"]),
     ],

@@ -14,7 +14,7 @@ from sklearn.dummy import DummyClassifier
 
 from balanced_nn._cli._columns import column_findings
 from balanced_nn._cli._models import load_model, save_model
-from balanced_nn._cli._tables import columns_of, listed, read_frame, read_labelled, write_frame
+from balanced_nn._cli._tables import check_output, columns_of, listed, read_frame, read_labelled, write_frame
 from balanced_nn._cli._words import OneLineError
 from balanced_nn._preprocessing import TabularPreprocessor
 from balanced_nn._table import read_table
@@ -46,6 +46,19 @@ def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
     columns, labels = read_labelled(path, "y", ["a", "c"])
     assert list(columns) == ["b"]
     assert labels.tolist() == ["no", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"), [("1,0,,1", [1, 0, 1]), ("a,b,,a", ["a", "b", "a"]), ("0.5,1,,2", [0.5, 1.0, 2.0])]
+)
+def test_labels_keep_their_kind_where_one_is_missing(
+    cells: str, labels: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,y\n" + "".join(f"1,{cell}\n" for cell in cells.split(",")))
+    found = read_labelled(path, "y")[1].tolist()
+    assert [*map(repr, found)] == [*map(repr, labels)]
+    assert capsys.readouterr().err == "1 of 4 rows have no label and are left out.\n"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +100,12 @@ def test_a_written_table_is_read_back(suffix: str, tmp_path: Path) -> None:
 def test_without_a_file_a_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     write_frame({"a, b": np.array([1])}, None)
     assert pd.read_csv(io.StringIO(capsys.readouterr().out)).to_dict("list") == {"a, b": [1]}
+
+
+def test_a_file_that_must_not_be_written_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(OneLineError, match="the model .*m.joblib must not be written: permission denied"):
+        check_output(tmp_path / "m.joblib", [".joblib"], "the model")
 
 
 # Models

@@ -71,10 +71,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all the rest."""
+    monkeypatch.setattr("balanced_nn._cli._page.pictures", lambda model: iter(()))
+
+
 # fit
 
 
-def test_fit_writes_the_model_and_a_report(folder: Path) -> None:
+def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
     model = joblib.load(folder / "churn.joblib")
     assert isinstance(model, BalancedNNClassifier)
     assert model.feature_names_in_.tolist() == ["income", "age", "town"]
@@ -93,9 +99,12 @@ def test_fit_writes_the_model_and_a_report(folder: Path) -> None:
         "only open files that you trust",
     ):
         assert text in page.text
+    assert len(page.images) == 4
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.images)
     assert not re.search(r'(src|href)="(?!data:)', (folder / "churn.html").read_text())  # it needs no other file
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,7 +121,7 @@ def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
         "Decision: Balanced",
     ):
         assert text in printed.out
-    assert printed.out.endswith(f"The model is in {out}, a report in {report}.\n")
+    assert printed.out.endswith(f"The model is in {out}, a report with pictures in {report}.\n")
     rows = some_rows()
     same = joblib.load(folder / "churn.joblib").predict_proba(rows[["income", "age", "town"]])
     np.testing.assert_array_equal(joblib.load(out).predict_proba(rows[["income", "age", "town"]]), same)
@@ -155,6 +164,7 @@ def test_names_from_the_data_are_no_html(
     assert all(source.startswith("data:") for source in page.images)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
 def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -173,6 +183,7 @@ def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
     assert "CollapseWarning" not in printed.err
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_warning_is_told_beside_the_output_and_in_the_report(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +210,18 @@ def test_costs_a_threshold_and_a_metric_reach_the_decision(folder: Path, tmp_pat
     assert asked("0.3") == "0.3"
     assert asked("f1") == "'f1'"
     assert asked("[[0, 1], [50, 0]]") == "[[0, 1], [50, 0]]"
+
+
+def test_without_matplotlib_the_report_says_so(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
+    arguments = ["--target", "churn", "--drop", "customer", "--out", str(tmp_path / "m.joblib"), "--quiet"]
+    assert main(["fit", str(folder / "table.csv"), *arguments]) == 0
+    page = Page((tmp_path / "m.html").read_text())
+    assert page.images == []
+    assert "There are none: " in page.text
+    assert "pip install 'balanced-nn[plot]'" in page.text
 
 
 TABLES = {
@@ -341,19 +364,24 @@ def test_whoever_reads_the_answers_may_stop_early(folder: Path) -> None:
 # lr-find
 
 
-def test_a_learning_rate_is_suggested(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--target", "churn", "--drop", "customer", "--seed", "1"]
+def test_a_learning_rate_is_suggested_and_drawn(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "rates.png"
+    arguments = ["--target", "churn", "--drop", "customer", "--picture", str(picture), "--seed", "1"]
     assert main(["lr-find", str(folder / "table.csv"), *arguments]) == 0
     head, first, *_, suggestion = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["rate", "loss"]
     assert first.split()[0] == "0.0001"
     assert re.match(r"Suggested learning rate: 0\.\d+ \(.*\)\.$", suggestion)
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["one.csv"], "y holds 1 class, no; a classifier needs"),
+        (["good.csv", "--picture", "p.gif"], "the picture p.gif must end in .png or .svg or .pdf"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
-    balanced_accuracy_score,
     confusion_matrix,
     log_loss,
     precision_recall_fscore_support,
@@ -70,13 +69,13 @@ def evaluate(model: Any, X: Any, y: Any) -> Evaluation:
     X : DataFrame of shape (n_samples, n_features)
         Rows that it was not fitted on.
     y : ndarray of shape (n_samples,)
-        Their labels.
+        Their labels; not every class needs to occur.
     """
     classes = model.classes_.tolist()
     answers, proba = model.predict(X), model.predict_proba(X)
     precision, recall, f1, _ = precision_recall_fscore_support(y, answers, labels=classes, zero_division=0.0)
     present = np.isin(classes, y)
-    scores = {"balanced accuracy": float(balanced_accuracy_score(y, answers))}
+    scores = {"balanced accuracy": float(recall[present].mean())}
     if len(classes) == 2 and present.all():
         positive = y == classes[1]
         scores["ROC AUC"] = float(roc_auc_score(positive, proba[:, 1]))

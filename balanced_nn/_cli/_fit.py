@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     save_model(model, arguments.out)
     report.write_text(page(fit), encoding="utf-8")
     print(_text(fit))
-    print(f"\nThe model is in {arguments.out}, a report in {report}.")
+    print(f"\nThe model is in {arguments.out}, a report with pictures in {report}.")
     return COLLAPSED if model.collapse_report_.collapsed else 0
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import balanced_nn
-from balanced_nn._cli._tables import read_labelled
+from balanced_nn._cli._pictures import FORMATS, save_range_test
+from balanced_nn._cli._tables import check_output, read_labelled
 from balanced_nn._cli._words import OneLineError, load_tensorflow, one_line, read_seed
 from balanced_nn._lr_search import search_learning_rate, usable_part
 from balanced_nn._specs import LearningRateSearch
@@ -21,7 +22,7 @@ by itself; here it can be looked at."""
 EPILOG = """\
 Examples:
   balanced-nn lr-find table.csv --target churn
-  balanced-nn lr-find table.csv --target churn --drop customer
+  balanced-nn lr-find table.csv --target churn --picture rates.png
 
 Exit codes: 0 success, 1 failure, 2 wrong arguments.
 """
@@ -41,11 +42,16 @@ def add_command(commands: Any) -> None:
     find.add_argument(
         "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
     )
+    find.add_argument(
+        "--picture", type=Path, metavar="FILE", help="draw the losses too: .png, .svg or .pdf (needs matplotlib)"
+    )
     find.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the range test, and print what it suggests."""
+    if arguments.picture is not None:
+        check_output(arguments.picture, FORMATS, "the picture")
     columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
     load_tensorflow()
     estimator = balanced_nn.BalancedNNClassifier(random_state=arguments.seed)
@@ -55,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise OneLineError(one_line(error)) from error
     search = search_learning_rate(trace)
     print(_text(search))
+    if arguments.picture is not None:
+        save_range_test(trace, arguments.picture)
     return 0
 
 

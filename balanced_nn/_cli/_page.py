@@ -1,5 +1,7 @@
 """What does the report of a fit look like? One HTML file that needs no other."""
 
+import base64
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +12,7 @@ from typing import Any
 import balanced_nn
 from balanced_nn._cli._evaluation import Evaluation
 from balanced_nn._cli._look import MOST_CLASSES, Look
+from balanced_nn._cli._pictures import pictures
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
 STYLE = """
@@ -88,7 +91,7 @@ def _repair_text(repair: Any) -> str:
 def page(fit: Fit) -> str:
     """Write the report.
 
-    All text that comes from the table is escaped.
+    All text that comes from the table is escaped. Without matplotlib there are no pictures, and a line that says so.
     """
     title = f"{fit.look.target} in {fit.look.path.name}"
     return "\n".join(
@@ -103,6 +106,7 @@ def page(fit: Fit) -> str:
             *_outcome_part(fit),
             *_evaluation_part(fit),
             *_found_part(fit),
+            *_picture_part(fit.model),
             *_use_part(fit),
             f"<footer>balanced-nn {balanced_nn.__version__}, scikit-learn {version('scikit-learn')}, "
             f"Keras {version('keras')}; seed {fit.seed}</footer>",
@@ -171,6 +175,22 @@ def _matrix(seen: Evaluation) -> str:
 def _found_part(fit: Fit) -> Iterator[str]:
     yield "<h2>What the fit found</h2>"
     yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in fit.found.items())}</dl>"
+
+
+def _picture_part(model: Any) -> Iterator[str]:
+    yield "<h2>Pictures</h2>"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a letter that no font has is drawn as a box
+            drawn = list(pictures(model))
+        for picture in drawn:
+            data = base64.b64encode(picture.svg).decode("ascii")
+            yield (
+                f'<figure><figcaption>{escape(picture.title)}</figcaption><img alt="{escape(picture.title)}" '
+                f'src="data:image/svg+xml;base64,{data}"></figure>'
+            )
+    except ImportError as error:
+        yield f"<p>There are none: {escape(str(error))}</p>"
 
 
 def _use_part(fit: Fit) -> Iterator[str]:

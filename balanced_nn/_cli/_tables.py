@@ -1,10 +1,13 @@
 """How does a table come out of a file, and go into one?"""
 
 import importlib
+import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from balanced_nn._cli._words import OneLineError, one_line, tell
 
@@ -76,7 +79,13 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = ()) -> tuple[An
     columns = rows.drop(columns=[target, *drop])
     if columns.shape[1] == 0:
         raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
-    return columns, rows[target].to_numpy()
+    return columns, _labels(rows[target].to_numpy())
+
+
+def _labels(values: np.ndarray) -> np.ndarray:
+    """Return whole numbers as integers: where a label is missing, pandas reads the others as floats."""
+    whole = values.dtype.kind == "f" and bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
+    return values.astype(np.int64) if whole else values
 
 
 def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
@@ -122,6 +131,8 @@ def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
         raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
     if path.is_dir():
         raise OneLineError(f"{what} {path} is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OneLineError(f"{what} {path} must not be written: permission denied")
 
 
 def write_frame(columns: dict[str, Any], path: Path | None) -> None:

@@ -1,0 +1,57 @@
+"""Which pictures tell of a fit? The displays of the package, drawn without a window."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from balanced_nn._displays._collapse import CollapseDisplay
+from balanced_nn._displays._decision import DecisionDisplay
+from balanced_nn._displays._files import file_content
+from balanced_nn._displays._learning_rate import LearningRateDisplay
+from balanced_nn._displays._training import TrainingCurveDisplay
+from balanced_nn._specs import RangeTestTrace
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a fitted classifier."""
+
+    title: str
+    svg: bytes
+
+
+def pictures(model: Any) -> Iterator[Picture]:
+    """Draw a fitted BalancedNNClassifier: its training, its learning rate, its decision and its outcome.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    _draw_without_window()
+    yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
+    if model.lr_search_ is not None:
+        yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
+    decision = file_content(DecisionDisplay.from_estimator(model), "svg")
+    yield Picture("Decision, on the rows that training held out", decision)
+    yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
+
+
+def save_range_test(trace: RangeTestTrace, path: Path) -> None:
+    """Draw a range test into a file, in the format that its suffix names, one of `FORMATS`.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    _draw_without_window()
+    path.write_bytes(file_content(LearningRateDisplay.from_trace(trace), path.suffix[1:].lower()))
+
+
+def _draw_without_window() -> None:
+    os.environ.setdefault("MPLBACKEND", "agg")  # read when matplotlib is first loaded
