@@ -45,8 +45,8 @@ def no_figure_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def two() -> BalancedNNClassifier:
-    """Two networks, one trained with class weights and one without."""
-    return small(n_members=2, class_weight="mixed", decision="f1").fit(X[:300], Y[:300])
+    """Two networks, trained with class weights."""
+    return small(n_members=2, decision="f1").fit(X[:300], Y[:300])
 
 
 # From a fitted classifier
