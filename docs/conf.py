@@ -8,10 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from sphinx.application import Sphinx
+
+import balanced_nn
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -29,7 +30,7 @@ PAGE_OF = {
 
 project = "balanced_nn"
 author = "balanced_nn developers"
-release = installed_version("balanced-nn")
+release = balanced_nn.__version__
 version = release
 
 extensions = [
@@ -44,13 +45,19 @@ templates_path = ["templates"]
 default_role = "literal"  # docstrings write `name`, as scikit-learn's do
 nitpicky = True
 # An attribute that is a property: numpydoc links its name to an entry of its own, which the page of the class has not.
-nitpick_ignore_regex = [("py:obj", "model_|outcome|collapsed|missing_classes|remedies")]
+nitpick_ignore = [
+    ("py:obj", attribute)
+    for thing in (getattr(balanced_nn, name) for name in balanced_nn.__all__)
+    if isinstance(thing, type)
+    for attribute, value in vars(thing).items()
+    if isinstance(value, property)
+]
 myst_heading_anchors = 4
 
 toc_object_entries_show_parents = "hide"  # in the list beside a page
 autodoc_typehints = "none"  # the docstrings say shapes and ranges, annotations do not
 numpydoc_show_class_members = False  # templates/class.rst lists the methods, without those of the base classes
-numpydoc_validation_checks = {"all", "ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "RT02"}
+numpydoc_validation_checks = {"all", "ES01", "EX01", "SA01", "SA04", "GL01", "GL02", "RT02", "RT03"}
 numpydoc_validation_exclude = {
     r"\.on_(train|epoch)_",  # Keras documents the arguments of its callbacks
     r"\.Cause$",  # nobody calls it

@@ -37,7 +37,7 @@ plt.show()
 # rare ones.
 
 X_train, X_test, y_train, y_test = train_test_split(*four, stratify=four[1], random_state=0)
-mine = MLPClassifier((32,), early_stopping=True, learning_rate_init=1e-4, random_state=0).fit(X_train, y_train)
+mine = MLPClassifier((32, 16), early_stopping=True, learning_rate_init=1e-4, random_state=0).fit(X_train, y_train)
 CollapseDisplay.from_estimator(mine, X_train, y_train, X_val=X_test, y_val=y_test)
 plt.show()
 
