@@ -1,6 +1,7 @@
 """Do tables and models come out of files and go into them, and is what is odd about a column named?"""
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 
+from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli._columns import column_findings
-from balanced_nn._cli._models import load_model, save_model
+from balanced_nn._cli._models import check_format, how_to_load, load_model, save_model
 from balanced_nn._cli._tables import check_output, columns_of, listed, read_frame, read_labelled, write_frame
 from balanced_nn._cli._words import OneLineError
 from balanced_nn._preprocessing import TabularPreprocessor
@@ -116,6 +118,27 @@ def test_a_model_is_read_back(suffix: str, tmp_path: Path) -> None:
     save_model(DummyClassifier().fit([[0.0], [1.0]], ["a", "b"]), tmp_path / f"model{suffix}")
     assert load_model(tmp_path / f"model{suffix}").classes_.tolist() == ["a", "b"]
     assert joblib.load(tmp_path / f"model{suffix}").n_classes_ == 2
+
+
+def test_a_model_without_code_is_read_back_as_the_report_says(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    X, y = np.arange(60.0).reshape(-1, 1), np.repeat(["a", "b"], 30)
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore").fit(X, y)
+    check_format(path)
+    save_model(clf, path)
+    code, warning = how_to_load(path)
+    read: dict[str, Any] = {}
+    exec(code, read)
+    for again in (read["model"], load_model(path)):
+        np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert "safe" in warning
+
+
+def test_a_format_whose_package_is_missing_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    check_format(Path("m.joblib"))
+    with pytest.raises(ImportError, match=r"m.skops needs skops: pip install 'balanced-nn\[skops\]'"):
+        check_format(Path("m.skops"))
 
 
 # Columns

@@ -39,8 +39,8 @@ def add_command(commands: Any) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a fitted classifier: .keras, or a pickle or joblib file. Loading a pickle or joblib file runs the code "
-        "in it: only open files that you trust",
+        help="a fitted classifier: .keras, .skops, or a pickle or joblib file. Loading a pickle or joblib file runs "
+        "the code in it: only open files that you trust",
     )
     diagnose.add_argument("--json", action="store_true", help="print JSON instead of text")
 

@@ -11,7 +11,7 @@ import numpy as np
 import balanced_nn
 from balanced_nn._cli._evaluation import evaluate
 from balanced_nn._cli._look import look_at
-from balanced_nn._cli._models import WRITERS, save_model
+from balanced_nn._cli._models import WRITERS, check_format, save_model
 from balanced_nn._cli._page import Fit, page
 from balanced_nn._cli._tables import check_output, read_labelled
 from balanced_nn._cli._words import COLLAPSED, OneLineError, load_tensorflow, one_line, read_count, read_seed, tell
@@ -37,7 +37,8 @@ Examples:
 
 The model is a BalancedNNClassifier: joblib.load reads it in Python,
 `balanced-nn predict` from a shell. Loading a pickle or joblib file
-runs the code in it: only open files that you trust.
+runs the code in it: only open files that you trust. A .skops file
+(needs skops) is safe to open, and can be given to others.
 
 Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
 (it is written all the same).
@@ -123,6 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit, judge and write."""
     report = arguments.report or arguments.out.with_suffix(".html")
     check_output(arguments.out, WRITERS, "the model")
+    check_format(arguments.out)
     check_output(report, [".html", ".htm"], "the report")
     columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
     try:

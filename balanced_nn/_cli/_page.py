@@ -12,6 +12,7 @@ from typing import Any
 import balanced_nn
 from balanced_nn._cli._evaluation import Evaluation
 from balanced_nn._cli._look import MOST_CLASSES, Look
+from balanced_nn._cli._models import how_to_load
 from balanced_nn._cli._pictures import pictures
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
@@ -195,9 +196,10 @@ def _picture_part(model: Any) -> Iterator[str]:
 
 def _use_part(fit: Fit) -> Iterator[str]:
     shell = f"balanced-nn predict {fit.out} NEW.csv --out answers.csv"
-    python = f"import joblib\n\nmodel = joblib.load({str(fit.out)!r})\nmodel.predict_proba(X)"
+    load, warning = how_to_load(fit.out)
+    python = f"{load}\nmodel.predict_proba(X)"
     yield f"<h2>How to use the model</h2><pre>{escape(shell)}</pre><pre>{escape(python)}</pre>"
-    yield "<p>Loading a joblib file runs the code in it: only open files that you trust.</p>"
+    yield f"<p>{escape(warning)}</p>"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

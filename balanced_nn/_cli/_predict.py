@@ -20,7 +20,7 @@ Examples:
   balanced-nn predict churn.joblib new.csv --keep customer --out answers.parquet
 
 Loading a pickle or joblib file runs the code in it: only open files that you
-trust.
+trust. A .skops file is safe to open.
 
 Exit codes: 0 success, 1 failure, 2 wrong arguments.
 """
