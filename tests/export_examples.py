@@ -36,7 +36,7 @@ def predictor_of(
     n_classes = len(prior)
     history = History((), (), (), 0.0, 0, 0, "max_iter")
     natural = np.full(n_classes, 1 / n_classes)
-    ensemble = Ensemble(tuple(Member(*member, history) for member in members), calibration, natural)
+    ensemble = Ensemble(tuple(Member(*member, history, (history,)) for member in members), calibration, natural)
     classes = np.arange(n_classes)
     rule = read_decision("balanced", classes.tolist(), None).rule(prior)
     return Predictor(ensemble, prior, rule, classes, tuple(f"x{j}" for j in range(width)))
