@@ -229,7 +229,7 @@ RULES: tuple[Rule, ...] = (
          "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
          "BatchNorm stored"),
     Rule(Cause.THRESHOLD,              0.50, signals.rank_gap, ">", 0.65,
-         "the scores rank the rows (ROC AUC {roc_auc:.2f}), yet all get one answer"),
+         "the scores rank the rows (ROC AUC {roc_auc:.2f}) better than the answers tell"),
     Rule(Cause.HIDDEN_ACTIVATION,      0.50, signals.all_linear, ">", 0.5,
          "all hidden layers are linear: together they are one"),
     Rule(Cause.NETWORK_TOO_SMALL,      0.50, signals.narrowest, "<", 16,

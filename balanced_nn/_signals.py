@@ -249,7 +249,7 @@ def decision_at_fault(e: Evidence) -> float | None:
 
 
 def rank_gap(e: Evidence) -> float | None:
-    """ROC AUC where one class is answered"""
+    """ROC AUC where the answers say less than the scores"""
     return e.outcome.roc_auc if e.outcome.outcome is Outcome.THRESHOLD else None
 
 

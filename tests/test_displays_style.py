@@ -18,7 +18,7 @@ from balanced_nn import (
     LearningRateDisplay,
     TrainingCurveDisplay,
 )
-from balanced_nn._displays._style import class_names, decades, log_ticks, open_canvas, shortened, wrapped
+from balanced_nn._displays._style import class_names, decades, few_ticks, log_ticks, open_canvas, shortened, wrapped
 from balanced_nn._specs import RangeTestTrace
 
 Y = np.repeat(["no", "yes"], [40, 10])
@@ -194,3 +194,11 @@ def test_an_axis_with_zero_begins_there_and_covers_the_largest_value(values, pow
     assert ticks[1] == pytest.approx(10.0**power)
     assert 3 <= len(ticks) <= most + 1
     assert ticks == sorted(ticks)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 12])
+def test_layers_are_counted_in_whole_numbers(n_layers):
+    _, ax = plt.subplots()
+    ax.set_xlim(0.6, n_layers + 0.4)
+    few_ticks(ax, "x", 6, whole=True)
+    assert all(tick == round(tick) for tick in ax.get_xticks())
