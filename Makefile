@@ -14,6 +14,8 @@ STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.docs-installed
 SITE := build/docs
 SOURCES := balanced_nn tests docs examples $(wildcard benchmarks)
+# A worker loads TensorFlow, a gigabyte; tests of one file share what they have fitted and compiled.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile
 SELECT := $(if $(filter true 1,$(CI)),,-m "not slow")
 
 # Importing TensorFlow without byte code costs tens of seconds, every time.
@@ -31,7 +33,7 @@ demo: $(STAMP)  ## a plain MLP collapses on real data; this package's network do
 	$(BIN)/python -m balanced_nn demo
 
 test: $(STAMP)  ## the tests (CI=true: the slow ones too)
-	$(BIN)/python -m pytest $(SELECT) $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest $(WORKERS) $(SELECT) $(PYTEST_FLAGS)
 
 check: lint types layers test doctest docs  ## everything that CI runs
 

@@ -606,9 +606,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Returns
         -------
         keras.Model
-            From the raw matrix, float32 of shape (n_samples, n_features_in_), in which NaN is missing, to what
+            From the raw matrix, float32 of shape ``(n_samples, n_features_in_)``, in which NaN is missing, to what
             `predict_proba` says as of now, float32 of shape (n_samples, n_classes), in the order of `classes_`. It
             agrees with `predict_proba` of the same float32 numbers to about 1e-6. It does not check its input.
+            (``model_`` is the first network alone, from the preprocessed matrix to raw logits.)
 
         Raises
         ------
@@ -618,7 +619,6 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         See Also
         --------
         BalancedNNClassifier.to_onnx : Category columns and answers too.
-        BalancedNNClassifier.model_ : The first network alone, from the preprocessed matrix to raw logits.
 
         Examples
         --------
@@ -642,10 +642,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         onnx.ModelProto
             To be saved with ``onnx.save(model, "model.onnx")``. Its outputs are "label", what `predict` answers as of
             now, of shape (n_samples,), and "probabilities", float64 of shape (n_samples, n_classes). A table of numbers
-            alone is one input, "X": float64 of shape (n_samples, n_features_in_), in which NaN is missing. A table with
-            category columns has one input for each column, called like it or else x0, x1, ...: of shape (n_samples, 1),
-            text for categories of text, where "" is missing, and float64 for numbers and booleans. It agrees with
-            `predict_proba` to about 1e-12, or 1e-6 with ``activation="gelu"``. It does not check its input.
+            alone is one input, "X": float64 of shape ``(n_samples, n_features_in_)``, in which NaN is missing. A table
+            with category columns has one input for each column, called like it or else x0, x1, ...: of shape
+            (n_samples, 1), text for categories of text, where "" is missing, and float64 for numbers and booleans. It
+            agrees with `predict_proba` to about 1e-12, or 1e-6 with ``activation="gelu"``. It does not check its input.
 
         Raises
         ------

@@ -115,10 +115,12 @@ METRICS = [
     plain_accuracy,
 ]
 
+NAMES = [getattr(metric, "__name__", str(metric)) for metric in METRICS]
+
 # ---------------------------------------------------------------- single scores
 
 
-@pytest.mark.parametrize("scoring", METRICS, ids=str)
+@pytest.mark.parametrize("scoring", METRICS, ids=NAMES)
 def test_an_honest_score_is_the_metrics_own(scoring):
     model = LogisticRegression().fit(X, Y)
     assert make_collapse_aware_scorer(scoring)(model, X, Y) == sklearn.metrics.check_scoring(scoring=scoring)(
@@ -126,7 +128,7 @@ def test_an_honest_score_is_the_metrics_own(scoring):
     )
 
 
-@pytest.mark.parametrize("scoring", METRICS, ids=str)
+@pytest.mark.parametrize("scoring", METRICS, ids=NAMES)
 @pytest.mark.parametrize("strategy", ["prior", "most_frequent"])
 def test_a_constant_answer_scores_the_collapsed_score(scoring, strategy):
     model = DummyClassifier(strategy=strategy).fit(X, Y)
@@ -292,7 +294,7 @@ def test_a_prior_of_another_shape_is_not_used():
 # ---------------------------------------------------------------- searches
 
 
-@pytest.mark.parametrize("scoring", METRICS, ids=str)
+@pytest.mark.parametrize("scoring", METRICS, ids=NAMES)
 def test_one_collapsed_split_ranks_a_candidate_below_all_honest_ones(scoring):
     grid = [{"C": [1.0], "marked": [X[0]]}, {"C": [0.1], "marked": [None]}]
     cv = StratifiedKFold(4, shuffle=True, random_state=0)
