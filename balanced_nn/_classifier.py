@@ -609,7 +609,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             From the raw matrix, float32 of shape ``(n_samples, n_features_in_)``, in which NaN is missing, to what
             `predict_proba` says as of now, float32 of shape (n_samples, n_classes), in the order of `classes_`. It
             agrees with `predict_proba` of the same float32 numbers to about 1e-6. It does not check its input.
-            (``model_`` is the first network alone, from the preprocessed matrix to raw logits.)
+            ``model_`` is the first network alone, from the preprocessed matrix to raw logits.
 
         Raises
         ------
