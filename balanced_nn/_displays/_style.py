@@ -316,7 +316,8 @@ def decades(values: ArrayLike, floor: float, most: int = 5) -> list[float]:
     [0.0, 0.001, 10.0, 100000.0, 1000000000.0]
     """
     first = int(np.floor(np.log10(floor) + 1e-9))
-    last = max(first + 1, int(np.ceil(np.log10(max(np.max(values, initial=floor), floor)) - 1e-9)))
+    largest = float(np.asarray(values, dtype=np.float64).max(initial=floor))
+    last = max(first + 1, int(np.ceil(np.log10(largest) - 1e-9)))
     step = -(-(last - first) // (most - 1))
     return [0.0, *(float(f"1e{power}") for power in range(first, last + 1, step))]
 
