@@ -271,9 +271,10 @@ def test_the_formulas_of_the_probabilities_are_those_of_the_estimator(
     expected = found.ensemble.log_proba(plain_table(numbers), found.prior)
     written = found.log_proba(NumpyGraph(), numbers)
     np.testing.assert_allclose(written, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_array_equal(
-        found.decision_scores(NumpyGraph(), written).argmax(axis=1), found.rule.decide(expected)
-    )
+    scores = found.decision_scores(NumpyGraph(), written)
+    second, first = np.sort(scores, axis=1)[:, -2:].T
+    clear = first - second > 1e-9  # a tie to rounding may be broken either way
+    np.testing.assert_array_equal(scores.argmax(axis=1)[clear], found.rule.decide(expected)[clear])
 
 
 @pytest.mark.parametrize(
