@@ -349,7 +349,7 @@ def test_the_menu_holds_what_the_kind_of_model_can_do():
         (MLPClassifier(hidden_layer_sizes=()), ModelKind.MLP, {RepairAction.ENLARGE_NETWORK}),
         (MLPClassifier(solver="sgd"), ModelKind.MLP, {RepairAction.SET_LEARNING_RATE}),
     ],
-    ids=str,
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_repair_that_would_change_nothing_is_not_on_the_menu(model, kind, left):
     always = {RepairAction.SCALE_FEATURES, RepairAction.TRAIN_LONGER}
