@@ -52,11 +52,12 @@ doctest: $(STAMP)  ## the examples in the docstrings
 
 docs: $(DOCS_STAMP)  ## the site, from clean, in build/docs: runs every example, a warning is an error
 	rm -rf docs/generated docs/sg_execution_times.rst $(SITE)
-	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet docs $(SITE)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs $(SITE)
 	$(BIN)/python docs/check_links.py $(SITE)
 
-pictures: $(STAMP)  ## draw the pictures of README.md and CONTRIBUTING.md anew
+pictures: $(STAMP)  ## draw the pictures of README.md, CONTRIBUTING.md and docs/displays.md anew
 	$(BIN)/python docs/draw_problem.py
+	$(BIN)/python docs/draw_displays.py
 	$(BIN)/python docs/draw_layers.py
 
 format: $(STAMP)  ## let ruff mend and format the code

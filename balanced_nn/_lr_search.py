@@ -99,10 +99,11 @@ def search_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> Le
     """Choose as :func:`suggest_learning_rate` does, and say why."""
     rates, curve = usable_part(trace, smoothing)
     if len(curve) < MIN_POINTS:
-        rate = FALLBACK_LEARNING_RATE
+        rate, why = FALLBACK_LEARNING_RATE, "the fallback"
         if len(curve) < len(trace.losses):  # the rate at which it diverged is known
             rate = float(np.clip(trace.learning_rates[len(curve)] / SAFETY, LOWEST, rate))
-        reason = f"only {len(curve)} finite losses before divergence, fewer than {MIN_POINTS}: the fallback"
+            why = f"a {SAFETY:.0f}th of the rate at which it diverged, within [{LOWEST:g}, {FALLBACK_LEARNING_RATE:g}]"
+        reason = f"only {len(curve)} finite losses before divergence, fewer than {MIN_POINTS}: {why}"
         return LearningRateSearch(rate, reason, True, trace)
     lowest = int(curve.argmin())
     if curve[lowest] > (1.0 - MIN_RELATIVE_FALL) * curve[0]:
@@ -110,7 +111,9 @@ def search_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> Le
             f"the smoothed loss never fell by {MIN_RELATIVE_FALL:.0%} from its start at {curve[0]:.3g}: the fallback"
         )
         return LearningRateSearch(FALLBACK_LEARNING_RATE, reason, True, trace)
-    rate = float(np.clip(rates[lowest] / SAFETY, LOWEST, HIGHEST))
+    wanted = float(rates[lowest] / SAFETY)
+    rate = float(np.clip(wanted, LOWEST, HIGHEST))
     fell = f"the smoothed loss fell from {curve[0]:.3g} to {curve[lowest]:.3g} at {rates[lowest]:.2g}"
-    reason = f"{fell}; a {SAFETY:.0f}th of that"
+    bound = "" if rate == wanted else f", {'raised' if rate > wanted else 'cut'} to {rate:g}"
+    reason = f"{fell}; a {SAFETY:.0f}th of that{bound}"
     return LearningRateSearch(rate, reason, False, trace)

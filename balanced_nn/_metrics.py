@@ -99,7 +99,7 @@ class Metric:
         return self.function(labels[true], labels[answer], **weights, **self.kwargs)
 
 
-def read_metric(metric: Any, classes: Sequence[Any]) -> Metric:
+def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision") -> Metric:
     """Find the metric that a name or a scorer of scikit-learn stands for.
 
     Parameters
@@ -110,13 +110,15 @@ def read_metric(metric: Any, classes: Sequence[Any]) -> Metric:
         what ``make_scorer`` returns.
     classes : sequence
         Class labels. The positive class of two is the second one, unless the scorer names it.
+    parameter : str, default="decision"
+        What the caller passed it as, for messages.
 
     Raises
     ------
     ValueError
         If the name is unknown, if the metric reads scores and not answers, or if it refuses these classes.
     """
-    name, function, sign, kwargs = _look_up(metric)
+    name, function, sign, kwargs = _look_up(metric, parameter)
     parameters = _parameters(function)
     average = kwargs.get("average", parameters["average"].default if "average" in parameters else "binary")
     if "pos_label" in parameters and "pos_label" not in kwargs and average == "binary" and len(classes) == 2:
@@ -127,32 +129,35 @@ def read_metric(metric: Any, classes: Sequence[Any]) -> Metric:
     except (TypeError, ValueError, IndexError) as error:
         several = ' With more than two classes, take for example "f1_macro".' if "average=" in str(error) else ""
         reason = str(error).rstrip(".")
-        raise ValueError(f"decision={name!r} cannot be computed for these classes: {reason}.{several}") from error
+        raise ValueError(f"{parameter}={name!r} cannot be computed for these classes: {reason}.{several}") from error
     if value.dtype.kind != "f" or value.shape != (1,):
-        raise ValueError(f"decision={name!r} gives no single number. Give it an average, for example by make_scorer.")
+        raise ValueError(
+            f"{parameter}={name!r} gives no single number. Give it an average, for example by make_scorer."
+        )
     return found
 
 
-def _look_up(metric: Any) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
+def _look_up(metric: Any, parameter: str = "decision") -> tuple[str, Callable[..., float], int, dict[str, Any]]:
     if not isinstance(metric, str):
         parts = scorer_parts(metric)
         if parts is None:
             raise ValueError(
-                f"decision={metric!r} is no scorer of scikit-learn. Pass the name of one, or what "
+                f"{parameter}={metric!r} is no scorer of scikit-learn. Pass the name of one, or what "
                 "sklearn.metrics.make_scorer(your_metric) returns."
             )
         inner = getattr(parts[0], "func", parts[0])  # of a partial
-        return _of_answers(getattr(inner, "__name__", "a metric"), parts)
+        return _of_answers(getattr(inner, "__name__", "a metric"), parts, parameter)
     if metric in get_scorer_names():
         parts = scorer_parts(get_scorer(metric))
         assert parts is not None
-        return _of_answers(metric, parts)
+        return _of_answers(metric, parts, parameter)
     for module in (sklearn.metrics, imblearn.metrics):
         function = getattr(module, metric, None)
         if callable(function) and tuple(_parameters(function))[:2] in {("y_true", "y_pred"), ("y1", "y2")}:
             return metric, function, -1 if metric.endswith(("_loss", "_error", "_deviance")) else 1, {}
+    no = 'neither "auto", "balanced" or "argmax" nor' if parameter == "decision" else "not"
     raise ValueError(
-        f'decision={metric!r} is neither "auto", "balanced" or "argmax" nor the name of a metric of the answers in '
+        f"{parameter}={metric!r} is {no} the name of a metric of the answers in "
         'scikit-learn. Take for example "f1", "matthews_corrcoef" or "balanced_accuracy"; '
         "sklearn.metrics.get_scorer_names() lists more."
     )
@@ -180,12 +185,12 @@ def _counts_rows(function: Callable[..., Any]) -> bool:
 
 
 def _of_answers(
-    name: str, parts: tuple[Callable[..., float], int, dict[str, Any], tuple[str, ...]]
+    name: str, parts: tuple[Callable[..., float], int, dict[str, Any], tuple[str, ...]], parameter: str
 ) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
     function, sign, kwargs, methods = parts
     if methods != ("predict",):
         raise ValueError(
-            f"decision={name!r} reads {' or '.join(methods)}, and no decision changes it. Take a metric of the "
+            f"{parameter}={name!r} reads {' or '.join(methods)}, and no decision changes it. Take a metric of the "
             'answers, such as "f1", "matthews_corrcoef" or "balanced_accuracy".'
         )
     return name, function, sign, kwargs

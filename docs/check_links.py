@@ -46,6 +46,8 @@ def broken_links(site: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    if not list(Path(sys.argv[1]).rglob("*.html")):
+        sys.exit(f"There are no pages in {sys.argv[1]}.")
     lines = broken_links(Path(sys.argv[1]))
     print(*lines, sep="\n", end="\n" if lines else "")
     sys.exit(f"{len(lines)} links lead nowhere." if lines else 0)

@@ -32,10 +32,9 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import log_loss
 
 figure, ax = plt.subplots(figsize=(5.6, 5.2), layout="constrained")
-for (name, proba), colour in zip(probabilities.items(), ("tab:orange", "tab:green", "tab:blue"), strict=True):
-    CalibrationDisplay.from_predictions(
-        y_test, proba[:, 1], n_bins=8, strategy="quantile", name=name, ax=ax, color=colour
-    )
+looks = ({"color": "#D55E00", "marker": "o"}, {"color": "#009E73", "marker": "^"}, {"color": "#0072B2", "marker": "s"})
+for (name, proba), look in zip(probabilities.items(), looks, strict=True):
+    CalibrationDisplay.from_predictions(y_test, proba[:, 1], n_bins=8, strategy="quantile", name=name, ax=ax, **look)
     print(f"{name}: mean {proba[:, 1].mean():.3f}, share {y_test.mean():.3f}, log-loss {log_loss(y_test, proba):.3f}")
 ax.set(
     xlabel="probability that was given",

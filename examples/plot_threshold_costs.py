@@ -38,11 +38,13 @@ cost = [np.mean(np.where(y_test == 1, 4 * (proba <= t), 1 * (proba > t))) for t 
 
 figure, ax = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
 ax.plot(thresholds, cost, color="black")
-for (name, decision), colour in zip(decisions.items(), ("tab:red", "tab:blue", "tab:purple", "tab:green"), strict=True):
+looks = (("#D55E00", "--"), ("#0072B2", ":"), ("#CC79A7", "-."), ("#009E73", (0, (5, 1))))
+for (name, decision), (colour, dashes) in zip(decisions.items(), looks, strict=True):
     answers = clf.set_decision(decision).predict(X_test)
     threshold = proba[answers == 0].max()
     paid = np.mean(np.where(y_test == 1, 4 * (answers == 0), answers == 1))
-    ax.axvline(threshold, color=colour, linestyle="--", label=f"{name}: above {threshold:.2f}, costs {paid:.3f} a row")
+    label = f"{name}: above {threshold:.2f}, costs {paid:.3f} a row"
+    ax.axvline(threshold, color=colour, linestyle=dashes, label=label)
 ax.set(xscale="log", xlabel="answer class 1 above this probability", ylabel="mean cost of a test row")
 ax.set_xticks([0.01, 0.03, 0.1, 0.3, 0.9], ["1 %", "3 %", "10 %", "30 %", "90 %"])
 ax.minorticks_off()

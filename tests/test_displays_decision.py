@@ -105,6 +105,18 @@ def test_a_pipeline_is_looked_into(two):
     np.testing.assert_allclose(shifted.curve.values, plain.curve.values)
 
 
+def test_a_metric_of_scores_is_refused_by_its_own_name(two):
+    with pytest.raises(ValueError, match="metric='roc_auc' reads decision_function"):
+        DecisionDisplay.from_estimator(two, metric="roc_auc")
+    with pytest.raises(ValueError, match="metric='nothing' is not the name of a metric"):
+        DecisionDisplay.from_estimator(two, metric="nothing")
+
+
+def test_rows_of_one_class_have_no_threshold(two):
+    with pytest.raises(ValueError, match="y holds a single class, 0; no threshold is better"):
+        DecisionDisplay.from_estimator(two, X[Y == 0], Y[Y == 0])
+
+
 def test_another_metric_can_be_asked_for(two):
     display = DecisionDisplay.from_estimator(two, metric="matthews_corrcoef")
     assert display.curve.metric == "matthews corrcoef"

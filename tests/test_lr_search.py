@@ -65,6 +65,15 @@ def test_a_trace_that_diverged_at_once_gives_the_lowest_rate(losses, reason):
     assert reason in search.reason
 
 
+@pytest.mark.parametrize(
+    ("lowest_at", "told"), [(1e-3, "raised to 0.0001"), (0.05, "a 50th of that"), (0.5, "cut to 0.003")]
+)
+def test_the_reason_says_where_a_bound_decided(lowest_at, told):
+    rates = np.geomspace(1e-5, 1.0, 101)
+    search = search_learning_rate(RangeTestTrace(rates, 0.5 + np.log10(rates / lowest_at) ** 2 / 10), smoothing=0.0)
+    assert search.reason.endswith(told)
+
+
 @pytest.mark.parametrize("diverges_at", [2e-4, 1e-3, 1e-2])
 def test_the_choice_lies_below_the_divergence_of_the_search_as_it_is_run(diverges_at):
     rates = range_test_rates(*RANGE_TEST_RATES)

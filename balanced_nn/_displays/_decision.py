@@ -279,7 +279,7 @@ class DecisionDisplay:
         if rule.threshold is None:
             return cls(rule, reliabilities, scores=class_scores(log_proba, seen.rows.y, weight, rule), rows=rows)
         if metric is not None or (own is None and rule.name in METRIC_OF_RULE):
-            own = read_metric(metric if metric is not None else METRIC_OF_RULE[rule.name], rule.classes)
+            own = read_metric(metric if metric is not None else METRIC_OF_RULE[rule.name], rule.classes, "metric")
         curve = threshold_curve(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule)
         return cls(rule, reliabilities, curve=curve, rows=rows)
 
@@ -330,9 +330,9 @@ class DecisionDisplay:
         mark = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
         (self.chosen_,) = ax.plot([chosen], [value], label=f"threshold {threshold_text(chosen)}", **mark)
         if curve.quartiles is not None:
-            at = ax.get_ylim()[0]
             bar = {"color": BLACK, "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
-            ax.plot(curve.quartiles, [at, at], label="half of the resamples", **bar)
+            top = {"transform": ax.get_xaxis_transform()}  # at the upper edge, where no legend lies over it
+            ax.plot(curve.quartiles, [1, 1], label="half of the resamples", **bar, **top)
         if np.nanmax(curve.values) - np.nanmin(curve.values) < FLAT:
             ax.set_ylim(value - 0.05, value + 0.05)
         few_ticks(ax, "y", 6)
@@ -385,6 +385,11 @@ def _held_out(classifier: BalancedNNClassifier) -> _Seen:
 def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Seen:
     """Rows of the caller, which all networks answer."""
     given = read_labelled(classifier, X, y, sample_weight, classifier.classes_)
+    if len(classifier.classes_) == 2 and len(np.unique(given.y)) < 2:
+        raise ValueError(
+            f"y holds a single class, {given.names(given.y[:1])}; no threshold is better than another on its "
+            "rows. Pass rows of both classes."
+        )
     scores = (classifier._log_proba_of(given.table) - np.log(classifier.class_prior_))[given.rows]
     each = [
         np.exp(log_softmax(member.scores(given.table)[given.rows] + np.log(member.correction.fed_prior)))

@@ -357,7 +357,9 @@ def few_ticks(ax: Any, axis: str, most: int, *, whole: bool = False) -> None:
     """Give an axis with a linear scale about `most` ticks, at whole numbers only if `whole`."""
     from matplotlib.ticker import MaxNLocator
 
-    getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(most, integer=whole, min_n_ticks=1))
+    getattr(ax, f"{axis}axis").set_major_locator(
+        MaxNLocator(most, integer=whole, min_n_ticks=1, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10])
+    )
 
 
 def log_ticks(lowest: float, highest: float, most: int = 5) -> list[float]:
