@@ -165,6 +165,7 @@ def onnx_model(predictor: Predictor) -> Any:
     names = predictor.columns if encoded else (MATRIX,)
     _check_names(names)
     graph, inputs = OnnxGraph((*names, LABEL, PROBABILITIES)), _inputs(predictor, names)
+    _check_texts(predictor, inputs)
     label, proba = _answers(graph, predictor, inputs)
     shape = ("rows", 1 if encoded else len(predictor.columns))
     made = helper.make_graph(
@@ -238,18 +239,24 @@ def _labels(classes: np.ndarray) -> np.ndarray:
     return np.array([str(label) for label in classes.tolist()], dtype=object)
 
 
+def _check_texts(predictor: Predictor, inputs: Sequence[Value]) -> None:
+    """Refuse a column in which the networks have seen missing cells as well as empty texts."""
+    for encodings in zip(*(member.preprocessing.encodings for member in predictor.ensemble.members), strict=True):
+        column = inputs[encodings[0].position]
+        missing = any(encoding.missing != encoding.unseen for encoding in encodings)
+        if column.dtype.kind == "O" and missing and any(MISSING_TEXT in encoding.codes for encoding in encodings):
+            raise ValueError(
+                f"Column {column.name!r} held missing cells and empty texts when fitted, and the input of an ONNX "
+                "graph tells them not apart, as its empty texts stand for missing cells. Replace one of them before "
+                "fit."
+            )
+
+
 def _codes(graph: OnnxGraph, column: Value, encoding: Encoding) -> Value:
     """Code of each cell of a category column, as `Encoding.encode`."""
     if column.dtype.kind != "O":
         return _codes_of_numbers(graph, column, encoding)
-    codes = {level_text(level): code for level, code in encoding.codes.items()}
-    if MISSING_TEXT not in codes:
-        codes[MISSING_TEXT] = encoding.missing
-    elif encoding.missing != encoding.unseen:
-        raise ValueError(
-            f"Column {column.name!r} held missing cells and empty texts when fitted, and the input of an ONNX graph "
-            "tells them not apart, as its empty texts stand for missing cells. Replace one of them before fit."
-        )
+    codes = {MISSING_TEXT: encoding.missing, **{level_text(level): code for level, code in encoding.codes.items()}}
     return graph.node(
         "LabelEncoder",
         [column],

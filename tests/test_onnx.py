@@ -151,6 +151,13 @@ def test_empty_texts_beside_missing_cells_are_refused() -> None:
         answers_of_texts(["", "full", None], [""])
 
 
+def test_empty_texts_of_one_network_beside_missing_cells_of_another_are_refused() -> None:
+    one, other = (predictor_over(text_table(train)) for train in (["", "full"], ["full", None]))
+    both = replace(one.ensemble, members=(*one.ensemble.members, *other.ensemble.members))
+    with pytest.raises(ValueError, match="'x0' held missing cells and empty texts"):
+        onnx_model(replace(one, ensemble=both))
+
+
 def test_a_column_without_a_known_cell_is_text() -> None:
     given, expected = answers_of_texts([None, None], [None, "unseen"])
     np.testing.assert_allclose(given, expected, atol=1e-9)
