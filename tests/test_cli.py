@@ -230,6 +230,14 @@ def test_a_model_with_named_columns_gets_its_columns(table: Path, tmp_path: Path
     assert list(asked[0][1].columns) == ["age", "income"]
 
 
+def test_labels_are_text_where_the_classes_of_the_model_are(asked: list[Any], tmp_path: Path) -> None:
+    table, path = tmp_path / "data.csv", tmp_path / "model.pkl"
+    table.write_text("a,y\n1,1\n2,2\n")
+    joblib.dump(DummyClassifier().fit(np.zeros((3, 1)), ["1", "2", "x"]), path)
+    main(["diagnose", str(table), "--target", "y", "--model", str(path)])
+    assert asked[0][2].tolist() == ["1", "2"]
+
+
 def test_a_keras_file_is_loaded_by_the_keras_rooms(
     table: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

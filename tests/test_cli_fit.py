@@ -184,6 +184,33 @@ def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
+def test_true_and_false_may_be_labels_where_one_is_missing(tmp_path: Path) -> None:
+    rows = some_rows().drop(columns=["customer", "town"])
+    rows["churn"] = np.where(rows.index == 5, "", (rows["churn"] == "yes").astype(str))
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.joblib"
+    arguments = ["--target", "churn", "--out", str(out), "--max-iter", "1", "--quiet"]
+    assert main(["fit", str(tmp_path / "t.csv"), *arguments]) in {0, 3}
+    assert joblib.load(out).classes_.tolist() == [False, True]
+
+
+def test_a_model_that_cannot_be_judged_is_written_all_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no score\nfor you")
+
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
+    monkeypatch.setattr("balanced_nn._cli._fit.evaluate", refuse)
+    out = tmp_path / "m.joblib"
+    assert main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(out), "--quiet"]) == 1
+    said = f"balanced-nn: the model is in {out}, but cannot be judged: no score for you"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert joblib.load(out).classes_.tolist() == ["no", "yes"]
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_warning_is_told_beside_the_output_and_in_the_report(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,6 +320,39 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     )
     assert main(arguments) == 0
     assert capsys.readouterr().out == out.read_text()
+
+
+@pytest.mark.parametrize("levels", [("1", "2", "x"), ("True", "False", "maybe")])
+def test_rows_are_predicted_alike_in_whatever_file_they_stand(levels: tuple[str, ...], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"number": np.linspace(-1.0, 1.0, 90), "code": levels * 30})
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=3, random_state=0, on_collapse="ignore")
+    joblib.dump(clf.fit(frame, np.tile(["a", "b", "b"], 30)), tmp_path / "m.joblib")
+    frame.loc[::9, "code"] = None
+    part = frame[frame["code"] != levels[2]]
+    answers = []
+    for name, rows in (("all", frame), ("part", part)):
+        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+        table, out = str(tmp_path / f"{name}.csv"), tmp_path / f"answers of {name}.csv"
+        assert main(["predict", str(tmp_path / "m.joblib"), table, "--out", str(out)]) == 0
+        answers.append(pd.read_csv(out))
+    whole, some = answers
+    pd.testing.assert_frame_equal(whole.loc[part.index].reset_index(drop=True), some)
+    np.testing.assert_array_equal(whole.filter(like="probability"), clf.predict_proba(frame))
+
+
+def test_what_is_kept_is_written_as_it_was_read_and_the_model_sees_the_number(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(40)})
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
+    joblib.dump(clf.fit(frame, [0, 1] * 20), tmp_path / "m.joblib")
+    (tmp_path / "t.csv").write_text("id,x\n00002,007\n,08\n9007199254740993,9\n")
+    arguments = ["predict", str(tmp_path / "m.joblib"), str(tmp_path / "t.csv"), "--keep", "id", "--keep", "x"]
+    assert main([*arguments, "--out", str(tmp_path / "a.csv")]) == 0
+    answers = pd.read_csv(tmp_path / "a.csv", dtype={"id": str, "x": str}, keep_default_na=False)
+    assert answers["id"].tolist() == ["00002", "", "9007199254740993"]
+    assert answers["x"].tolist() == ["007", "08", "9"]
+    np.testing.assert_array_equal(
+        answers.filter(like="probability").astype(float), clf.predict_proba(pd.DataFrame({"x": [7, 8, 9]}))
+    )
 
 
 class Foolish:

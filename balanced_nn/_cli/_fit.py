@@ -134,11 +134,14 @@ def run(arguments: argparse.Namespace) -> int:
         train, test = _split(arguments, columns, labels)
         print(f"{look}\n", flush=True)
         model, notes = _fitted(arguments, columns.iloc[train], labels[train])
-        seen = evaluate(model, columns.iloc[test], labels[test]) if len(test) else None
     except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
         raise OneLineError(one_line(error)) from error
+    save_model(model, arguments.out)  # first of all: whatever fails from here on costs no training
+    try:
+        seen = evaluate(model, columns.iloc[test], labels[test]) if len(test) else None
+    except (TypeError, ValueError) as error:
+        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {one_line(error)}") from error
     fit = Fit(look, model, len(train), seen, notes, arguments.out, arguments.seed)
-    save_model(model, arguments.out)
     report.write_text(page(fit), encoding="utf-8")
     print(_text(fit))
     print(f"\nThe model is in {arguments.out}, a report with pictures in {report}.")
