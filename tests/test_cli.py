@@ -186,6 +186,14 @@ def test_a_sound_table_is_called_sound(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.endswith("Nothing in this table stands in the way of training a network.\n")
 
 
+def test_classes_of_equally_many_rows_stand_in_the_order_of_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.DataFrame({"a": np.arange(50.0) ** 2, "y": list("bacbb") * 10}).to_csv(tmp_path / "t.csv", index=False)
+    assert main(["diagnose", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:5]] == ["b", "a", "c"]
+
+
 def test_a_table_is_described_as_json(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(table), "--target", "churn", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

@@ -100,6 +100,8 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
     ):
         assert text in page.text
     assert len(page.images) == 4
+    assert "Decision, on the held-out rows" in page.text
+    assert page.text.count("Fitted on 192 rows, judged on 48 others.") == 1
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.images)
     assert not re.search(r'(src|href)="(?!data:)', (folder / "churn.html").read_text())  # it needs no other file
 
@@ -121,7 +123,7 @@ def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
         "Decision: Balanced",
     ):
         assert text in printed.out
-    assert printed.out.endswith(f"The model is in {out}, a report with pictures in {report}.\n")
+    assert printed.out.endswith(f"The model is in {out}, a report in {report}.\n")
     rows = some_rows()
     same = joblib.load(folder / "churn.joblib").predict_proba(rows[["income", "age", "town"]])
     np.testing.assert_array_equal(joblib.load(out).predict_proba(rows[["income", "age", "town"]]), same)
@@ -193,6 +195,39 @@ def test_true_and_false_may_be_labels_where_one_is_missing(tmp_path: Path) -> No
     arguments = ["--target", "churn", "--out", str(out), "--max-iter", "1", "--quiet"]
     assert main(["fit", str(tmp_path / "t.csv"), *arguments]) in {0, 3}
     assert joblib.load(out).classes_.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([40, 40, 3], "judged on 16 others. Not judged, for too few rows: class c."),
+        ([40, 40, 3, 4], "judged on 16 others. Not judged, for too few rows: classes c, d."),
+        ([40, 3], "Fitted on all 43 rows; none were held out to judge the model on: fewer than two classes have"),
+    ],
+)
+def test_classes_without_rows_to_judge_on_are_told(
+    counts: list[int],
+    told: str,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = list("abcd"[: len(counts)])
+    model = joblib.load(folder / "churn.joblib")
+    proba = np.full(len(names), 1 / len(names))
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
+    monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
+    monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
+    monkeypatch.setattr(model, "classes_", np.array(names))
+    monkeypatch.setattr("balanced_nn._cli._page.pictures", lambda model: iter(()))
+    frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])
+    assert told in capsys.readouterr().out
+    page = Page((tmp_path / "m m.html").read_text())
+    assert told in page.text
+    assert f"balanced-nn predict '{tmp_path / 'm m.joblib'}' NEW.csv" in page.text
 
 
 def test_a_model_that_cannot_be_judged_is_written_all_the_same(

@@ -36,8 +36,8 @@ def pictures(model: Any) -> Iterator[Picture]:
     yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
     if model.lr_search_ is not None:
         yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
-    decision = file_content(DecisionDisplay.from_estimator(model), "svg")
-    yield Picture("Decision, on the rows that training held out", decision)
+    decision = DecisionDisplay.from_estimator(model)
+    yield Picture(f"Decision, on the {decision.rows}", file_content(decision, "svg"))
     yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
 
 
