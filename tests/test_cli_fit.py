@@ -443,6 +443,16 @@ def test_what_cannot_be_predicted_gives_one_line_and_code_1(
     assert printed.out == ""
 
 
+def test_without_pyarrow_nothing_is_predicted_for_a_parquet_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", "none.joblib", "none.csv", "--out", "a.parquet"]) == 1
+    said = "balanced-nn: writing a.parquet needs pandas and pyarrow: pip install pandas pyarrow\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.slow
 def test_whoever_reads_the_answers_may_stop_early(folder: Path) -> None:
     pd.concat([some_rows()] * 100).to_csv(folder / "long.csv", index=False)
@@ -488,6 +498,16 @@ def test_what_cannot_be_searched_gives_one_line_and_code_1(
         Path(name).write_text(TABLES[name])
     assert main(["lr-find", "--target", "y", *arguments]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"balanced-nn: {line}")
+
+
+def test_without_matplotlib_no_rates_are_tried_for_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["lr-find", "none.csv", "--target", "y", "--picture", "p.png"]) == 1
+    assert capsys.readouterr().err == "balanced-nn: p.png needs matplotlib: pip install 'balanced-nn[plot]'\n"
 
 
 # On a terminal

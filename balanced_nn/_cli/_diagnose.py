@@ -8,7 +8,7 @@ from typing import Any
 from balanced_nn._cli._look import look_at
 from balanced_nn._cli._models import load_model
 from balanced_nn._cli._tables import columns_of, read_labelled, text_columns
-from balanced_nn._cli._words import COLLAPSED, OneLineError, one_line
+from balanced_nn._cli._words import COLLAPSED, OneLineError, add_table, one_line
 
 DESCRIPTION = """\
 Without --model: what about the table deserves a look before a network is
@@ -33,8 +33,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     diagnose.set_defaults(run=run)
-    diagnose.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
-    diagnose.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    add_table(diagnose)
     diagnose.add_argument(
         "--model",
         type=Path,
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Look at the table, or at the model, and print what was found."""
     model = None if arguments.model is None else load_model(arguments.model)
     text = [*text_columns(model), *([arguments.target] if _names_classes(model) else [])]
-    frame, labels = read_labelled(arguments.table, arguments.target, text=text)
+    frame, labels = read_labelled(arguments.table, arguments.target, arguments.drop, text)
     try:
         if model is not None:
             return _diagnose_model(arguments, model, frame, labels)

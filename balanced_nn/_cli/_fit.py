@@ -14,7 +14,16 @@ from balanced_nn._cli._look import look_at
 from balanced_nn._cli._models import WRITERS, check_format, save_model
 from balanced_nn._cli._page import Fit, page
 from balanced_nn._cli._tables import check_output, read_labelled
-from balanced_nn._cli._words import COLLAPSED, OneLineError, load_tensorflow, one_line, read_count, read_seed, tell
+from balanced_nn._cli._words import (
+    COLLAPSED,
+    OneLineError,
+    add_table,
+    load_tensorflow,
+    one_line,
+    read_count,
+    read_seed,
+    tell,
+)
 from balanced_nn._data import HoldOut, hold_outs
 from balanced_nn._decision import read_decision
 from balanced_nn._preflight import too_many_classes
@@ -53,13 +62,9 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     fit.set_defaults(run=run)
-    fit.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
-    fit.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    add_table(fit)
     fit.add_argument("--out", required=True, type=Path, metavar="FILE", help=f"the model: {' or '.join(WRITERS)}")
     fit.add_argument("--report", type=Path, metavar="FILE", help="the report (default: beside the model, as .html)")
-    fit.add_argument(
-        "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
-    )
     fit.add_argument(
         "--test-size",
         type=_read_fraction,
@@ -160,7 +165,7 @@ def _split(arguments: argparse.Namespace, columns: Any, labels: Any) -> HoldOut:
 
 def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[Any, tuple[str, ...]]:
     """Fit, and return the classifier and what was warned of beside a collapse, which the report tells."""
-    load_tensorflow()
+    load_tensorflow(quiet=arguments.quiet)
     estimator = balanced_nn.BalancedNNClassifier(
         class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
         max_iter=arguments.max_iter,

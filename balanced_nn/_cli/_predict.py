@@ -10,6 +10,7 @@ from balanced_nn._cli._tables import (
     as_text,
     as_written,
     check_output,
+    check_writer,
     columns_of,
     read_frame,
     require_columns,
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, and write the answers."""
     if arguments.out is not None:
         check_output(arguments.out, [".csv", *PARQUET], "the answers")
+        check_writer(arguments.out)
     model = load_model(arguments.model)
     if not hasattr(model, "predict") or not hasattr(model, "classes_"):
         raise OneLineError(

@@ -43,7 +43,7 @@ def read_frame(path: Path, **options: Any) -> Any:
     except ImportError as error:
         needed = "pandas pyarrow" if parquet else "pandas"
         raise ImportError(f"reading {path} needs {' and '.join(needed.split())}: pip install {needed}") from error
-    except ValueError as error:  # also what pandas and pyarrow raise for a file that is none
+    except Exception as error:  # pandas, pyarrow and each kind of compressed file have errors of their own
         raise OneLineError(f"cannot read {path}: {one_line(error)}") from error
 
 
@@ -176,6 +176,15 @@ def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
         raise OneLineError(f"{what} {path} is a folder")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise OneLineError(f"{what} {path} must not be written: permission denied")
+
+
+def check_writer(path: Path) -> None:
+    """Raise an ImportError where the format of a table to be written needs a package that is not there."""
+    if path.suffix.lower() in PARQUET:
+        try:
+            importlib.import_module("pyarrow")
+        except ImportError as error:
+            raise ImportError(f"writing {path} needs pandas and pyarrow: pip install pandas pyarrow") from error
 
 
 def write_frame(columns: dict[str, Any], path: Path | None) -> None:
