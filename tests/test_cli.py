@@ -1,6 +1,8 @@
 """Does the command answer, help, and report errors in one line?"""
 
+import gzip
 import importlib
+import io
 import json
 import os
 import re
@@ -24,6 +26,7 @@ from sklearn.utils.fixes import parse_version
 import balanced_nn
 from balanced_nn import CollapseReport, _demo
 from balanced_nn._cli import main
+from balanced_nn._cli._words import load_tensorflow
 from balanced_nn._outcome import find_outcome
 
 
@@ -109,7 +112,7 @@ def test_wrong_arguments_give_one_line_and_code_2(
     ("error", "code", "line"),
     [
         (ImportError("No module named 'tensorflow'"), 1, "balanced-nn: No module named 'tensorflow'\n"),
-        (OSError("disk full"), 1, "balanced-nn: disk full\n"),
+        (OSError("disk\nfull"), 1, "balanced-nn: disk full\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -122,6 +125,27 @@ def test_a_failure_gives_one_line(
     monkeypatch.setattr(_demo, "load_keras", fail)
     assert main(["demo"]) == code
     assert capsys.readouterr().err.removeprefix("Loading TensorFlow ...\n") == line
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(False, "Loading TensorFlow ...\n"), (True, "")])
+def test_that_tensorflow_is_loaded_is_told_unless_quiet(
+    quiet: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setitem(sys.modules, "balanced_nn._keras._train", ModuleType("balanced_nn._keras._train"))
+    load_tensorflow(quiet=quiet)
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_nobody_needs_to_read_a_short_answer(argument: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    nobody, pipe = os.pipe()
+    os.close(nobody)
+    command = [sys.executable, "-m", "balanced_nn", argument]
+    finished = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    os.close(pipe)
+    assert (finished.returncode, finished.stderr) == (1, "")
 
 
 # diagnose
@@ -186,6 +210,30 @@ def test_a_sound_table_is_called_sound(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.endswith("Nothing in this table stands in the way of training a network.\n")
 
 
+def test_a_column_is_left_out(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", str(table), "--target", "churn", "--drop", "town"]) == 0
+    assert "200 rows, 2 columns beside 'churn' (2 of numbers, 0 of categories)" in capsys.readouterr().out
+
+
+def test_letters_that_the_output_does_not_have_are_written_as_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"a": np.arange(50.0) ** 2, "y": ["été", "hiver"] * 25})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["diagnose", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    assert rb"\xe9t\xe9" in shown.getvalue()
+
+
+def test_classes_of_equally_many_rows_stand_in_the_order_of_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.DataFrame({"a": np.arange(50.0) ** 2, "y": list("bacbb") * 10}).to_csv(tmp_path / "t.csv", index=False)
+    assert main(["diagnose", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:5]] == ["b", "a", "c"]
+
+
 def test_a_table_is_described_as_json(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(table), "--target", "churn", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -230,6 +278,14 @@ def test_a_model_with_named_columns_gets_its_columns(table: Path, tmp_path: Path
     assert list(asked[0][1].columns) == ["age", "income"]
 
 
+def test_labels_are_text_where_the_classes_of_the_model_are(asked: list[Any], tmp_path: Path) -> None:
+    table, path = tmp_path / "data.csv", tmp_path / "model.pkl"
+    table.write_text("a,y\n1,1\n2,2\n")
+    joblib.dump(DummyClassifier().fit(np.zeros((3, 1)), ["1", "2", "x"]), path)
+    main(["diagnose", str(table), "--target", "y", "--model", str(path)])
+    assert asked[0][2].tolist() == ["1", "2"]
+
+
 def test_a_keras_file_is_loaded_by_the_keras_rooms(
     table: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +306,10 @@ def test_a_keras_file_is_loaded_by_the_keras_rooms(
         (["empty.csv", "--target", "y"], "balanced-nn: cannot read empty.csv: No columns to parse from file"),
         (["text.parquet", "--target", "y"], "balanced-nn: cannot read text.parquet: "),
         (["binary.csv", "--target", "y"], "balanced-nn: cannot read binary.csv: "),
+        (["bad.csv.zip", "--target", "y"], "balanced-nn: cannot read bad.csv.zip: File is not a zip file"),
+        (["bad.csv.gz", "--target", "y"], "balanced-nn: cannot read bad.csv.gz: Not a gzipped file"),
+        (["short.csv.gz", "--target", "y"], "balanced-nn: cannot read short.csv.gz: Compressed file ended before"),
+        (["torn.csv.gz", "--target", "y"], "balanced-nn: cannot read torn.csv.gz: Error -3 while decompressing"),
         (["data.csv", "--target", "income"], "balanced-nn: Unknown label type: continuous."),
         (["data.csv", "--target", "churn", "--model", "none.pkl"], "balanced-nn: there is no file none.pkl"),
         (["data.csv", "--target", "churn", "--model", "data.csv"], "balanced-nn: cannot read a model from data.csv: "),
@@ -270,6 +330,11 @@ def test_what_cannot_be_diagnosed_gives_one_line_and_code_1(
     Path("empty.csv").touch()
     Path("text.parquet").write_text("no parquet")
     Path("binary.csv").write_bytes(b"a,y\n\xff\xfe\x00,1\n")
+    for name in ("bad.csv.zip", "bad.csv.gz"):
+        Path(name).write_text("a,y\n1,no\n")
+    packed = gzip.compress(table.read_bytes())
+    Path("short.csv.gz").write_bytes(packed[: len(packed) // 2])
+    Path("torn.csv.gz").write_bytes(packed[:10] + b"\xff" * 40)
     Path("lone.csv").write_text("y\n1\n0\n")
     Path("blank.csv").write_text("a,y\n1,\n2,\n")
     assert main(["diagnose", *arguments]) == 1

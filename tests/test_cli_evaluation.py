@@ -32,7 +32,16 @@ def test_two_classes_have_all_scores() -> None:
     assert seen.scores["balanced accuracy"] == pytest.approx(balanced_accuracy_score(y, ["no", "no", "yes", "yes"]))
     assert seen.scores["ROC AUC"] == pytest.approx(roc_auc_score(y == "yes", PROBA[:, 1]))
     assert seen.scores["log-loss"] == pytest.approx(log_loss(y, PROBA))
-    assert "average precision 0.833" in str(seen)
+    assert "average precision (class yes) 0.833" in str(seen)
+
+
+def test_average_precision_is_that_of_the_rarer_class() -> None:
+    proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.7, 0.3]])
+    y = np.array(["bad", "good", "good", "good", "good"])
+    seen = evaluate(Known(["bad", "good"], proba), None, y)
+    assert seen.scores["average precision (class bad)"] == 1.0
+    assert seen.scores["ROC AUC"] == pytest.approx(roc_auc_score(y == "good", proba[:, 1]))
+    assert "average precision (class good)" not in seen.scores
 
 
 def test_a_class_without_rows_counts_for_nothing_and_nothing_is_warned_of() -> None:
@@ -40,6 +49,12 @@ def test_a_class_without_rows_counts_for_nothing_and_nothing_is_warned_of() -> N
     seen = evaluate(Known([0, 1, 2], proba), None, np.array([0, 0, 1]))
     assert seen.scores["balanced accuracy"] == pytest.approx(0.75)
     assert seen.class_rows.tolist() == [2, 1, 0]
+    assert seen.cells == [
+        ("0", "2", "1.000", "0.500", "0.667"),
+        ("1", "1", "1.000", "1.000", "1.000"),
+        ("2", "0", "-", "-", "-"),
+    ]
+    assert "\n2             0          -       -      -\n" in str(seen)
     assert "ROC AUC" not in seen.scores
 
 

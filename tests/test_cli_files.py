@@ -16,7 +16,17 @@ from sklearn.dummy import DummyClassifier
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli._columns import column_findings
 from balanced_nn._cli._models import check_format, how_to_load, load_model, save_model
-from balanced_nn._cli._tables import check_output, columns_of, listed, read_frame, read_labelled, write_frame
+from balanced_nn._cli._tables import (
+    as_text,
+    as_written,
+    check_output,
+    columns_of,
+    listed,
+    read_frame,
+    read_labelled,
+    text_columns,
+    write_frame,
+)
 from balanced_nn._cli._words import OneLineError
 from balanced_nn._preprocessing import TabularPreprocessor
 from balanced_nn._table import read_table
@@ -51,7 +61,14 @@ def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "labels"), [("1,0,,1", [1, 0, 1]), ("a,b,,a", ["a", "b", "a"]), ("0.5,1,,2", [0.5, 1.0, 2.0])]
+    ("cells", "labels"),
+    [
+        ("1,0,,1", [1, 0, 1]),
+        ("a,b,,a", ["a", "b", "a"]),
+        ("0.5,1,,2", [0.5, 1.0, 2.0]),
+        ("True,False,,True", [True, False, True]),
+        ("None,NA,,null", ["None", "NA", "null"]),
+    ],
 )
 def test_labels_keep_their_kind_where_one_is_missing(
     cells: str, labels: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -61,6 +78,45 @@ def test_labels_keep_their_kind_where_one_is_missing(
     found = read_labelled(path, "y")[1].tolist()
     assert [*map(repr, found)] == [*map(repr, labels)]
     assert capsys.readouterr().err == "1 of 4 rows have no label and are left out.\n"
+
+
+def test_labels_that_look_like_numbers_are_text_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,y\n1,1\n4,\n5,2\n")
+    columns, labels = read_labelled(path, "y", text=["y", "a"])
+    assert labels.tolist() == ["1", "2"]
+    assert columns["a"].tolist() == ["1", "5"]
+
+
+def test_cells_read_as_text_may_still_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n01,1\n,2\nNA,3\n")
+    frame = read_frame(path, dtype=as_text(["a", "elsewhere"]))
+    assert frame["a"].isna().tolist() == [False, True, True]
+    assert frame["a"][0] == "01"
+    assert frame["b"].tolist() == [1, 2, 3]
+
+
+def test_columns_that_are_passed_on_keep_their_text_or_the_types_of_a_parquet_file(tmp_path: Path) -> None:
+    csv, parquet = tmp_path / "data.csv", tmp_path / "data.parquet"
+    csv.write_text("id;big;x\n00002;9007199254740993;1\nNA;;2\n")
+    kept = as_written(read_frame(csv), ["big", "id"], csv)
+    assert {name: values.tolist() for name, values in kept.items()} == {
+        "big": ["9007199254740993", ""],
+        "id": ["00002", "NA"],
+    }
+    pd.DataFrame({"id": [7]}).to_parquet(parquet)
+    assert as_written(read_frame(parquet), ["id"], parquet)["id"].tolist() == [7]
+    assert as_written(read_frame(csv), [], csv) == {}
+
+
+def test_the_text_columns_of_a_model_are_those_whose_levels_are_text() -> None:
+    frame = pd.DataFrame({"x": np.arange(40.0), "code": ["1", "z"] * 20, "flag": [True, False] * 20})
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
+    assert text_columns(clf) == []
+    assert text_columns(clf.fit(frame, [0, 1] * 20)) == ["code"]
+    assert text_columns(clf.fit(frame[["x"]].to_numpy(), [0, 1] * 20)) == []
+    assert text_columns(DummyClassifier().fit(frame, [0, 1] * 20)) == []
 
 
 @pytest.mark.parametrize(

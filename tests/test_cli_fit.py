@@ -100,6 +100,8 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
     ):
         assert text in page.text
     assert len(page.images) == 4
+    assert "Decision, on the held-out rows" in page.text
+    assert page.text.count("Fitted on 192 rows, judged on 48 others.") == 1
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.images)
     assert not re.search(r'(src|href)="(?!data:)', (folder / "churn.html").read_text())  # it needs no other file
 
@@ -121,7 +123,7 @@ def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
         "Decision: Balanced",
     ):
         assert text in printed.out
-    assert printed.out.endswith(f"The model is in {out}, a report with pictures in {report}.\n")
+    assert printed.out.endswith(f"The model is in {out}, a report in {report}.\n")
     rows = some_rows()
     same = joblib.load(folder / "churn.joblib").predict_proba(rows[["income", "age", "town"]])
     np.testing.assert_array_equal(joblib.load(out).predict_proba(rows[["income", "age", "town"]]), same)
@@ -181,6 +183,66 @@ def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
     assert "none were held out to judge the model on" in Page((tmp_path / "m.html").read_text()).text
     assert "network 1 of 4" in printed.err  # progress
     assert "CollapseWarning" not in printed.err
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
+def test_true_and_false_may_be_labels_where_one_is_missing(tmp_path: Path) -> None:
+    rows = some_rows().drop(columns=["customer", "town"])
+    rows["churn"] = np.where(rows.index == 5, "", (rows["churn"] == "yes").astype(str))
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.joblib"
+    arguments = ["--target", "churn", "--out", str(out), "--max-iter", "1", "--quiet"]
+    assert main(["fit", str(tmp_path / "t.csv"), *arguments]) in {0, 3}
+    assert joblib.load(out).classes_.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([40, 40, 3], "judged on 16 others. Not judged, for too few rows: class c."),
+        ([40, 40, 3, 4], "judged on 16 others. Not judged, for too few rows: classes c, d."),
+        ([40, 3], "Fitted on all 43 rows; none were held out to judge the model on: fewer than two classes have"),
+    ],
+)
+def test_classes_without_rows_to_judge_on_are_told(
+    counts: list[int],
+    told: str,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = list("abcd"[: len(counts)])
+    model = joblib.load(folder / "churn.joblib")
+    proba = np.full(len(names), 1 / len(names))
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
+    monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
+    monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
+    monkeypatch.setattr(model, "classes_", np.array(names))
+    monkeypatch.setattr("balanced_nn._cli._page.pictures", lambda model: iter(()))
+    frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])
+    assert told in capsys.readouterr().out
+    page = Page((tmp_path / "m m.html").read_text())
+    assert told in page.text
+    assert f"balanced-nn predict '{tmp_path / 'm m.joblib'}' NEW.csv" in page.text
+
+
+def test_a_model_that_cannot_be_judged_is_written_all_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no score\nfor you")
+
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
+    monkeypatch.setattr("balanced_nn._cli._fit.evaluate", refuse)
+    out = tmp_path / "m.joblib"
+    assert main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(out), "--quiet"]) == 1
+    said = f"balanced-nn: the model is in {out}, but cannot be judged: no score for you"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert joblib.load(out).classes_.tolist() == ["no", "yes"]
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -295,6 +357,39 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     assert capsys.readouterr().out == out.read_text()
 
 
+@pytest.mark.parametrize("levels", [("1", "2", "x"), ("True", "False", "maybe")])
+def test_rows_are_predicted_alike_in_whatever_file_they_stand(levels: tuple[str, ...], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"number": np.linspace(-1.0, 1.0, 90), "code": levels * 30})
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=3, random_state=0, on_collapse="ignore")
+    joblib.dump(clf.fit(frame, np.tile(["a", "b", "b"], 30)), tmp_path / "m.joblib")
+    frame.loc[::9, "code"] = None
+    part = frame[frame["code"] != levels[2]]
+    answers = []
+    for name, rows in (("all", frame), ("part", part)):
+        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+        table, out = str(tmp_path / f"{name}.csv"), tmp_path / f"answers of {name}.csv"
+        assert main(["predict", str(tmp_path / "m.joblib"), table, "--out", str(out)]) == 0
+        answers.append(pd.read_csv(out))
+    whole, some = answers
+    pd.testing.assert_frame_equal(whole.loc[part.index].reset_index(drop=True), some)
+    np.testing.assert_array_equal(whole.filter(like="probability"), clf.predict_proba(frame))
+
+
+def test_what_is_kept_is_written_as_it_was_read_and_the_model_sees_the_number(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(40)})
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
+    joblib.dump(clf.fit(frame, [0, 1] * 20), tmp_path / "m.joblib")
+    (tmp_path / "t.csv").write_text("id,x\n00002,007\n,08\n9007199254740993,9\n")
+    arguments = ["predict", str(tmp_path / "m.joblib"), str(tmp_path / "t.csv"), "--keep", "id", "--keep", "x"]
+    assert main([*arguments, "--out", str(tmp_path / "a.csv")]) == 0
+    answers = pd.read_csv(tmp_path / "a.csv", dtype={"id": str, "x": str}, keep_default_na=False)
+    assert answers["id"].tolist() == ["00002", "", "9007199254740993"]
+    assert answers["x"].tolist() == ["007", "08", "9"]
+    np.testing.assert_array_equal(
+        answers.filter(like="probability").astype(float), clf.predict_proba(pd.DataFrame({"x": [7, 8, 9]}))
+    )
+
+
 class Foolish:
     """A classifier without probabilities."""
 
@@ -348,6 +443,16 @@ def test_what_cannot_be_predicted_gives_one_line_and_code_1(
     assert printed.out == ""
 
 
+def test_without_pyarrow_nothing_is_predicted_for_a_parquet_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", "none.joblib", "none.csv", "--out", "a.parquet"]) == 1
+    said = "balanced-nn: writing a.parquet needs pandas and pyarrow: pip install pandas pyarrow\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.slow
 def test_whoever_reads_the_answers_may_stop_early(folder: Path) -> None:
     pd.concat([some_rows()] * 100).to_csv(folder / "long.csv", index=False)
@@ -393,6 +498,16 @@ def test_what_cannot_be_searched_gives_one_line_and_code_1(
         Path(name).write_text(TABLES[name])
     assert main(["lr-find", "--target", "y", *arguments]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"balanced-nn: {line}")
+
+
+def test_without_matplotlib_no_rates_are_tried_for_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["lr-find", "none.csv", "--target", "y", "--picture", "p.png"]) == 1
+    assert capsys.readouterr().err == "balanced-nn: p.png needs matplotlib: pip install 'balanced-nn[plot]'\n"
 
 
 # On a terminal

@@ -7,8 +7,8 @@ from typing import Any
 
 from balanced_nn._cli._look import look_at
 from balanced_nn._cli._models import load_model
-from balanced_nn._cli._tables import columns_of, read_labelled
-from balanced_nn._cli._words import COLLAPSED, OneLineError, one_line
+from balanced_nn._cli._tables import columns_of, read_labelled, text_columns
+from balanced_nn._cli._words import COLLAPSED, OneLineError, add_table, one_line
 
 DESCRIPTION = """\
 Without --model: what about the table deserves a look before a network is
@@ -33,8 +33,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     diagnose.set_defaults(run=run)
-    diagnose.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
-    diagnose.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    add_table(diagnose)
     diagnose.add_argument(
         "--model",
         type=Path,
@@ -47,10 +46,12 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at the table, or at the model, and print what was found."""
-    frame, labels = read_labelled(arguments.table, arguments.target)
+    model = None if arguments.model is None else load_model(arguments.model)
+    text = [*text_columns(model), *([arguments.target] if _names_classes(model) else [])]
+    frame, labels = read_labelled(arguments.table, arguments.target, arguments.drop, text)
     try:
-        if arguments.model is not None:
-            return _diagnose_model(arguments, frame, labels)
+        if model is not None:
+            return _diagnose_model(arguments, model, frame, labels)
         look = look_at(arguments.table, arguments.target, frame, labels)
     except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
         raise OneLineError(one_line(error)) from error
@@ -58,10 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _diagnose_model(arguments: argparse.Namespace, frame: Any, labels: Any) -> int:
+def _names_classes(model: Any) -> bool:
+    """Whether the classes of a model are text, as the labels that it is judged on then are, too."""
+    return all(isinstance(label, str) for label in getattr(model, "classes_", [None]))
+
+
+def _diagnose_model(arguments: argparse.Namespace, model: Any, frame: Any, labels: Any) -> int:
     from balanced_nn._diagnose import diagnose
 
-    model = load_model(arguments.model)
     report = diagnose(model, columns_of(model, frame, arguments.table), labels)
     print(json.dumps(report.to_dict(), indent=2) if arguments.json else report)
     return COLLAPSED if report.collapsed else 0

@@ -14,6 +14,8 @@ from sklearn.metrics import (
 
 from balanced_nn._specs import FloatArray, IntArray
 
+HEAD = ("class", "rows", "precision", "recall", "F1")
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -48,13 +50,20 @@ class Evaluation:
         """Rows of all classes."""
         return int(self.confusion.sum())
 
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """What is told of each class, under `HEAD`; nothing can be scored where a class has no rows."""
+        numbers = zip(self.classes, self.class_rows, self.precision, self.recall, self.f1, strict=True)
+        return [
+            (name, f"{rows:,}", *(f"{score:.3f}" if rows else "-" for score in scores))
+            for name, rows, *scores in numbers
+        ]
+
     def __str__(self) -> str:
         width = max(5, *(len(name) for name in self.classes))
-        lines = [f"{'class':<{width}}  {'rows':>8}  precision  recall     F1"]
-        numbers = zip(self.classes, self.class_rows, self.precision, self.recall, self.f1, strict=True)
-        lines += [
-            f"{name:<{width}}  {rows:>8,}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}"
-            for name, rows, precision, recall, f1 in numbers
+        lines = [
+            f"{name:<{width}}  {rows:>8}  {precision:>9}  {recall:>6}  {f1:>5}"
+            for name, rows, precision, recall, f1 in (HEAD, *self.cells)
         ]
         return "\n".join([*lines, "", ", ".join(f"{name} {score:.3f}" for name, score in self.scores.items())])
 
@@ -77,9 +86,10 @@ def evaluate(model: Any, X: Any, y: Any) -> Evaluation:
     present = np.isin(classes, y)
     scores = {"balanced accuracy": float(recall[present].mean())}
     if len(classes) == 2 and present.all():
-        positive = y == classes[1]
-        scores["ROC AUC"] = float(roc_auc_score(positive, proba[:, 1]))
-        scores["average precision"] = float(average_precision_score(positive, proba[:, 1]))
+        rarer = int(2 * np.count_nonzero(y == classes[1]) <= len(y))
+        positive, score = y == classes[rarer], proba[:, rarer]
+        scores["ROC AUC"] = float(roc_auc_score(positive, score))
+        scores[f"average precision (class {classes[rarer]})"] = float(average_precision_score(positive, score))
     elif present.all():
         scores["ROC AUC"] = float(roc_auc_score(y, proba, multi_class="ovr", labels=classes))
     scores["log-loss"] = float(log_loss(y, proba, labels=classes))

@@ -14,11 +14,19 @@ from balanced_nn._cli._look import look_at
 from balanced_nn._cli._models import WRITERS, check_format, save_model
 from balanced_nn._cli._page import Fit, page
 from balanced_nn._cli._tables import check_output, read_labelled
-from balanced_nn._cli._words import COLLAPSED, OneLineError, load_tensorflow, one_line, read_count, read_seed, tell
-from balanced_nn._data import hold_outs
+from balanced_nn._cli._words import (
+    COLLAPSED,
+    OneLineError,
+    add_table,
+    load_tensorflow,
+    one_line,
+    read_count,
+    read_seed,
+    tell,
+)
+from balanced_nn._data import HoldOut, hold_outs
 from balanced_nn._decision import read_decision
 from balanced_nn._preflight import too_many_classes
-from balanced_nn._specs import IntArray
 from balanced_nn._target import read_classes
 from balanced_nn.exceptions import CollapseWarning
 
@@ -54,13 +62,9 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     fit.set_defaults(run=run)
-    fit.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
-    fit.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    add_table(fit)
     fit.add_argument("--out", required=True, type=Path, metavar="FILE", help=f"the model: {' or '.join(WRITERS)}")
     fit.add_argument("--report", type=Path, metavar="FILE", help="the report (default: beside the model, as .html)")
-    fit.add_argument(
-        "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
-    )
     fit.add_argument(
         "--test-size",
         type=_read_fraction,
@@ -131,34 +135,37 @@ def run(arguments: argparse.Namespace) -> int:
         look = look_at(arguments.table, arguments.target, columns, labels)
         if too_many_classes(look.facts):
             raise OneLineError(look.findings[0])
-        train, test = _split(arguments, columns, labels)
+        split = _split(arguments, columns, labels)
         print(f"{look}\n", flush=True)
-        model, notes = _fitted(arguments, columns.iloc[train], labels[train])
-        seen = evaluate(model, columns.iloc[test], labels[test]) if len(test) else None
+        model, notes = _fitted(arguments, columns.iloc[split.train], labels[split.train])
     except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
         raise OneLineError(one_line(error)) from error
-    fit = Fit(look, model, len(train), seen, notes, arguments.out, arguments.seed)
-    save_model(model, arguments.out)
+    save_model(model, arguments.out)  # first of all: whatever fails from here on costs no training
+    try:
+        seen = evaluate(model, columns.iloc[split.valid], labels[split.valid]) if len(split.valid) else None
+    except (TypeError, ValueError) as error:
+        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {one_line(error)}") from error
+    without = tuple(str(look.classes[index]) for index in split.classes_without)
+    fit = Fit(look, model, len(split.train), seen, without, notes, arguments.out, arguments.seed)
     report.write_text(page(fit), encoding="utf-8")
     print(_text(fit))
-    print(f"\nThe model is in {arguments.out}, a report with pictures in {report}.")
+    print(f"\nThe model is in {arguments.out}, a report in {report}.")
     return COLLAPSED if model.collapse_report_.collapsed else 0
 
 
-def _split(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[IntArray, IntArray]:
+def _split(arguments: argparse.Namespace, columns: Any, labels: Any) -> HoldOut:
     """Check what can be checked before TensorFlow is loaded, and choose the rows to fit and to judge on."""
     codes, classes = read_classes(labels, columns)
     read_decision(arguments.decision, classes.tolist(), None)
     if not arguments.test_size:
-        return np.arange(len(codes)), np.empty(0, dtype=np.intp)
+        return HoldOut(np.arange(len(codes)), np.empty(0, dtype=np.intp), ())
     rng = np.random.default_rng([arguments.seed, _TEST])
-    split = hold_outs(codes, arguments.test_size, rng, len(classes))[0]
-    return split.train, split.valid
+    return hold_outs(codes, arguments.test_size, rng, len(classes))[0]
 
 
 def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[Any, tuple[str, ...]]:
     """Fit, and return the classifier and what was warned of beside a collapse, which the report tells."""
-    load_tensorflow()
+    load_tensorflow(quiet=arguments.quiet)
     estimator = balanced_nn.BalancedNNClassifier(
         class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
         max_iter=arguments.max_iter,
@@ -176,10 +183,6 @@ def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[A
 
 
 def _text(fit: Fit) -> str:
-    judged = (
-        f"Fitted on {fit.n_train:,} rows, judged on {fit.evaluation.n_rows:,} others:\n\n{fit.evaluation}"
-        if fit.evaluation is not None
-        else f"Fitted on all {fit.n_train:,} rows; none were held out to judge the model on."
-    )
+    judged = "" if fit.evaluation is None else f"\n\n{fit.evaluation}"
     settings = "\n".join(f"{name}: {value}" for name, value in fit.found.items())
-    return f"{judged}\n\n{fit.model.collapse_report_}\n{settings}"
+    return f"{fit.judged}{judged}\n\n{fit.model.collapse_report_}\n{settings}"

@@ -55,9 +55,9 @@ class Look:
 
     @property
     def largest_first(self) -> list[tuple[int, float, str]]:
-        """Rows, share and name of each class."""
+        """Rows, share and name of each class; of equally many rows by name."""
         counted = zip(self.facts.class_rows, self.facts.class_share, map(str, self.classes), strict=True)
-        return sorted(counted, reverse=True)
+        return sorted(counted, key=lambda row: (-row[0], row[2]))
 
     def __str__(self) -> str:
         rows = self.largest_first

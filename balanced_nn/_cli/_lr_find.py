@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import balanced_nn
-from balanced_nn._cli._pictures import FORMATS, save_range_test
+from balanced_nn._cli._pictures import FORMATS, require_matplotlib, save_range_test
 from balanced_nn._cli._tables import check_output, read_labelled
-from balanced_nn._cli._words import OneLineError, load_tensorflow, one_line, read_seed
+from balanced_nn._cli._words import OneLineError, add_table, load_tensorflow, one_line, read_seed
 from balanced_nn._lr_search import search_learning_rate, usable_part
 from balanced_nn._specs import LearningRateSearch
 
@@ -37,11 +37,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     find.set_defaults(run=run)
-    find.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
-    find.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
-    find.add_argument(
-        "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
-    )
+    add_table(find)
     find.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw the losses too: .png, .svg or .pdf (needs matplotlib)"
     )
@@ -52,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the range test, and print what it suggests."""
     if arguments.picture is not None:
         check_output(arguments.picture, FORMATS, "the picture")
+        require_matplotlib(str(arguments.picture))
     columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
     load_tensorflow()
     estimator = balanced_nn.BalancedNNClassifier(random_state=arguments.seed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import balanced_nn
 from balanced_nn._cli import _demo, _diagnose, _fit, _lr_find, _predict
-from balanced_nn._cli._words import FAILED, INTERRUPTED, OneLineError, Parser
+from balanced_nn._cli._words import FAILED, INTERRUPTED, OneLineError, Parser, one_line
 
 EPILOG = """\
 Examples:
@@ -35,20 +35,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 where a model collapsed, 130 after Ctrl-C.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no such letter
     try:
-        arguments = parser().parse_args(argv)
-    except SystemExit as stop:  # argparse has printed the help, the version or the error
-        return int(stop.code or 0)
-    try:
-        return int(arguments.run(arguments))
+        code = _run(argv)
+        print(end="", flush=True)  # here, not at the exit, it is found out that nobody reads
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever reads the output has seen enough; nothing is left to be flushed at the exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ImportError, OSError, OneLineError) as error:
-        print(f"balanced-nn: {error}", file=sys.stderr)
+        print(f"balanced-nn: {one_line(error)}", file=sys.stderr)
         return FAILED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed the help, the version or the error
+        return int(stop.code or 0)
+    return int(arguments.run(arguments))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """What does the report of a fit look like? One HTML file that needs no other."""
 
 import base64
+import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import balanced_nn
-from balanced_nn._cli._evaluation import Evaluation
+from balanced_nn._cli._evaluation import HEAD, Evaluation
 from balanced_nn._cli._look import MOST_CLASSES, Look
 from balanced_nn._cli._models import how_to_load
 from balanced_nn._cli._pictures import pictures
+from balanced_nn._cli._tables import listed
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
 STYLE = """
@@ -44,6 +46,8 @@ class Fit:
         Rows that it was fitted on.
     evaluation : Evaluation or None
         How it answers the rows that were held out from it; None where none were.
+    without : tuple of str
+        Classes that should have been held out in part, but have too few rows.
     notes : tuple of str
         What was warned of, beside a collapse.
     out : Path
@@ -56,9 +60,21 @@ class Fit:
     model: Any
     n_train: int
     evaluation: Evaluation | None
+    without: tuple[str, ...]
     notes: tuple[str, ...]
     out: Path
     seed: int
+
+    @property
+    def judged(self) -> str:
+        """How many rows it was fitted and judged on, in words."""
+        if self.evaluation is None:
+            why = ": fewer than two classes have enough rows" if self.without else ""
+            return f"Fitted on all {self.n_train:,} rows; none were held out to judge the model on{why}."
+        numbers = f"Fitted on {self.n_train:,} rows, judged on {self.evaluation.n_rows:,} others."
+        if not self.without:
+            return numbers
+        return f"{numbers} Not judged, for too few rows: class{'es' * (len(self.without) > 1)} {listed(self.without)}."
 
     @property
     def found(self) -> dict[str, str]:
@@ -139,18 +155,10 @@ def _outcome_part(fit: Fit) -> Iterator[str]:
 def _evaluation_part(fit: Fit) -> Iterator[str]:
     seen = fit.evaluation
     yield "<h2>On rows that the model did not see</h2>"
+    yield f"<p>{escape(fit.judged)}</p>"
     if seen is None:
-        yield f"<p>Fitted on all {fit.n_train:,} rows; none were held out to judge the model on.</p>"
         return
-    yield f"<p>Fitted on {fit.n_train:,} rows, judged on {seen.n_rows:,} others.</p>"
-    numbers = zip(seen.classes, seen.class_rows, seen.precision, seen.recall, seen.f1, strict=True)
-    yield _table(
-        ["class", "rows", "precision", "recall", "F1"],
-        (
-            [name, f"{rows:,}", *(f"{score:.3f}" for score in (precision, recall, f1))]
-            for name, rows, precision, recall, f1 in numbers
-        ),
-    )
+    yield _table(HEAD, seen.cells)
     yield _table(["score", "value"], ([name, f"{score:.3f}"] for name, score in seen.scores.items()))
     if len(seen.classes) <= MOST_IN_MATRIX:
         yield _matrix(seen)
@@ -195,7 +203,7 @@ def _picture_part(model: Any) -> Iterator[str]:
 
 
 def _use_part(fit: Fit) -> Iterator[str]:
-    shell = f"balanced-nn predict {fit.out} NEW.csv --out answers.csv"
+    shell = shlex.join(["balanced-nn", "predict", str(fit.out), "NEW.csv", "--out", "answers.csv"])
     load, warning = how_to_load(fit.out)
     python = f"{load}\nmodel.predict_proba(X)"
     yield f"<h2>How to use the model</h2><pre>{escape(shell)}</pre><pre>{escape(python)}</pre>"

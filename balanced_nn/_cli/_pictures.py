@@ -10,6 +10,7 @@ from balanced_nn._displays._collapse import CollapseDisplay
 from balanced_nn._displays._decision import DecisionDisplay
 from balanced_nn._displays._files import file_content
 from balanced_nn._displays._learning_rate import LearningRateDisplay
+from balanced_nn._displays._style import find_pyplot
 from balanced_nn._displays._training import TrainingCurveDisplay
 from balanced_nn._specs import RangeTestTrace
 
@@ -32,12 +33,12 @@ def pictures(model: Any) -> Iterator[Picture]:
     ImportError
         Without matplotlib.
     """
-    _draw_without_window()
+    require_matplotlib("the report")
     yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
     if model.lr_search_ is not None:
         yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
-    decision = file_content(DecisionDisplay.from_estimator(model), "svg")
-    yield Picture("Decision, on the rows that training held out", decision)
+    decision = DecisionDisplay.from_estimator(model)
+    yield Picture(f"Decision, on the {decision.rows}", file_content(decision, "svg"))
     yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
 
 
@@ -49,9 +50,11 @@ def save_range_test(trace: RangeTestTrace, path: Path) -> None:
     ImportError
         Without matplotlib.
     """
-    _draw_without_window()
+    require_matplotlib(str(path))
     path.write_bytes(file_content(LearningRateDisplay.from_trace(trace), path.suffix[1:].lower()))
 
 
-def _draw_without_window() -> None:
+def require_matplotlib(caller: str) -> None:
+    """Load matplotlib so that it draws without a window; without it, raise an ImportError that names what needs it."""
     os.environ.setdefault("MPLBACKEND", "agg")  # read when matplotlib is first loaded
+    find_pyplot(caller)

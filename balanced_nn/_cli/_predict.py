@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from balanced_nn._cli._models import load_model
-from balanced_nn._cli._tables import PARQUET, check_output, columns_of, read_frame, require_columns, write_frame
+from balanced_nn._cli._tables import (
+    PARQUET,
+    as_text,
+    as_written,
+    check_output,
+    check_writer,
+    columns_of,
+    read_frame,
+    require_columns,
+    text_columns,
+    write_frame,
+)
 from balanced_nn._cli._words import OneLineError, one_line
 
 PREDICTION, PROBABILITY = "prediction", "probability_"
@@ -53,12 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict, and write the answers."""
     if arguments.out is not None:
         check_output(arguments.out, [".csv", *PARQUET], "the answers")
+        check_writer(arguments.out)
     model = load_model(arguments.model)
     if not hasattr(model, "predict") or not hasattr(model, "classes_"):
         raise OneLineError(
             f"{arguments.model} holds {type(model).__name__}, which is no fitted scikit-learn classifier"
         )
-    frame = read_frame(arguments.table)
+    frame = read_frame(arguments.table, dtype=as_text(text_columns(model)))
     require_columns(frame, arguments.keep, arguments.table)
     rows = columns_of(model, frame, arguments.table)
     try:
@@ -71,5 +83,5 @@ def run(arguments: argparse.Namespace) -> int:
     taken = [name for name in arguments.keep if name in answers]
     if taken:
         raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
-    write_frame({**{name: frame[name].to_numpy() for name in arguments.keep}, **answers}, arguments.out)
+    write_frame({**as_written(frame, arguments.keep, arguments.table), **answers}, arguments.out)
     return 0

@@ -5,7 +5,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
 LARGEST_SEED = 2**32 - 1
@@ -24,6 +25,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the line, and leave with code 2."""
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def add_table(command: Any) -> None:
+    """Add the arguments of a command that looks at a table with labels."""
+    command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    command.add_argument(
+        "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
+    )
 
 
 def read_seed(text: str) -> int:
@@ -65,9 +75,9 @@ def quiet_tensorflow_start() -> Iterator[None]:
         os.close(nowhere)
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(*, quiet: bool = False) -> None:
     """Load what trains, which takes some seconds, before anything is drawn on the terminal."""
-    if "tensorflow" not in sys.modules:
+    if not quiet and "tensorflow" not in sys.modules:
         tell("Loading TensorFlow ...")
     with quiet_tensorflow_start():
         import balanced_nn._keras._train  # noqa: F401
