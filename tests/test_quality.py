@@ -98,9 +98,12 @@ def test_the_report_reads_the_files_that_there_are(there: list[str], folder: Pat
     for name in there:
         quality.append_row(quality.RESULTS / quality.TASKS[name].file, fit("a", name, 0.5))
     read: list[Row] = []
+    short: list[Row] = []
     monkeypatch.setattr(quality, "write_report", read.extend)
+    monkeypatch.setattr(quality, "write_short_table", short.extend)
     assert quality.main(["report"]) == 0
     assert [row.method for row in read] == there
+    assert short == read
 
 
 def compute(passing_on: Callable[[BaseException], None] = lambda error: None) -> None:
