@@ -17,6 +17,7 @@ import pytest
 import balanced_nn
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli import main
+from balanced_nn._cli._pictures import pictures
 from balanced_nn.exceptions import RareClassWarning
 
 EVIL = "<script>alert(1)</script>"
@@ -284,6 +285,14 @@ def test_without_matplotlib_the_report_says_so(folder: Path, tmp_path: Path, mon
     assert page.images == []
     assert "There are none: " in page.text
     assert "pip install 'balanced-nn[plot]'" in page.text
+
+
+def test_a_decision_made_on_training_rows_is_not_said_to_be_on_others() -> None:
+    clf = BalancedNNClassifier((4,), learning_rate_init=0.01, max_iter=2, random_state=0, on_collapse="ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that there are few rows
+        titles = [picture.title for picture in pictures(clf.fit(np.arange(6.0).reshape(-1, 1), [0, 1] * 3))]
+    assert titles == ["Training", "Decision, on the training rows", "Outcome"]
 
 
 TABLES = {

@@ -33,7 +33,7 @@ def pictures(model: Any) -> Iterator[Picture]:
     ImportError
         Without matplotlib.
     """
-    require_matplotlib("the report")
+    require_matplotlib("a picture")
     yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
     if model.lr_search_ is not None:
         yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
