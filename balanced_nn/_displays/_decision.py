@@ -357,7 +357,8 @@ class DecisionDisplay:
         highest = min(1.0, max(highest, *(float(one.predicted.max()) for one in self.reliabilities)))
         ax.plot([0, 1], [0, 1], color=BLACK, linestyle=":", linewidth=1.0)
         for one, look in zip(self.reliabilities, looks[-len(self.reliabilities) :], strict=True):
-            reach = [one.observed - one.low, one.high - one.observed]
+            # lists: of arrays of one element matplotlib makes numbers, which NumPy before 2.4 warns of
+            reach = [(one.observed - one.low).tolist(), (one.high - one.observed).tolist()]
             self.reliability_.append(
                 ax.errorbar(
                     one.predicted, one.observed, yerr=reach, markersize=4, linewidth=1.3, elinewidth=0.8,
