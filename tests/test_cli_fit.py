@@ -359,8 +359,8 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     assert list(answers) == ["customer", "prediction", "probability_no", "probability_yes"]
     assert answers["customer"].tolist() == rows["customer"].tolist()
     assert answers["prediction"].tolist() == model.predict(rows[["income", "age", "town"]]).tolist()
-    np.testing.assert_array_equal(
-        answers[["probability_no", "probability_yes"]], model.predict_proba(rows[["income", "age", "town"]])
+    np.testing.assert_allclose(
+        answers[["probability_no", "probability_yes"]], model.predict_proba(rows[["income", "age", "town"]]), rtol=1e-9
     )
     assert main(arguments) == 0
     assert capsys.readouterr().out == out.read_text()
@@ -394,8 +394,8 @@ def test_what_is_kept_is_written_as_it_was_read_and_the_model_sees_the_number(tm
     answers = pd.read_csv(tmp_path / "a.csv", dtype={"id": str, "x": str}, keep_default_na=False)
     assert answers["id"].tolist() == ["00002", "", "9007199254740993"]
     assert answers["x"].tolist() == ["007", "08", "9"]
-    np.testing.assert_array_equal(
-        answers.filter(like="probability").astype(float), clf.predict_proba(pd.DataFrame({"x": [7, 8, 9]}))
+    np.testing.assert_allclose(
+        answers.filter(like="probability").astype(float), clf.predict_proba(pd.DataFrame({"x": [7, 8, 9]})), rtol=1e-9
     )
 
 
