@@ -33,6 +33,7 @@ from balanced_nn._sklearn import (
     Interval,
     RealNotInt,
     StrOptions,
+    check_feature_names_in,
     fit_context,
     has_callbacks,
 )
@@ -679,8 +680,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _predictor(self) -> Predictor:
         check_is_fitted(self, "members_")
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        return Predictor(self._ensemble(), self.class_prior_, self.decision_rule_, self.classes_, tuple(names))
+        names = tuple(map(str, check_feature_names_in(self)))
+        return Predictor(self._ensemble(), self.class_prior_, self.decision_rule_, self.classes_, names)
 
     def _ensemble(self) -> Ensemble:
         return Ensemble(self.members_, self.calibration_, self._natural_prior)

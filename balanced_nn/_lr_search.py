@@ -10,6 +10,7 @@ from balanced_nn._specs import FloatArray, LearningRateSearch, RangeTestTrace
 FALLBACK_LEARNING_RATE = 1e-3  # the default of Adam, for a trace that gives no answer
 MIN_POINTS = 20  # fewer losses say nothing about a slope
 MIN_RELATIVE_FALL = 0.02  # a smoothed loss that never fell by 2 % gives no answer
+SMOOTHING = 0.9  # weight of the past in the moving average of the losses
 DIVERGENCE = 4.0  # times the lowest smoothed loss
 # How far below the rate of the lowest loss the suggestion lies. On 14 real imbalanced sets that rate was 0.015 to 0.5,
 # and a fiftieth of it beat each fixed rate of 1e-3, 3e-3 and 1e-2 in mean rank of average precision and of log-loss.
@@ -47,7 +48,7 @@ def smoothed(losses: FloatArray, smoothing: float) -> FloatArray:
     return out
 
 
-def usable_part(trace: RangeTestTrace, smoothing: float) -> tuple[FloatArray, FloatArray]:
+def usable_part(trace: RangeTestTrace, smoothing: float = SMOOTHING) -> tuple[FloatArray, FloatArray]:
     """Rates and smoothed losses up to the first non-finite loss or to divergence (4 times the lowest loss so far)."""
     finite = np.isfinite(trace.losses)
     end = len(finite) if finite.all() else int(finite.argmin())
@@ -61,7 +62,7 @@ def usable_part(trace: RangeTestTrace, smoothing: float) -> tuple[FloatArray, Fl
 @validate_params(
     {"trace": [RangeTestTrace], "smoothing": [Interval(Real, 0, 1, closed="left")]}, prefer_skip_nested_validation=True
 )
-def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> float:
+def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = SMOOTHING) -> float:
     """Suggest a learning rate from the trace of a range test.
 
     The losses are smoothed and cut where they diverge. The suggestion is a fiftieth of the rate at which the
@@ -95,7 +96,7 @@ def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> f
     return search_learning_rate(trace, smoothing=smoothing).learning_rate
 
 
-def search_learning_rate(trace: RangeTestTrace, *, smoothing: float = 0.9) -> LearningRateSearch:
+def search_learning_rate(trace: RangeTestTrace, *, smoothing: float = SMOOTHING) -> LearningRateSearch:
     """Choose as :func:`suggest_learning_rate` does, and say why."""
     rates, curve = usable_part(trace, smoothing)
     if len(curve) < MIN_POINTS:

@@ -78,7 +78,11 @@ class Ensemble:
 
     def log_proba(self, table: Table, prior: FloatArray) -> FloatArray:
         """Logarithm of the mean of the networks' probabilities, corrected to the class frequencies `prior`."""
-        each = [self.calibration.log_posterior(member.scores(table), self.natural_prior) for member in self.members]
+        return self.combine([member.scores(table) for member in self.members], prior)
+
+    def combine(self, scores: Sequence[FloatArray], prior: FloatArray) -> FloatArray:
+        """The same from what each network scores, as :meth:`Member.scores` returns it."""
+        each = [self.calibration.log_posterior(own, self.natural_prior) for own in scores]
         mean: FloatArray = each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - np.log(len(each))
         if np.array_equal(prior, self.natural_prior):
             return mean

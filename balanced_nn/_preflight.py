@@ -1,6 +1,6 @@
 """What about a table deserves a look before a network is trained on it?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,14 @@ from balanced_nn._evidence import DataFacts, data_facts
 from balanced_nn._specs import IntArray
 from balanced_nn._table import Table, to_dense
 
-__all__ = ["preflight", "table_facts", "too_many_classes"]
+__all__ = ["listed", "preflight", "table_facts", "too_many_classes"]
 
 RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
 HELD_OUT = 0.15
 UNEVEN = 4.0  # times as many rows: answering the larger class is then right in 80 % of the rows
 FAR_APART = 100.0  # ratio of standard deviations, and of a mean to its standard deviation
 LARGE = 100.0  # a number that a column of mean 0 and standard deviation 1 never holds
-MOST_NAMES = 5
+MOST_NAMES = 5  # that a finding lists
 
 
 def table_facts(table: Table, y: IntArray, n_classes: int) -> DataFacts:
@@ -105,7 +105,7 @@ def _labels(facts: DataFacts, names: list[str]) -> str:
     present = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows]
     if len(present) < 2:
         return (
-            f"All {facts.n_rows:,} rows are of class {_join(present)}: there is nothing to tell apart. Check how the "
+            f"All {facts.n_rows:,} rows are of class {listed(present)}: there is nothing to tell apart. Check how the "
             "rows were selected; BalancedNNClassifier refuses such labels."
         )
     if too_many_classes(facts):
@@ -123,7 +123,7 @@ def _single_rows(facts: DataFacts, names: list[str]) -> str:
         return ""
     has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
     return (
-        f"{has.format(_join(single))} a single row: trained on, {it} cannot be judged; held out, {it} cannot be "
+        f"{has.format(listed(single))} a single row: trained on, {it} cannot be judged; held out, {it} cannot be "
         "learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and warns."
     )
 
@@ -135,7 +135,7 @@ def _rare(facts: DataFacts, names: list[str]) -> str:
         return ""
     rows = rare[0][0]
     held_out = max(1, round(HELD_OUT * rows))
-    named = _join([f"{name} ({count})" for count, name in rare])
+    named = listed([f"{name} ({count})" for count, name in rare])
     return (
         f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to judge by, and "
         f"each moves the recall by {100 / held_out:.0f} points. Split with stratify=y, and judge by repeated "
@@ -233,6 +233,12 @@ def _large(number: float) -> str:
     return f"{number:,.0f}" if number < 1e6 else f"{number:.2g}"
 
 
-def _join(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
+    """Join names for a message, the first ones where there are many.
+
+    >>> listed(["a", "b"]), listed("abc", most=2)
+    ('a, b', 'a, b and 1 more')
+    """
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -172,7 +172,7 @@ class _Search:
         values = np.where(np.isfinite(values), values, -np.inf)  # a threshold at which the metric is undefined
         if np.isneginf(values).all():
             return -np.inf, offsets
-        low, high = _plateau(values)
+        low, high = about_as_good(values, PLATEAU)
         ends = np.concatenate([[gap[0] - OUTSIDE], gap, [gap[-1] + OUTSIDE]])
         moved = offsets.copy()
         moved[label] = 0.5 * (ends[cuts[low]] + ends[cuts[high] + 1])
@@ -201,10 +201,25 @@ class _Search:
         return np.maximum(tables, 0.0)  # differences of sums may round below 0
 
 
-def _plateau(values: FloatArray) -> tuple[int, int]:
-    """First and last of the neighbours of the best value that are about as good."""
+def about_as_good(values: FloatArray, share: float, rounding: float = 0.0) -> tuple[int, int]:
+    """First and last of the neighbours of the best value that are about as good.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        At least one of them finite; minus infinity where there is none.
+    share : float
+        Fraction of the range of the values: what lies less than that below the best one is about as good.
+    rounding : float, default=0.0
+        What is no difference in any case.
+
+    Examples
+    --------
+    >>> about_as_good(np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0]), 0.01)
+    (2, 4)
+    """
     best = int(np.argmax(values))
     lowest = values[np.isfinite(values)].min()
-    worse = np.flatnonzero(values < values[best] - PLATEAU * (values[best] - lowest))
+    worse = np.flatnonzero(values < values[best] - share * (values[best] - lowest) - rounding)
     below, above = worse[worse < best], worse[worse > best]
     return (int(below[-1]) + 1 if len(below) else 0), (int(above[0]) - 1 if len(above) else len(values) - 1)

@@ -21,13 +21,13 @@ from balanced_nn._cli._tables import (
     as_written,
     check_output,
     columns_of,
-    listed,
     read_frame,
     read_labelled,
     text_columns,
     write_frame,
 )
-from balanced_nn._cli._words import OneLineError
+from balanced_nn._cli._words import MOST_NAMES, OneLineError
+from balanced_nn._preflight import listed
 from balanced_nn._preprocessing import TabularPreprocessor
 from balanced_nn._table import read_table
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_dropped_is_said(drop: list[str], message: str, tmp_path:
 
 
 def test_very_many_columns_are_not_all_listed() -> None:
-    assert listed(map(str, range(32))).endswith("28, 29 and 2 more")
+    assert listed(map(str, range(32)), MOST_NAMES).endswith("28, 29 and 2 more")
 
 
 def test_a_model_gets_its_columns_in_its_order() -> None:

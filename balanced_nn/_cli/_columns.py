@@ -6,12 +6,12 @@ from string import Template
 
 import numpy as np
 
+from balanced_nn._preflight import MOST_NAMES, listed
 from balanced_nn._table import CategoryColumn, Table, to_dense
 
 FEWEST_ROWS = 20  # of fewer, all may differ by chance
 ALMOST_ALL = 0.9  # of the rows hold a value that no other row has
 MOSTLY = 0.5  # of the different texts
-MOST_NAMES = 5
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 
 
@@ -99,7 +99,6 @@ def _say(what: str, names: Sequence[str], remedy: str) -> tuple[str, ...]:
     """Put a finding about some columns into words; ${s} is the s of a verb in the singular, $it may be them."""
     if not names:
         return ()
-    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     noun, s, it = ("Column", "s", "it") if len(names) == 1 else ("Columns", "", "them")
     words = Template(f"{what}. {remedy}").substitute(s=s, it=it)
-    return (f"{noun} {', '.join(names[:MOST_NAMES])}{more} {words}",)
+    return (f"{noun} {listed(names)} {words}",)

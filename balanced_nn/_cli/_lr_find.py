@@ -59,13 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     search = search_learning_rate(trace)
     print(_text(search))
     if arguments.picture is not None:
-        save_range_test(trace, arguments.picture)
+        save_range_test(search, arguments.picture)
     return 0
 
 
 def _text(search: LearningRateSearch) -> str:
     """A table of smoothed losses with bars, and the suggestion."""
-    rates, losses = usable_part(search.trace, smoothing=0.9)
+    rates, losses = usable_part(search.trace)
     chosen = np.unique(np.linspace(0, len(rates) - 1, min(MOST_LINES, len(rates))).round().astype(int))
     lowest, span = min(losses, default=0.0), max(np.ptp(losses), 1e-12) if len(losses) else 1.0
     lines = [

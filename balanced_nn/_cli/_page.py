@@ -15,7 +15,8 @@ from balanced_nn._cli._evaluation import HEAD, Evaluation
 from balanced_nn._cli._look import MOST_CLASSES, Look
 from balanced_nn._cli._models import how_to_load
 from balanced_nn._cli._pictures import pictures
-from balanced_nn._cli._tables import listed
+from balanced_nn._cli._words import MOST_NAMES
+from balanced_nn._preflight import listed
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
 STYLE = """
@@ -74,7 +75,8 @@ class Fit:
         numbers = f"Fitted on {self.n_train:,} rows, judged on {self.evaluation.n_rows:,} others."
         if not self.without:
             return numbers
-        return f"{numbers} Not judged, for too few rows: class{'es' * (len(self.without) > 1)} {listed(self.without)}."
+        classes = f"class{'es' * (len(self.without) > 1)} {listed(self.without, MOST_NAMES)}"
+        return f"{numbers} Not judged, for too few rows: {classes}."
 
     @property
     def found(self) -> dict[str, str]:

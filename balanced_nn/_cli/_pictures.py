@@ -12,7 +12,7 @@ from balanced_nn._displays._files import file_content
 from balanced_nn._displays._learning_rate import LearningRateDisplay
 from balanced_nn._displays._style import find_pyplot
 from balanced_nn._displays._training import TrainingCurveDisplay
-from balanced_nn._specs import RangeTestTrace
+from balanced_nn._specs import LearningRateSearch
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -42,7 +42,7 @@ def pictures(model: Any) -> Iterator[Picture]:
     yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
 
 
-def save_range_test(trace: RangeTestTrace, path: Path) -> None:
+def save_range_test(search: LearningRateSearch, path: Path) -> None:
     """Draw a range test into a file, in the format that its suffix names, one of `FORMATS`.
 
     Raises
@@ -51,7 +51,7 @@ def save_range_test(trace: RangeTestTrace, path: Path) -> None:
         Without matplotlib.
     """
     require_matplotlib(str(path))
-    path.write_bytes(file_content(LearningRateDisplay.from_trace(trace), path.suffix[1:].lower()))
+    path.write_bytes(file_content(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
 
 
 def require_matplotlib(caller: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._cli._words import OneLineError, one_line, tell
+from balanced_nn._cli._words import MOST_NAMES, OneLineError, one_line, tell
+from balanced_nn._preflight import listed
 
 PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
-MOST_COLUMNS = 30  # that a message lists
 
 
 def read_frame(path: Path, **options: Any) -> Any:
@@ -125,18 +125,7 @@ def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
     """Raise OneLineError for the first name that is no column of the table."""
     for name in names:
         if name not in frame.columns:
-            raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns))}")
-
-
-def listed(names: Any) -> str:
-    """Join names for a message, the first ones where there are many.
-
-    >>> listed(["a", "b"])
-    'a, b'
-    """
-    names = list(names)
-    more = f" and {len(names) - MOST_COLUMNS:,} more" if len(names) > MOST_COLUMNS else ""
-    return ", ".join(names[:MOST_COLUMNS]) + more
+            raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns), MOST_NAMES)}")
 
 
 def text_columns(model: Any) -> list[str]:
@@ -162,7 +151,9 @@ def columns_of(model: Any, frame: Any, path: Path) -> Any:
         return frame.to_numpy()
     missing = [str(name) for name in names if name not in frame.columns]
     if missing:
-        raise OneLineError(f"the model was fitted with columns that {path} does not have: {listed(missing)}")
+        raise OneLineError(
+            f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
+        )
     return frame[list(names)]
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
 LARGEST_SEED = 2**32 - 1
+MOST_NAMES = 30  # that a message lists
 
 
 class OneLineError(Exception):

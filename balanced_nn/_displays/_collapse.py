@@ -21,6 +21,7 @@ from balanced_nn._displays._style import (
     list_classes,
     log_scale,
     log_scale_with_zero,
+    new_label,
     open_canvas,
     tick_text,
 )
@@ -314,16 +315,14 @@ class CollapseDisplay:
         largest = max(float(np.nanmax(norms, initial=0.0)), 1e-12)
         seen = norms[norms >= largest * 10.0**-GRADIENT_DECADES]
         floor = float(seen.min(initial=largest))
-        lost = False
         for curve in layers:
             places = 1 + np.arange(len(curve.gradient))
             shown = np.where(curve.gradient < floor, 0.0, curve.gradient)
             self.gradients_ += ax.plot(places, shown, **_look(curve))
             gone = places[np.isnan(curve.gradient)]
             if gone.size:
-                label = None if lost else "not finite"
+                label = new_label(ax, "not finite")
                 ax.plot(gone, np.full(len(gone), largest), "x", color=VERMILION, markersize=6, label=label)
-                lost = True
         if (norms < floor).any():
             log_scale_with_zero(ax, "y", np.array([largest]), floor)
         else:
@@ -335,7 +334,7 @@ class CollapseDisplay:
             ax,
             xlabel=f"layer ({n_layers} is the output)",
             ylabel="norm of the gradient",
-            legend="best" if lost else None,
+            legend="best" if np.isnan(norms).any() else None,
         )
 
 

@@ -391,13 +391,15 @@ def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight
             f"y holds a single class, {given.names(given.y[:1])}; no threshold is better than another on its "
             "rows. Pass rows of both classes."
         )
-    scores = (classifier._log_proba_of(given.table) - np.log(classifier.class_prior_))[given.rows]
-    each = [
-        np.exp(log_softmax(member.scores(given.table)[given.rows] + np.log(member.correction.fed_prior)))
-        for member in classifier.members_
+    members, prior = classifier.members_, classifier.class_prior_
+    each = [member.scores(given.table)[given.rows] for member in members]
+    before = [
+        np.exp(log_softmax(own + np.log(member.correction.fed_prior)))
+        for member, own in zip(members, each, strict=True)
     ]
+    scores = classifier._ensemble().combine(each, prior) - np.log(prior)
     rows = HeldOut(scores, given.y, given.weight, in_training=False)
-    return _Seen(rows, classifier.class_prior_, np.mean(each, axis=0), OF_A_FIT)
+    return _Seen(rows, prior, np.mean(before, axis=0), OF_A_FIT)
 
 
 def _logistic_axis(ax: Any, curve: ThresholdCurve) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from balanced_nn._decision import DecisionRule, threshold_of
 from balanced_nn._metrics import Metric
 from balanced_nn._specs import FloatArray, IntArray
+from balanced_nn._tuning import about_as_good
 
 CUTS, CUTS_OF_SLOW_METRICS = 1_000, 100  # thresholds that are tried, at most
 PLATEAU = 0.01  # of the range of the metric: what is less than that below the best is about as good
@@ -106,10 +107,7 @@ def plateau(values: FloatArray) -> tuple[int, int]:
     """
     if np.isnan(values).all():
         return 0, len(values) - 1
-    best = int(np.nanargmax(values))
-    worse = ~(values >= values[best] - PLATEAU * (values[best] - np.nanmin(values)) - ROUNDING)
-    below, above = np.flatnonzero(worse[:best]), np.flatnonzero(worse[best:])
-    return (int(below[-1]) + 1 if below.size else 0), (best + int(above[0]) - 1 if above.size else len(values) - 1)
+    return about_as_good(np.where(np.isnan(values), -np.inf, values), PLATEAU, ROUNDING)
 
 
 def _thinned(cuts: IntArray, most: int) -> IntArray:

@@ -14,10 +14,11 @@ from balanced_nn._displays._style import (
     VERMILION,
     few_ticks,
     find_pyplot,
+    line_look,
     log_scale,
     open_canvas,
 )
-from balanced_nn._lr_search import search_learning_rate, usable_part
+from balanced_nn._lr_search import SMOOTHING, search_learning_rate, usable_part
 from balanced_nn._specs import FloatArray, LearningRateSearch, RangeTestTrace
 
 
@@ -113,7 +114,7 @@ class LearningRateDisplay:
     0.001
     """
 
-    def __init__(self, search: LearningRateSearch, *, smoothing: float = 0.9) -> None:
+    def __init__(self, search: LearningRateSearch, *, smoothing: float = SMOOTHING) -> None:
         self.search = search
         self.smoothing = smoothing
 
@@ -151,7 +152,12 @@ class LearningRateDisplay:
 
     @classmethod
     def from_trace(
-        cls, trace: RangeTestTrace, *, smoothing: float = 0.9, ax: Any = None, line_kw: dict[str, Any] | None = None
+        cls,
+        trace: RangeTestTrace,
+        *,
+        smoothing: float = SMOOTHING,
+        ax: Any = None,
+        line_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw a range test, and what :func:`suggest_learning_rate` says of it.
 
@@ -199,15 +205,12 @@ class LearningRateDisplay:
         """
         search, curve = self.search, range_test_curve(self.search.trace, self.smoothing)
         canvas = open_canvas(ax, (1, 1), caller=type(self).__name__, panel=(4.8, 3.4))
-        from matplotlib.cbook import normalize_kwargs
-        from matplotlib.lines import Line2D
-
         self.figure_, self.ax_ = canvas.figure, canvas.axes.ravel()[0]
         rates, losses = search.trace.learning_rates, search.trace.losses
         seen: FloatArray = np.where(np.isfinite(losses), losses, np.nan)
         (self.losses_,) = self.ax_.plot(rates, seen, ".", color=GREY, markersize=3.5, label="loss of a batch")
-        look = {"color": BLUE, "linewidth": 1.8, "label": "smoothed", **normalize_kwargs(line_kw or {}, Line2D)}
-        (self.line_,) = self.ax_.plot(curve.learning_rates, curve.smoothed, **look)
+        line = line_look({"color": BLUE, "linewidth": 1.8, "label": "smoothed"}, line_kw)
+        (self.line_,) = self.ax_.plot(curve.learning_rates, curve.smoothed, **line)
         if curve.lowest is not None and not search.is_fallback:
             point = {"marker": "v", "color": BLACK, "linestyle": "none", "zorder": 3}
             self.ax_.plot(*([value] for value in curve.lowest), label="lowest", **point)

@@ -353,6 +353,19 @@ def tick_text(value: float, *, percent: bool = False) -> str:
     return f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
 
 
+def new_label(ax: Any, label: str) -> str | None:
+    """Return a label, or None where the legend of the axes has it already."""
+    return None if label in ax.get_legend_handles_labels()[1] else label
+
+
+def line_look(look: dict[str, Any], line_kw: dict[str, Any] | None) -> dict[str, Any]:
+    """Let the keywords of a caller, long or short, overrule how a line looks."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return {**look, **normalize_kwargs(line_kw or {}, Line2D)}
+
+
 def few_ticks(ax: Any, axis: str, most: int, *, whole: bool = False) -> None:
     """Give an axis with a linear scale about `most` ticks, at whole numbers only if `whole`."""
     from matplotlib.ticker import MaxNLocator

@@ -16,7 +16,9 @@ from balanced_nn._displays._style import (
     Canvas,
     few_ticks,
     find_pyplot,
+    line_look,
     log_scale,
+    new_label,
     open_canvas,
 )
 from balanced_nn._members import Member
@@ -265,9 +267,6 @@ class TrainingCurveDisplay:
     ) -> None:
         if not values:
             return
-        from matplotlib.cbook import normalize_kwargs
-        from matplotlib.lines import Line2D
-
         shown: FloatArray = np.where(np.isfinite(values), values, np.nan)
         look: dict[str, Any] = {"color": color, "linestyle": style, "linewidth": 1.4, "zorder": 2.5}
         if not kept:
@@ -275,20 +274,18 @@ class TrainingCurveDisplay:
             look |= {"color": GREY, "linewidth": 0.9, "zorder": 2, "marker": "x", "markevery": [len(values) - 1]}
         if len(values) <= FEW_EPOCHS and kept:
             look |= {"marker": ".", "markersize": 5}
-        if label not in ax.get_legend_handles_labels()[1]:
-            look["label"] = label
+        look["label"] = new_label(ax, label)
         epochs = np.arange(1, len(values) + 1)
         lost = epochs[np.isnan(shown)]
         if lost.size:
-            known = "not finite" in ax.get_legend_handles_labels()[1]
-            mark = {"color": BLACK, "marker": "^", "linestyle": "none", "label": None if known else "not finite"}
+            mark = {"color": BLACK, "marker": "^", "linestyle": "none", "label": new_label(ax, "not finite")}
             ax.plot(lost, np.ones(len(lost)), transform=ax.get_xaxis_transform(), clip_on=False, **mark)
-        self.lines_ += ax.plot(epochs, shown, **{**look, **normalize_kwargs(line_kw, Line2D)})
+        self.lines_ += ax.plot(epochs, shown, **line_look(look, line_kw))
 
     def _mark_best(self, ax: Any, curve: TrainingCurve, values: Sequence[float]) -> None:
         epoch = curve.history.best_epoch
         if not curve.kept or not 1 <= epoch <= len(values):
             return
-        label = None if "best epoch, kept" in ax.get_legend_handles_labels()[1] else "best epoch, kept"
+        label = new_label(ax, "best epoch, kept")
         look = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BLACK, "linestyle": "none", "zorder": 3}
         self.best_ += ax.plot([epoch], [values[epoch - 1]], label=label, markersize=5, **look)
