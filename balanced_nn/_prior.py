@@ -13,7 +13,7 @@ from balanced_nn.exceptions import PriorWarning
 SMALLEST_PRIOR = 1e-12  # of an estimate, so that its logarithm is finite
 WIDEST_INTERVAL = 0.05  # half of a 95 % interval that is tolerated for an estimate below it
 CONSTANT_RANGE = 1e-3  # of each class's probabilities: rows that all say the same tell of the model, not of themselves
-_SUM_TOLERANCE = 1e-3  # of probabilities that came from a float32 softmax
+SUM_TOLERANCE = 1e-3  # of probabilities that came from a float32 softmax
 
 
 def correct_prior(y_proba: ArrayLike, train_prior: ArrayLike, target_prior: ArrayLike) -> FloatArray:
@@ -236,7 +236,7 @@ def _read_proba(y_proba: ArrayLike) -> FloatArray:
             "Of one column p of two classes make np.column_stack([1 - p, p])."
         )
     sums = proba.sum(axis=1)
-    if proba.min() < 0 or np.abs(sums - 1).max() > _SUM_TOLERANCE:
+    if proba.min() < 0 or np.abs(sums - 1).max() > SUM_TOLERANCE:
         row = int(np.argmax(np.where(proba.min(axis=1) < 0, np.inf, np.abs(sums - 1))))
         raise ValueError(
             f"y_proba must hold probabilities: row {row} is {proba[row].tolist()}, with sum {sums[row]:g}. "

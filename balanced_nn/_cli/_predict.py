@@ -73,15 +73,15 @@ def run(arguments: argparse.Namespace) -> int:
     frame = read_frame(arguments.table, dtype=as_text(text_columns(model)))
     require_columns(frame, arguments.keep, arguments.table)
     rows = columns_of(model, frame, arguments.table)
+    names = [f"{PROBABILITY}{label}" for label in model.classes_] if hasattr(model, "predict_proba") else []
+    taken = [name for name in arguments.keep if name in {PREDICTION, *names}]
+    if taken:
+        raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
     try:
         answers = {PREDICTION: model.predict(rows)}
-        if hasattr(model, "predict_proba"):
-            names = [f"{PROBABILITY}{label}" for label in model.classes_]
+        if names:
             answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {one_line(error)}") from error
-    taken = [name for name in arguments.keep if name in answers]
-    if taken:
-        raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
     write_frame({**as_written(frame, arguments.keep, arguments.table), **answers}, arguments.out)
     return 0

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from balanced_nn._prior import SUM_TOLERANCE
 from balanced_nn._specs import FloatArray, IntArray
 from balanced_nn._target import encode_labels, find_classes, read_target, read_weights
-
-SUM_TOLERANCE = 1e-3  # of the probabilities of a row: in float32 they are rounded
 
 
 @dataclass(frozen=True, eq=False)
