@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanced_nn._comparison import Reference, compare_with_reference, needs_reference
 from balanced_nn._correction import balanced_accuracy, natural_log_loss
 from balanced_nn._data import thin_out
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._network import KERAS_NAMES, FittedNetwork, initial_network
-from balanced_nn._outcome import OutcomeReport, Reference, compare_with_reference, find_outcome, needs_reference
+from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._plan import Plan, Split, make_plan
 from balanced_nn._probe import kernels, movement, probe_network
 from balanced_nn._process import check_process

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from balanced_nn._comparison import Reference
 from balanced_nn._evidence import Evidence, RepairAction
-from balanced_nn._outcome import OutcomeReport, Reference
+from balanced_nn._outcome import OutcomeReport
 from balanced_nn._remedies import ModelKind
 from balanced_nn._specs import IntArray
 

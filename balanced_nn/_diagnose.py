@@ -7,11 +7,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from balanced_nn._case import Case, is_keras
+from balanced_nn._comparison import is_restored
 from balanced_nn._confirm import RepairSearch, find_repairs
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import ACTION_OF, Evidence, RepairAction
 from balanced_nn._keras_case import is_keras_dataset, keras_case
-from balanced_nn._outcome import Outcome, is_restored
+from balanced_nn._outcome import Outcome
 from balanced_nn._remedies import advise
 from balanced_nn._report import CollapseReport
 from balanced_nn._retrain import menu_of

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from balanced_nn._outcome import OutcomeReport, Reference
+from balanced_nn._comparison import Reference
+from balanced_nn._outcome import OutcomeReport
 from balanced_nn._specs import FloatArray, IntArray
 
 MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for

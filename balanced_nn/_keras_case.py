@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._case import Case, judged_on_of, split_rows_of
+from balanced_nn._comparison import Reference
 from balanced_nn._data import Dataset
 from balanced_nn._evidence import RepairAction
-from balanced_nn._outcome import OutcomeReport, Reference
+from balanced_nn._outcome import OutcomeReport
 from balanced_nn._reference import find_reference
 from balanced_nn._remedies import ModelKind
 from balanced_nn._specs import IntArray

@@ -9,9 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from balanced_nn._comparison import Reference
 from balanced_nn._correction import balanced_accuracy
 from balanced_nn._data import Dataset, thin_out
-from balanced_nn._outcome import Reference
 from balanced_nn._sklearn import threadpool_controller
 from balanced_nn._specs import FloatArray, IntArray
 from balanced_nn._weighting import class_frequencies

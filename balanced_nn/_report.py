@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from balanced_nn._comparison import Reference
 from balanced_nn._confirm import RepairSearch
 from balanced_nn._diagnosis import Finding
 from balanced_nn._evidence import Cause, Evidence
-from balanced_nn._outcome import CONSTANT_SPREAD, Outcome, OutcomeReport, Reference
+from balanced_nn._outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
 
 __all__ = ["CollapseReport"]
 

@@ -1,7 +1,8 @@
 """Which numbers do the rules of a diagnosis compare? Each reads one from the evidence, None if it is not there."""
 
+from balanced_nn._comparison import decision_is_to_blame
 from balanced_nn._evidence import Curve, Evidence
-from balanced_nn._outcome import Outcome, decision_is_to_blame
+from balanced_nn._outcome import Outcome
 
 CROSS_ENTROPIES = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
 PROBABILITIES = {"sigmoid", "softmax"}

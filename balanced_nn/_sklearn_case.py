@@ -19,11 +19,12 @@ from balanced_nn._answers import Answers, read_answers
 from balanced_nn._attempts import network_facts
 from balanced_nn._case import Case, is_keras, judged_on_of, split_rows_of
 from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._comparison import Reference, compare_with_reference
 from balanced_nn._data import Dataset
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, RepairAction, data_facts, probe_rows
 from balanced_nn._keras_case import keras_case
 from balanced_nn._network import KERAS_NAMES, FittedNetwork, LayerArrays
-from balanced_nn._outcome import OutcomeReport, Reference, compare_with_reference, find_outcome
+from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._probe import kernels, movement, probe_network
 from balanced_nn._reference import find_reference
 from balanced_nn._remedies import ModelKind

@@ -14,10 +14,11 @@ from diagnosis_json import from_json
 from diagnosis_peers import ALWAYS, PEERS, named
 from records import fill
 
+from balanced_nn._comparison import compare_with_reference
 from balanced_nn._confirm import find_repairs
 from balanced_nn._diagnosis import RULES, Finding, diagnose_evidence
 from balanced_nn._evidence import ACTION_OF, Cause, Evidence, RepairAction
-from balanced_nn._outcome import OutcomeReport, compare_with_reference
+from balanced_nn._outcome import OutcomeReport
 
 BEGIN, END = "<!-- diagnosis: begin -->", "<!-- diagnosis: end -->"
 VIEWS = ("monitor", "afterwards")  # with the weights from before training, and without

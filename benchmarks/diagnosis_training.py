@@ -32,14 +32,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 
+from balanced_nn._comparison import Reference, compare_with_reference, is_restored
 from balanced_nn._evidence import Curve
-from balanced_nn._outcome import (
-    OutcomeReport,
-    Reference,
-    compare_with_reference,
-    find_outcome,
-    is_restored,
-)
+from balanced_nn._outcome import OutcomeReport, find_outcome
 
 MAX_ROWS, MIN_ROWS_OF_CLASS, MIN_RARE_ROWS = 1500, 20, 8
 VALIDATION_FRACTION = 0.35

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from balanced_nn import _signals as signals
+from balanced_nn._comparison import Reference
 from balanced_nn._evidence import Curve, DataFacts, Evidence, LayerProbe, NetworkFacts, Probe
-from balanced_nn._outcome import Outcome, OutcomeReport, Reference
+from balanced_nn._outcome import Outcome, OutcomeReport
 
 OUTCOME = OutcomeReport(
     Outcome.CONSTANT,

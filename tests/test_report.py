@@ -9,9 +9,10 @@ import pytest
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
+from balanced_nn._comparison import Reference, compare_with_reference
 from balanced_nn._diagnosis import Finding
 from balanced_nn._evidence import Cause, Curve, Evidence, data_facts
-from balanced_nn._outcome import Outcome, Reference, compare_with_reference, find_outcome
+from balanced_nn._outcome import Outcome, find_outcome
 from balanced_nn._report import CAUSE_WORDS
 
 REMEDIES = ("Do this.", "Do that.")

@@ -17,8 +17,9 @@ from evidence_examples import (
 )
 
 from balanced_nn import _signals as signals
+from balanced_nn._comparison import Reference
 from balanced_nn._evidence import Curve
-from balanced_nn._outcome import Outcome, Reference
+from balanced_nn._outcome import Outcome
 
 SIGNALS = [
     function

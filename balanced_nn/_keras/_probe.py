@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from balanced_nn._comparison import Reference, compare_with_reference
 from balanced_nn._correction import balanced_accuracy
 from balanced_nn._data import Dataset
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, Probe, chance_loss, data_facts, probe_rows
@@ -25,12 +26,7 @@ from balanced_nn._keras._anatomy import (
     units_of,
 )
 from balanced_nn._keras._rows import as_matrix, class_probabilities, decide, encode_labels, take_rows
-from balanced_nn._outcome import (
-    OutcomeReport,
-    Reference,
-    compare_with_reference,
-    find_outcome,
-)
+from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._probe import layer_probe, movement
 from balanced_nn._reference import find_reference
 from balanced_nn._specs import FloatArray, IntArray
