@@ -11,7 +11,7 @@ OUR_DEFAULTS: Settings = {
     "hidden_layer_sizes": (256, 128),
     "activation": "relu",
     "batch_norm": True,
-    "dropout": 0.1,
+    "dropout": 0.0,
     "alpha": 0.01,
     "class_weight": "balanced",
     "sampler": None,

@@ -61,7 +61,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Activation of the hidden layers.
     batch_norm : bool, default=True
         Whether BatchNorm stands between each hidden layer and its activation.
-    dropout : float, default=0.1
+    dropout : float, default=0.0
         Fraction of hidden units that a training step leaves out, in [0, 1).
     alpha : float, default=0.01
         Weight decay of the kernels, decoupled from the gradient as in AdamW: each step shrinks them by
@@ -258,7 +258,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         *,
         activation: str = "relu",
         batch_norm: bool = True,
-        dropout: float = 0.1,
+        dropout: float = 0.0,
         alpha: float = 0.01,
         class_weight: str | Mapping[Any, float] | None = "balanced",
         sampler: Any = None,

@@ -181,7 +181,7 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
     A grid of four candidates, and Optuna's way:
 
     >>> space.grid(4)
-    {'dropout': [0.1, 0.3], 'hidden_layer_sizes': [(256, 128), (64,)]}
+    {'dropout': [0.0, 0.1], 'hidden_layer_sizes': [(256, 128), (64,)]}
     >>> def objective(trial):
     ...     clf = BalancedNNClassifier(random_state=0).set_params(**space.suggest(trial))
     ...     return cross_val_score(clf, X, y, scoring="average_precision").mean()
@@ -193,7 +193,7 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
     bins = auto_bins(np.maximum(trained, 1).tolist(), n_numeric)
     wide = [(256, 256, 256)] if n_rows >= WIDE_FROM else []
     settings: dict[str, Choice | Range] = {
-        "dropout": Range(0.0, 0.5, log=False, values=(0.1, 0.3, 0.0)),
+        "dropout": Range(0.0, 0.5, log=False, values=(0.0, 0.1, 0.3)),
         "hidden_layer_sizes": Choice(((256, 128), (64,), *wide)),
         "n_bins": Choice(("auto", None) if bins else ("auto", FEW_BINS)),
         "class_weight": Choice(("balanced", None)),

@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "five networks": {"n_members": 5},
     "eight networks": {"n_members": 8},
     "no BatchNorm": {"batch_norm": False},
-    "no dropout": {"dropout": 0.0},
+    "dropout 0.1": {"dropout": 0.1},
     "dropout 0.3": {"dropout": 0.3},
     "no weight decay": {"alpha": 0.0},
     "label smoothing 0.05": {"label_smoothing": 0.05},

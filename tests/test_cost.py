@@ -43,7 +43,7 @@ from balanced_nn import BalancedNNClassifier
 X, y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)
 grid = {{"learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 0.1], "dropout": [0.1, 0.3], "sampler": [None, "over"]}}
 GridSearchCV(BalancedNNClassifier(n_bins=None, **{QUICK}), grid, cv=3).fit(X, y)
-BalancedNNClassifier(n_bins=None, **{QUICK}).fit(X[:400, :5], y[:400])  # with a search, other rows, other columns
+BalancedNNClassifier(n_bins=None, dropout=0.2, **{QUICK}).fit(X[:400, :5], y[:400])  # other rows, columns and rate
 """
 
 
