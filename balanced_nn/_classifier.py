@@ -107,7 +107,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_members : "auto" or int, default="auto"
         Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
         the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
-        10,000 rows, and 1 for more, or where no rows are held out of `X`.
+        50,000 rows, and 1 for more, or where no rows are held out of `X`.
     decision : str, float, array-like of shape (n_classes, n_classes) or scorer, default="auto"
         How `predict` answers.
 

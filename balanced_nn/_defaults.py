@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # rows as fed, batch size up to there
 LARGEST_BATCH = 1024
-SEVERAL_MEMBERS, SEVERAL_UP_TO = 4, 10_000  # networks, and rows up to which they are so many
+SEVERAL_MEMBERS, SEVERAL_UP_TO = 4, 50_000  # networks, and rows up to which they are so many
 MOST_BINS = 16  # of a numeric column
 ROWS_OF_A_BIN = 80  # effective ones, as the rarest class counts most
 COLUMNS_OF_BINS = 512  # of all numeric columns together
@@ -34,7 +34,7 @@ def auto_members(n_rows: int) -> int:
 
     Examples
     --------
-    >>> [auto_members(n) for n in (500, 10_000, 10_001)]
+    >>> [auto_members(n) for n in (500, 50_000, 50_001)]
     [4, 4, 1]
     """
     return SEVERAL_MEMBERS if n_rows <= SEVERAL_UP_TO else 1

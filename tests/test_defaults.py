@@ -28,7 +28,7 @@ def test_more_rows_never_make_batches_smaller(one, other):
     assert auto_batch_size(fewer) <= auto_batch_size(more)
 
 
-@pytest.mark.parametrize(("n_rows", "members"), [(2, 4), (500, 4), (10_000, 4), (10_001, 1), (1_000_000, 1)])
+@pytest.mark.parametrize(("n_rows", "members"), [(2, 4), (500, 4), (50_000, 4), (50_001, 1), (1_000_000, 1)])
 def test_small_tables_get_four_networks_and_large_ones_one(n_rows, members):
     assert auto_members(n_rows) == members
 
