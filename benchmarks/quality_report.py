@@ -177,7 +177,7 @@ def report_ranks(fits: pd.DataFrame) -> str:
         named = "; ".join(f"{method} ({count} of {fits['set'].nunique()} sets)" for method, count in left_out.items())
         parts.append(f"Left out, because they have no row on some sets: {named}.")
     fewer = [method for method in with_sets if method not in with_splits]
-    if fewer:
+    if fewer and len(with_splits) > 1:
         parts += [f"Without {', '.join(fewer)}, which have fewer splits:", *rank_table(rank_methods(fits, with_splits))]
     return "\n\n".join(parts)
 

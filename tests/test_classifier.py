@@ -307,9 +307,9 @@ def test_a_logit_adjusted_loss_without_effect_is_the_log_loss(fitted):
 def test_one_program_serves_every_size_setting_and_fold(fitted):
     from balanced_nn._keras._program import POOL
 
-    ignore = {"on_collapse": "ignore", "max_iter": 2, "n_bins": 2}
+    ignore = {"on_collapse": "ignore", "max_iter": 2, "n_bins": 2, "dropout": 0.1}
     for n_bins in (2, None):
-        small(n_bins=n_bins).fit(X, Y)  # the programs may have left the pool since
+        small(n_bins=n_bins, dropout=0.1).fit(X, Y)  # the programs may have left the pool since
     built = POOL.n_built
     for n_rows in (250, 280, 299):
         small(**ignore).fit(X[:n_rows], Y[:n_rows])

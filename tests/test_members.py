@@ -78,7 +78,7 @@ def test_auto_takes_four_members_where_rows_are_held_out(params, n_rows, expecte
 
 
 def test_auto_takes_one_member_for_many_rows_and_for_rows_given_for_validation():
-    assert len(small(max_iter=1).fit(np.tile(X, (17, 1)), np.tile(Y, 17)).members_) == 1
+    assert len(small(max_iter=1).fit(np.tile(X, (84, 1)), np.tile(Y, 84)).members_) == 1
     assert len(small(max_iter=1).fit(X[:400], Y[:400], X_val=X[400:], y_val=Y[400:]).members_) == 1
 
 

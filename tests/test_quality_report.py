@@ -60,6 +60,13 @@ def test_a_second_table_of_ranks_leaves_out_methods_with_fewer_splits() -> None:
     assert "2 methods on 3 sets and 6 splits." in text
 
 
+def test_there_is_no_table_of_ranks_of_ours_alone() -> None:
+    rows = [*three_by_three(), *(fit(name, OURS, 0.5, seed=1) for name in "abc")]
+    text = report.report_ranks(frame(*rows))
+    assert "which have fewer splits" not in text
+    assert text.count("Critical difference:") == 1
+
+
 # The summary
 
 
