@@ -67,6 +67,7 @@ def caught_collapses() -> Iterator[list[warnings.WarningMessage]]:
 def test_both_classes_are_found_at_900_to_100(seed: int) -> None:
     X, X_test, y, y_test = clouds(900, 100, 1.0, seed)
     clf = BalancedNNClassifier(random_state=seed).fit(X, y)
+    assert clf.collapse_report_.outcome.value == "healthy"
     assert recall_score(y_test, clf.predict(X_test), average=None).min() > 0.4
     assert clf.predict_proba(X_test)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
 
