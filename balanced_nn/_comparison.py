@@ -71,8 +71,8 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
           the model's scores does not clearly do so either.
         - THRESHOLD where the answers lag behind the reference by more than 0.10 (or a standard error), or a class gets
           none, or they are near chance although the scores are not, and :func:`decision_is_to_blame`.
-        - WORSE_THAN_REFERENCE where answers that are no collapse lag behind a reference that exceeds chance by more
-          than 0.05 and 1.96 standard errors.
+        - WORSE_THAN_REFERENCE where answers that are no collapse lag by more than 0.10 and 1.96 standard errors behind
+          a reference that exceeds chance by more than 0.05 and 1.96 standard errors.
 
         Otherwise it stays.
 
@@ -96,7 +96,8 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
         return report
     if decision_is_to_blame(report, reference):
         return replace(report, outcome=Outcome.THRESHOLD)
-    certain = reference.best >= report.chance + max(error, SIGNAL_FROM)  # that the reference found something
+    signal = reference.best >= report.chance + max(error, SIGNAL_FROM)
+    certain = signal and reference.best > report.balanced_accuracy + error
     if report.outcome is Outcome.HEALTHY and lags and certain:
         return replace(report, outcome=Outcome.WORSE_THAN_REFERENCE)
     return report

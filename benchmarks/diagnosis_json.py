@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 DIGITS = 10  # significant ones of a float: fewer can tip a comparison of two balanced accuracies
+LATER = {"class_spread": ()}  # fields that rows written before them lack; no rule of a diagnosis reads them
 T = TypeVar("T")
 
 
@@ -37,7 +38,8 @@ def from_json(kind: type[T], value: Any) -> T:
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         known = {field.name for field in fields(kind)}
-        return kind(**{name: from_json(hints[name], item) for name, item in value.items() if name in known})
+        found = {name: from_json(hints[name], item) for name, item in value.items() if name in known}
+        return kind(**{name: LATER[name] for name in LATER.keys() & known - found.keys()}, **found)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
     return float(value) if kind is float else value

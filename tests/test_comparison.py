@@ -133,9 +133,11 @@ def test_on_few_rows_more_is_asked_of_a_reference():
     few, many = constant((4, 4)), constant((400, 400))
     assert compare_with_reference(few, Reference(0.57, 0.57)).outcome is Outcome.NO_SIGNAL
     assert compare_with_reference(many, Reference(0.57, 0.57)).outcome is Outcome.CONSTANT
-    y = np.repeat([0, 1], 5)
-    report = find_outcome(y, one_hot([0, 0, 0, 1, 1, 1, 1, 1, 0, 0], 2))
-    assert compare_with_reference(report, Reference(0.74, 0.74)).outcome is Outcome.HEALTHY
+    y = np.repeat([0, 1], [68, 8])  # a network that holds out eight rare rows
+    report = find_outcome(y, one_hot(np.where(np.r_[np.arange(68) < 48, np.arange(8) < 4], y, 1 - y), 2))
+    assert report.balanced_accuracy == pytest.approx(0.603, abs=0.001)
+    assert compare_with_reference(report, Reference(0.72, 0.43)).outcome is Outcome.HEALTHY
+    assert compare_with_reference(report, Reference(0.80, 0.43)).outcome is Outcome.WORSE_THAN_REFERENCE
     assert (
         compare_with_reference(half_right(accuracy=0.6), Reference(0.74, 0.74)).outcome is Outcome.WORSE_THAN_REFERENCE
     )
