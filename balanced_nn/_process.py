@@ -1,8 +1,15 @@
-"""May TensorFlow train in this process, and with how many threads?"""
+"""May TensorFlow train in this process, may it compile there, and with how many threads?"""
 
 import multiprocessing
 import os
 import sys
+import warnings
+from pathlib import Path
+
+# A compiled program takes some 200 maps of memory, which TensorFlow keeps until the process ends. Past the limit of the
+# system, after some 320 programs at Linux' default, it writes to memory that it did not get: the process is killed.
+MAPS_TO_SPARE = 2_000
+MAPS, MAX_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # of Linux
 
 _forked_from: list[int] = []  # process id of the parent, where it had loaded TensorFlow when it forked
 
@@ -45,3 +52,27 @@ def threads_of_a_worker() -> int | None:
     granted = os.environ.get("OMP_NUM_THREADS", "")
     is_worker = multiprocessing.parent_process() is not None
     return int(granted) if is_worker and granted.isdecimal() and int(granted) > 0 else None
+
+
+def may_compile() -> bool:
+    """Whether the system grants this process the memory maps of another compiled program; warns where it does not.
+
+    True where there is no such limit.
+    """
+    try:
+        most = int(MAX_MAPS.read_text())
+        with MAPS.open("rb") as lines:
+            in_use = sum(1 for _ in lines)
+    except (OSError, ValueError):
+        return True
+    if in_use + MAPS_TO_SPARE <= most:
+        return True
+    warnings.warn(
+        f"This process has nearly used up the {most:,} memory maps that the system grants it; TensorFlow keeps those "
+        "of each program that it compiled until the process ends. So networks of a new shape are trained without "
+        "compiling, which takes up to twice as long. Search in processes (n_jobs), begin a new one, or raise "
+        "vm.max_map_count.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False

@@ -172,7 +172,7 @@ def report_decisions(rows: pd.DataFrame) -> str:
         scores = part.pivot_table(index=["set", "seed"], columns="method", values="score").reindex(columns=DECISIONS)
         if metric == "costs":
             scores = -scores
-        present = scores.dropna(axis="columns", how="all").dropna()
+        present = scores.dropna(axis="columns", how="all").dropna().groupby("set").mean()
         means = [f"{abs(present[name].mean()):.4f}" if name in present else "" for name in DECISIONS]
         shares = [
             f"{(present['ours'] >= present[name]).mean():.0%}" if {"ours", name} <= set(present) else ""
@@ -184,7 +184,10 @@ def report_decisions(rows: pd.DataFrame) -> str:
         if {"ours", TUNED} <= set(seconds):
             ratios.append((seconds[TUNED] / seconds["ours"]).dropna())
     heads = ("sets", *DECISIONS, *(f"ours as good as {name}, or better" for name in DECISIONS if name != "ours"))
-    text = "Mean scores, and shares of sets; of costs, the mean of a row is given, and less is better."
+    text = (
+        f"Means over sets of means over splits, of which there are {ran['seed'].nunique()}, and shares of sets; of "
+        "costs, the mean of a row is given, and less is better."
+    )
     if ratios:
         text += f" Fitting and deciding takes {TUNED} {pd.concat(ratios).median():.1f} times as long as ours (median)."
     body = table({"metric": "---", "classes": "---", **dict.fromkeys(heads, "---:")}, lines)

@@ -87,6 +87,20 @@ def test_the_compiled_steps_do_what_a_keras_train_step_does():
     np.testing.assert_allclose(program.outputs(data.X[:50]), trained, rtol=1e-5, atol=1e-5)
 
 
+def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_without_one(monkeypatch):
+    task, rates = a_task(weight_decay=0.05, dropout=0.2), np.full(3, 0.01, np.float32)
+    losses, networks = [], []
+    for has_room in (True, False):
+        monkeypatch.setattr("balanced_nn._keras._program.may_compile", lambda has_room=has_room: has_room)
+        program = TrainingProgram(task.key())
+        program.load(task.initial, ProgramSettings(0.05, 0.2, 0.9, 0.0, np.zeros(2), 0))
+        losses.append(program.run(program.gather(task.data, np.arange(192)), rates))
+        networks.append(program.network(task.initial.spec))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    logits = [network.logits(task.data.X[:50]) for network in networks]
+    np.testing.assert_allclose(logits[1], logits[0], rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize(("n_inputs", "width"), [(0, 16), (1, 16), (16, 16), (17, 32), (100, 112)])
 def test_inputs_are_padded_to_a_multiple_of_sixteen(n_inputs, width):
     assert padded_width(n_inputs) == width

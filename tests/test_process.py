@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from balanced_nn._process import threads_of_a_worker
+from balanced_nn._process import MAPS_TO_SPARE, MAX_MAPS, may_compile, threads_of_a_worker
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,65 @@ assert threads_after_fit(0) == 0, "this process is no worker: its setting is the
 def test_a_worker_trains_with_its_share_of_the_processor_and_the_process_of_the_user_keeps_its_setting():
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     subprocess.run([sys.executable, "-c", IN_WORKERS], check=True, timeout=300, env=environment)
+
+
+@pytest.fixture
+def pretend(tmp_path, monkeypatch):
+    """Set how many memory maps the process uses, and the text of the system's limit; None is no such file."""
+
+    def write(in_use, most):
+        for name, text in (("MAPS", "a map\n" * in_use), ("MAX_MAPS", most)):
+            monkeypatch.setattr(f"balanced_nn._process.{name}", tmp_path / name)
+            if text is not None:
+                (tmp_path / name).write_text(text)
+
+    return write
+
+
+def test_programs_are_compiled_until_the_memory_maps_run_short(pretend):
+    pretend(10, f"{MAPS_TO_SPARE + 10}\n")
+    assert may_compile()
+    pretend(11, f"{MAPS_TO_SPARE + 10}\n")
+    with pytest.warns(RuntimeWarning, match=r"nearly used up the 2,010 memory maps .* vm.max_map_count"):
+        assert not may_compile()
+
+
+@pytest.mark.parametrize("most", [None, "unlimited"])
+def test_where_no_limit_is_known_programs_are_compiled(most, pretend):
+    pretend(10**5, most)
+    assert may_compile()
+
+
+FULL = """
+import ctypes, warnings
+from pathlib import Path
+import numpy as np
+from balanced_nn import BalancedNNClassifier
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(300, 5))
+y = X[:, 0] > 0
+BalancedNNClassifier((8,), n_members=1, max_iter=2, on_collapse="ignore", random_state=0).fit(X, y)
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+most = int(Path("/proc/sys/vm/max_map_count").read_text())
+missing = most - 100 - Path("/proc/self/maps").read_bytes().count(b"\\n")
+pages = libc.mmap(None, 4096 * missing, 1, 0x22, -1, 0)
+for page in range(0, missing, 2):  # neighbours with other rights are maps of their own
+    libc.mprotect(pages + 4096 * page, 4096, 3)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    clf = BalancedNNClassifier((9,), n_members=1, max_iter=20, random_state=0).fit(X, y)
+assert any("memory maps" in str(warning.message) for warning in caught)
+assert clf.score(X, y) > 0.8
+"""
+
+
+@pytest.mark.skipif(not MAX_MAPS.exists(), reason="the limit is one of Linux")
+def test_a_process_without_memory_maps_trains_on():
+    """Compiling there would kill it."""
+    if int(MAX_MAPS.read_text()) > 300_000:
+        pytest.skip("the limit is too high to be reached")
+    subprocess.run([sys.executable, "-c", FULL], check=True, timeout=300)

@@ -20,6 +20,7 @@ import tensorflow as tf
 from balanced_nn._data import Dataset
 from balanced_nn._keras._build import CounterDropout, build_model, network_variables, padded_width
 from balanced_nn._network import FittedNetwork
+from balanced_nn._process import may_compile
 from balanced_nn._specs import FOCAL_GAMMA, FloatArray, IntArray, NetworkSpec, TrainingSpec
 
 BATCHES_PER_CHUNK = 32
@@ -126,7 +127,7 @@ class TrainingProgram:
     def _steps(self) -> Any:
         """The loop, traced for one signature: it cannot be compiled a second time."""
         tensors = (*self._chunks[0].tensors, tf.constant(self._rates), tf.constant(0))
-        loop = tf.function(self._loop, jit_compile=True, autograph=False)
+        loop = tf.function(self._loop, jit_compile=may_compile(), autograph=False)
         return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, tensors))
 
     @cached_property
