@@ -18,7 +18,7 @@ from balanced_nn._range_test import learning_rate_range_test
 from balanced_nn._report import CollapseReport
 from balanced_nn._resampling import ClassResampler
 from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scorer
-from balanced_nn._search_space import search_space
+from balanced_nn._search_space import SearchSpace, search_space
 from balanced_nn._skops import SKOPS_TYPES
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "DecisionDisplay",
     "LearningRateDisplay",
     "RobustSmoothScaler",
+    "SearchSpace",
     "TabularPreprocessor",
     "TrainingCurveDisplay",
     "clear_compiled_programs",

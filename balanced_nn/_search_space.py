@@ -63,6 +63,15 @@ class SearchSpace:
     ----------
     settings : dict of {str: Choice or Range}
         For each parameter where it may lie.
+
+    Examples
+    --------
+    >>> from balanced_nn import search_space
+    >>> space = search_space([[0.0], [1.0]] * 50, [0, 1] * 50)
+    >>> len(space), next(iter(space))
+    (8, 'dropout')
+    >>> space.distributions(prefix="balancednnclassifier__")["balancednnclassifier__batch_size"]
+    ['auto', 32]
     """
 
     settings: dict[str, Choice | Range]
