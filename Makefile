@@ -82,7 +82,7 @@ bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and o
 
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
 	.venv-peers/bin/python benchmarks/probability.py run sets
-	.venv-peers/bin/python benchmarks/probability.py run decisions
+	.venv-peers/bin/python benchmarks/probability.py run decisions --seeds 0 1 2
 	.venv-peers/bin/python benchmarks/probability.py run synthetic
 	.venv-peers/bin/python benchmarks/probability.py report
 
