@@ -82,7 +82,8 @@ class SearchSpace:
         Parameters
         ----------
         prefix : str, default=""
-            What stands before the names, such as "balancednnclassifier__" where the classifier is a step of a pipeline.
+            What stands before the names, such as ``"balancednnclassifier__"`` where the classifier is a step of a
+            pipeline.
 
         Returns
         -------
