@@ -190,5 +190,6 @@ def compare(ours: pd.Series, peer: pd.Series, lower_is_better: bool = False) -> 
         return Comparison(np.nan, np.nan, np.nan)
     better = -difference if lower_is_better else difference
     different = difference[difference != 0]
-    p_value = float(wilcoxon(different).pvalue) if len(different) else np.nan
+    # Named, because what "auto" does about ties differs between versions of SciPy.
+    p_value = float(wilcoxon(different, method="exact").pvalue) if len(different) else np.nan
     return Comparison(float(np.mean((better > 0) + 0.5 * (better == 0))), float(difference.mean()), p_value)
