@@ -20,7 +20,7 @@ from balanced_nn._members import Ensemble, Trained, train_members
 from balanced_nn._onnx import onnx_model
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import read_labelled, read_rows, split_rows
-from balanced_nn._prior import find_prior, read_prior
+from balanced_nn._prior import find_prior, read_class_prior
 from balanced_nn._process import check_process
 from balanced_nn._progress import show_progress
 from balanced_nn._remedies import ModelKind, advise
@@ -118,7 +118,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
           the class of the lowest expected cost;
         - the name of a scorer of scikit-learn that reads `predict`, of a metric in ``sklearn.metrics`` or
           ``imblearn.metrics``, or what ``make_scorer`` returns: the thresholds that are best for it on the held-out
-          rows. Of two classes the second is the positive one, unless the scorer names it. "balanced_accuracy" is
+          rows. Of two classes the positive one is that of the scorer, or the second. "balanced_accuracy" is
           "balanced", whose thresholds need no rows to be found on;
         - "auto": "balanced", or, where `class_weight` is a dict, the class with the highest ``weight * probability``.
 
@@ -364,10 +364,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             trained = train_members(self, defaults, splits, seed, watchers)
             held_out, prior = trained.held_out(), rows.prior
             calibration = calibrate(held_out, prior, synthetic=not draws_at_random(self.sampler))
-            self.classes_, self.class_prior_, self._natural_prior = rows.classes, prior, prior
+            held_out = held_out.calibrated(calibration)
+            about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
+            self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
             self._keep(trained, calibration)
-            self._held_out = held_out.calibrated(calibration)
-            notes = (*self._notes(trained), *self._decide(decision, self._held_out))
+            notes = (*self._notes(trained), *about_the_rule)
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
         for note in notes:
@@ -506,8 +507,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 )
             scores = self._log_proba_of(given.table) - np.log(self.class_prior_)
             rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
-        stated = self.class_weight_ if isinstance(self.class_weight, Mapping) else None
-        for note in self._decide(read_decision(decision, self.classes_.tolist(), stated), rows):
+        decision = read_decision(decision, self.classes_.tolist(), self._costs)
+        for note in self._decide(decision, rows, self.class_prior_):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -520,8 +521,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         Parameters
         ----------
-        prior : array-like of shape (n_classes,), mapping from label to frequency, or None
-            Frequencies, all positive; they are scaled to sum 1. None returns to those of the training data.
+        prior : array-like of shape (n_classes,), mapping or Series from label to frequency, or None
+            Frequencies, all positive; they are scaled to sum 1. An array is in the order of `classes_`, a pandas Series
+            whose index holds the labels in its own. None returns to the frequencies of the training data.
 
         Returns
         -------
@@ -548,19 +550,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         array([0.6, 0.4])
         """
         check_is_fitted(self, "members_")
-        classes = self.classes_.tolist()
-        if prior is None:
-            self.class_prior_ = self._natural_prior
-        elif isinstance(prior, Mapping):
-            if set(prior) != set(classes):
-                raise ValueError(
-                    f"prior must name each class once: {', '.join(map(str, classes))}; "
-                    f"got {', '.join(map(str, prior))}."
-                )
-            self.class_prior_ = read_prior([prior[label] for label in classes], len(classes))
-        else:
-            self.class_prior_ = read_prior(prior, len(classes))
-        for note in self._decide(self._decision, self._decision_rows):
+        wanted = self._natural_prior if prior is None else read_class_prior(prior, self.classes_.tolist())
+        for note in self._decide(self._decision, self._decision_rows, wanted):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -582,7 +573,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         PriorWarning
             If these rows cannot tell them; see :func:`balanced_nn.estimate_prior`.
         """
-        found, note = find_prior(self.predict_proba(X), self.class_prior_)
+        found, note = find_prior(self.predict_proba(X), self.class_prior_, classes=self.classes_.tolist())
         if note is not None:
             warnings.warn(note, stacklevel=2)
         return found
@@ -719,11 +710,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             setting_hints(settings, defaults) if failed else (),
         )
 
-    def _decide(self, decision: Decision, rows: HeldOut) -> tuple[Warning, ...]:
-        """Set the rule, and return what the user should be warned of about it."""
-        self._decision, self._decision_rows = decision, rows
-        self.decision_rule_ = decision.rule(self.class_prior_, rows)
-        return decision_notes(self.decision_rule_, rows, self.class_prior_)
+    def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
+        """Set the rule and the class frequencies, and return what the user should be warned of about it."""
+        rule = decision.rule(prior, rows)  # may take long, and is interrupted then: nothing has changed before
+        self._decision, self._decision_rows, self.decision_rule_ = decision, rows, rule
+        self.class_prior_ = prior.copy()
+        return decision_notes(rule, rows, prior)
 
     def _notes(self, trained: Trained) -> Iterator[Warning]:
         """What the user should know of the training."""

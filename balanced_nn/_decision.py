@@ -11,6 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from balanced_nn._calibration import HeldOut
 from balanced_nn._metrics import Metric, read_metric
 from balanced_nn._specs import FloatArray, IntArray
+from balanced_nn._target import in_class_order
 from balanced_nn._tuning import Tuning, tune_offsets
 from balanced_nn.exceptions import DecisionWarning
 
@@ -162,6 +163,20 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
                 "looks better than it is. Use early_stopping=True, or pass other rows to set_decision."
             ),
         )
+    if not np.isfinite(rule.tuning.score):
+        notes += (
+            DecisionWarning(
+                f"decision={rule.name!r} could not be computed for the answers, so that nothing was tuned. Take a "
+                "metric that is defined for every answer, also where a class gets none."
+            ),
+        )
+    if rule.tuning.is_coarse:
+        notes += (
+            DecisionWarning(
+                f"decision={rule.name!r} takes no weights, and at these class frequencies a class has too few of the "
+                "rows that it can be shown: the threshold is rough. Give the function a parameter sample_weight."
+            ),
+        )
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
     if len(answered) == 1:
         notes += (
@@ -247,13 +262,15 @@ def _offsets_of_threshold(threshold: float, n_classes: int) -> FloatArray:
 
 def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:
     n_classes = len(classes)
+    given = in_class_order(decision, classes, "decision")
     try:
-        costs = np.array(decision, dtype=np.float64)
+        costs = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
         costs = np.empty(0)
     if costs.shape != (n_classes, n_classes) or not np.isfinite(costs).all():
         raise ValueError(
-            f"decision={decision!r} is not understood. A matrix of costs must hold {n_classes} rows (true classes "
+            f'decision={decision!r} is not understood. Give "balanced", "argmax", the name of a metric, a threshold as '
+            f"a float between 0 and 1, or a matrix of costs: {n_classes} rows (true classes "
             f"{', '.join(map(str, classes))}) of {n_classes} finite numbers (the answers, in the same order)."
         )
     extra = costs - np.diag(costs)[:, None]  # what a wrong answer costs more than the right one

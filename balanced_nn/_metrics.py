@@ -15,8 +15,11 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from balanced_nn._sklearn import scorer_parts
 from balanced_nn._specs import FloatArray
 
-Formula = Callable[[FloatArray], FloatArray]
+# Of the weights of each class that are right, true, and answered, each of shape (n_tables, n_classes).
+Formula = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 ROWS_OF_A_TABLE = (1_000, 10_000)  # at least and at most, that counts are written out to for a metric without weights
+ROWS_OF_A_CLASS, MOST_ROWS = 50, 100_000  # of the lightest class at least, even where all of them are then so many
+FEWEST_ROWS = 20  # of the lightest class, below which such a metric is too coarse
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,31 +75,79 @@ class Metric:
         Returns
         -------
         ndarray of shape (n_tables,)
-            Higher is better.
+            Higher is better; NaN where the metric fails, as some do for answers of one class.
         """
         if self._formula is not None:
-            return self.sign * self._formula(tables)
+            return self.of_margins(*_margins(tables))
+        return np.array([self._of_table_or_nan(table) for table in tables])
+
+    def of_margins(self, right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
+        """The same of the margins of tables, which is all that a fast metric reads.
+
+        Parameters
+        ----------
+        right, true, answered : ndarray of shape (n_tables, n_classes)
+            Weight of the rows of each class that are answered so, that are there, and that are answered with it.
+
+        Returns
+        -------
+        ndarray of shape (n_tables,)
+        """
+        assert self._formula is not None
+        return self.sign * self._formula(right, true, answered)
+
+    def of_table(self, table: FloatArray) -> Any:
+        """Score of one table, or the error that the metric raises."""
+        if self._formula is not None:
+            return self.of_tables(table[None])[0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of thresholds that are only tried
-            return self.sign * np.array([self._of_table(table) for table in tables])
+            return self.sign * self._of_rows(table)
+
+    def is_coarse(self, table: FloatArray) -> bool:
+        """Whether a table has to be written out as rows, and a class is then too few of them to tell thresholds apart.
+
+        So it is where the class frequencies are set far from those of the rows, and the metric takes no weights.
+        """
+        if self.is_fast or self._takes_weights:
+            return False
+        rows = self._scale(table) * table.sum(axis=1)
+        return bool((rows[rows > 0] < FEWEST_ROWS).any())
 
     def as_reported(self, score: float) -> float:
         """Score as scikit-learn reports it: only the scorers called "neg_..." turn a loss round."""
         return score if self.name.startswith("neg_") else self.sign * score
 
-    def _of_table(self, table: FloatArray) -> Any:
+    @property
+    def _takes_weights(self) -> bool:
+        return "sample_weight" in _parameters(self.function) and not _counts_rows(self.function)
+
+    def _of_table_or_nan(self, table: FloatArray) -> Any:
+        try:
+            return self.of_table(table)
+        except (ArithmeticError, LookupError, ValueError):
+            return np.nan
+
+    def _of_rows(self, table: FloatArray) -> Any:
         n_classes = len(self.classes)
         true, answer = np.divmod(np.arange(n_classes**2), n_classes)
         counts = table.ravel()
         labels, weights = np.asarray(self.classes), {}
-        if "sample_weight" in _parameters(self.function) and not _counts_rows(self.function):
+        if self._takes_weights:
             true, answer = true[counts > 0], answer[counts > 0]
             weights = {"sample_weight": counts[counts > 0]}
         else:
-            scale = np.clip(counts.sum(), *ROWS_OF_A_TABLE) / counts.sum()
-            rows = np.repeat(np.arange(n_classes**2), np.rint(scale * counts).astype(int))
+            rows = np.repeat(np.arange(n_classes**2), np.rint(self._scale(table) * counts).astype(int))
             true, answer = true[rows], answer[rows]
         return self.function(labels[true], labels[answer], **weights, **self.kwargs)
+
+    @staticmethod
+    def _scale(table: FloatArray) -> float:
+        """By what counts are multiplied before they are written out as rows."""
+        of_classes = table.sum(axis=1)
+        n = of_classes.sum()
+        wanted = max(np.clip(n, *ROWS_OF_A_TABLE) / n, ROWS_OF_A_CLASS / of_classes[of_classes > 0].min())
+        return float(min(wanted, MOST_ROWS / n))
 
 
 def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision") -> Metric:
@@ -109,7 +160,8 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
         (``"geometric_mean_score"``; one whose name ends in "_loss", "_error" or "_deviance" is made small), or
         what ``make_scorer`` returns.
     classes : sequence
-        Class labels. The positive class of two is the second one, unless the scorer names it.
+        Class labels. The positive class of two is the one that the scorer names; else 1, as in scikit-learn, where
+        there is such a label, and the second one where there is none.
     parameter : str, default="decision"
         What the caller passed it as, for messages.
 
@@ -122,15 +174,16 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
     parameters = _parameters(function)
     average = kwargs.get("average", parameters["average"].default if "average" in parameters else "binary")
     if "pos_label" in parameters and "pos_label" not in kwargs and average == "binary" and len(classes) == 2:
-        kwargs = {**kwargs, "pos_label": classes[1]}
+        usual = parameters["pos_label"].default
+        kwargs = {**kwargs, "pos_label": usual if usual in classes else classes[1]}
     found = Metric(name, function, sign, kwargs, tuple(classes))
     try:
-        value = found.of_tables(np.ones((1, len(classes), len(classes))) + np.eye(len(classes)))
+        value = np.asarray(found.of_table(np.ones((len(classes), len(classes))) + np.eye(len(classes))))
     except (TypeError, ValueError, IndexError) as error:
         several = ' With more than two classes, take for example "f1_macro".' if "average=" in str(error) else ""
         reason = str(error).rstrip(".")
         raise ValueError(f"{parameter}={name!r} cannot be computed for these classes: {reason}.{several}") from error
-    if value.dtype.kind != "f" or value.shape != (1,):
+    if value.dtype.kind not in "fiu" or value.shape != ():
         raise ValueError(
             f"{parameter}={name!r} gives no single number. Give it an average, for example by make_scorer."
         )
@@ -196,7 +249,7 @@ def _of_answers(
     return name, function, sign, kwargs
 
 
-# Formulas for stacks of tables, for the metrics that people tune most; any other is called table by table.
+# Formulas for the margins of tables, for the metrics that people tune most; any other is called table by table.
 
 
 def _find_formula(function: Any, kwargs: Mapping[str, Any], classes: tuple[Any, ...]) -> Formula | None:
@@ -208,7 +261,7 @@ def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
 
 
-def _parts(tables: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _margins(tables: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weight of each class that is right, true, and answered."""
     return np.diagonal(tables, axis1=1, axis2=2), tables.sum(axis=2), tables.sum(axis=1)
 
@@ -218,33 +271,29 @@ def _plain(formula: Formula, defaults: Mapping[str, Any] = MappingProxyType({}))
     return lambda kwargs, classes: formula if kwargs.items() <= defaults.items() else None
 
 
-def _accuracy(tables: FloatArray) -> FloatArray:
-    return _divide(_parts(tables)[0].sum(axis=1), tables.sum(axis=(1, 2)))
+def _accuracy(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
+    return _divide(right.sum(axis=1), true.sum(axis=1))
 
 
-def _balanced_accuracy(tables: FloatArray) -> FloatArray:
-    right, true, _ = _parts(tables)
+def _balanced_accuracy(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
     return _divide(_divide(right, true).sum(axis=1), (true > 0).sum(axis=1))
 
 
-def _matthews(tables: FloatArray) -> FloatArray:
-    right, true, answered = _parts(tables)
-    n = tables.sum(axis=(1, 2))
+def _matthews(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
+    n = true.sum(axis=1)
     covariance = right.sum(axis=1) * n - (true * answered).sum(axis=1)
     spread = (n**2 - (answered**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1))
     return _divide(covariance, np.sqrt(np.maximum(spread, 0.0)))
 
 
-def _cohen_kappa(tables: FloatArray) -> FloatArray:
-    right, true, answered = _parts(tables)
-    n = tables.sum(axis=(1, 2))
+def _cohen_kappa(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
+    n = true.sum(axis=1)
     chance = _divide((true * answered).sum(axis=1), n)
     possible = np.where(n - chance > 1e-12 * n, n - chance, 0.0)  # w * w / w may round below w
     return _divide(right.sum(axis=1) - chance, possible)
 
 
-def _geometric_mean(tables: FloatArray) -> FloatArray:
-    right, true, answered = _parts(tables)
+def _geometric_mean(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
     present = true + answered > 0
     with np.errstate(divide="ignore"):  # a class that is never found makes the product 0
         logarithms = np.log(_divide(right, true))
@@ -265,10 +314,9 @@ def _per_class(ratio: Callable[..., FloatArray], settings: Sequence[str] = ()) -
             if positive not in classes:
                 return None
             index = classes.index(positive)
-            return lambda tables: ratio(*_parts(tables), **given)[:, index]
+            return lambda *margins: ratio(*margins, **given)[:, index]
 
-        def formula(tables: FloatArray) -> FloatArray:
-            right, true, answered = _parts(tables)
+        def formula(right: FloatArray, true: FloatArray, answered: FloatArray) -> FloatArray:
             weights = true if average == "weighted" else ((true + answered) > 0).astype(float)
             return _divide((ratio(right, true, answered, **given) * weights).sum(axis=1), weights.sum(axis=1))
 

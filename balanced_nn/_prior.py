@@ -1,13 +1,15 @@
 """What do probabilities become at other class frequencies, and which frequencies do unlabelled rows have?"""
 
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from balanced_nn._specs import FloatArray
+from balanced_nn._target import in_class_order, read_weights
 from balanced_nn.exceptions import PriorWarning
 
 SMALLEST_PRIOR = 1e-12  # of an estimate, so that its logarithm is finite
@@ -151,14 +153,15 @@ def find_prior(
     *,
     tol: float = 1e-6,
     max_iter: int = 10_000,
+    classes: Sequence[Any] | None = None,
 ) -> tuple[FloatArray, PriorWarning | None]:
-    """Estimate class frequencies as :func:`estimate_prior` does, and return what the user should be warned of."""
+    """Estimate class frequencies as :func:`estimate_prior` does, and return what the user should be warned of.
+
+    The warning names the columns by `classes`, where those are given.
+    """
     proba = _read_proba(y_proba)
     prior = read_prior(train_prior, proba.shape[1], "train_prior")
-    weight = np.ones(len(proba)) if sample_weight is None else column_or_1d(sample_weight).astype(np.float64)
-    check_consistent_length(proba, weight)
-    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
-        raise ValueError("sample_weight must hold finite, non-negative numbers, not all 0. Remove the other rows.")
+    weight = read_weights(sample_weight, proba)
     proba, weight = proba[weight > 0], weight[weight > 0]
     ratio = proba / prior  # proportional to the likelihood of each class
     share = weight / weight.sum()
@@ -174,7 +177,8 @@ def find_prior(
     errors = _standard_errors(ratio, found, weight)
     if np.ptp(proba, axis=0).max() < CONSTANT_RANGE:
         errors = np.full(len(found), np.inf)
-    return found, _note_if_unidentified(found, errors, len(proba))
+    names = [f"in column {column}" for column in range(len(found))] if classes is None else classes
+    return found, _note_if_unidentified(found, errors, len(proba), names)
 
 
 def _standard_errors(ratio: FloatArray, prior: FloatArray, weight: FloatArray) -> FloatArray:
@@ -193,17 +197,37 @@ def _standard_errors(ratio: FloatArray, prior: FloatArray, weight: FloatArray) -
     return np.sqrt(np.append(np.diag(covariance), covariance.sum()))
 
 
-def _note_if_unidentified(prior: FloatArray, errors: FloatArray, n_rows: int) -> PriorWarning | None:
+def _note_if_unidentified(
+    prior: FloatArray, errors: FloatArray, n_rows: int, names: Sequence[Any]
+) -> PriorWarning | None:
     half_width = 1.96 * errors
     if (half_width <= np.maximum(prior, WIDEST_INTERVAL)).all():
         return None
     worst = int(np.argmax(half_width - np.maximum(prior, WIDEST_INTERVAL)))
     says = "nothing" if half_width[worst] > 1 else f"{prior[worst]:.2g} give or take {half_width[worst]:.2g}"
     return PriorWarning(
-        f"The class frequencies of these {n_rows} rows cannot be told: of the class in column {worst} the "
+        f"The class frequencies of these {n_rows} rows cannot be told: of the class {names[worst]!s} the "
         f"probabilities say {says}. Pass more rows, or probabilities of a classifier that tells the classes apart "
         "better, or set the frequencies by hand."
     )
+
+
+def read_class_prior(prior: ArrayLike | Mapping[Any, float], classes: Sequence[Any]) -> FloatArray:
+    """Check class frequencies that may be named by their labels, in a mapping or in the index of a Series.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each class, or one is not positive and finite.
+    """
+    if isinstance(prior, Mapping):
+        if set(prior) != set(classes):
+            raise ValueError(
+                f"prior must name each class once: {list(classes)!r}; got {list(prior)!r}. "
+                "Add what is missing; a class that is absent gets a small frequency, such as 1e-6."
+            )
+        prior = [prior[label] for label in classes]
+    return read_prior(in_class_order(prior, classes, "prior"), len(classes))
 
 
 def read_prior(prior: ArrayLike, n_classes: int, name: str = "prior") -> FloatArray:
@@ -214,7 +238,12 @@ def read_prior(prior: ArrayLike, n_classes: int, name: str = "prior") -> FloatAr
     ValueError
         If there is not one for each class, or one is not positive and finite.
     """
-    values = np.asarray(prior, dtype=np.float64)
+    try:
+        values = np.asarray(prior, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}={prior!r} holds no numbers. Give one frequency for each of the {n_classes} classes."
+        ) from error
     if values.shape != (n_classes,):
         raise ValueError(
             f"{name} must hold one frequency for each of the {n_classes} classes; got shape {values.shape}. "

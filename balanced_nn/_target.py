@@ -1,5 +1,6 @@
 """Which classes does a target hold, and how much does each row weigh?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,35 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
             f"sample_weight is zero for every row of class {', '.join(map(str, lost))}. "
             "Remove these rows from X and y, or give them weight."
         )
+
+
+def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
+    """Bring what pandas labels by class into the order of the classes; anything else is taken to be in it.
+
+    Parameters
+    ----------
+    values : Series or DataFrame whose index (and columns) hold the labels, or any other object
+        A default index, 0, 1, ..., over other labels says nothing, and the order stays.
+    classes : sequence
+        Class labels.
+    name : str
+        What the caller passed it as, for messages.
+
+    Raises
+    ------
+    ValueError
+        If there are labels, but not those of the classes, each once.
+    """
+    if not hasattr(values, "to_numpy") or callable(getattr(values, "index", len)):
+        return values
+    result = np.asarray(values.to_numpy())
+    for axis, index in enumerate([values.index, *([values.columns] if result.ndim == 2 else [])]):
+        labels = index.tolist()
+        if len(labels) == len(classes) and set(labels) == set(classes):
+            result = result.take([labels.index(label) for label in classes], axis=axis)
+        elif labels != list(range(len(labels))):
+            raise ValueError(
+                f"{name} is labelled by {labels!r}, which are not the classes {list(classes)!r}, each once. "
+                "Label it by them, or pass an array in the order of classes_."
+            )
+    return result

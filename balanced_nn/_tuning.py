@@ -13,10 +13,13 @@ from balanced_nn._specs import FloatArray, IntArray
 # splits of real two-class sets), because few rows of a rare class are few labels, but many probabilities.
 LABEL_SHARE = 0.5
 PLATEAU = 0.002  # of the range of the metric: less than that below the best counts as equally good
-RESAMPLES, RESAMPLES_OF_SLOW_METRICS = 25, 5
-CANDIDATES_OF_SLOW_METRICS = 50  # thresholds, of each kind: evenly spread over the rows of a class, and over the others
-ROWS_OF_A_CLASS, ROWS_OF_A_CLASS_IF_SLOW = 20_000, 2_000
-CELLS = 2_000_000  # of tables held at a time
+RESAMPLES, FEWER_RESAMPLES = 25, 5  # fewer for a slow metric, and for many classes
+MANY_CLASSES = 10
+# Thresholds that a slow metric is asked for, of each kind: evenly spread over the rows of a class, and over the others.
+CANDIDATES, FEWEST_CANDIDATES = 50, 10  # with two classes, and with many
+ROWS_OF_A_CLASS = 20_000
+ROWS_OF_ONE_OF_MANY = 50  # classes: thinned no further
+STEPS = 2_000_000  # of one pass over the classes: rows of all classes, times classes, times classes
 PASSES = 5  # over the classes, at most
 FEWEST_ROWS = 5  # of one of several classes, whose offset is moved: no rows would say that it is best never answered
 OUTSIDE = 1.0  # nats beyond the outermost score, where a threshold has no score on one side
@@ -40,6 +43,8 @@ class Tuning:
         What was found: the median over the resamples.
     spread : ndarray of shape (2, n_classes)
         Lower and upper quartile of the offsets over the resamples.
+    is_coarse : bool, default=False
+        Whether the metric could not tell thresholds apart, as it takes no weights.
     """
 
     metric: str
@@ -48,6 +53,7 @@ class Tuning:
     n_rarest: int
     log_offsets: FloatArray
     spread: FloatArray
+    is_coarse: bool = False
 
 
 def tune_offsets(
@@ -92,7 +98,7 @@ def tune_offsets(
     True
     """
     n_classes = log_proba.shape[1]
-    most = min(ROWS_OF_A_CLASS if metric.is_fast else ROWS_OF_A_CLASS_IF_SLOW, CELLS // n_classes**3 + 1)
+    most = min(ROWS_OF_A_CLASS, max(STEPS // n_classes**3, ROWS_OF_ONE_OF_MANY))
     chosen, thinned = thin_out(y, weight, most)
     scores, labels = log_proba[chosen], y[chosen]
     target = LABEL_SHARE * np.eye(n_classes)[labels] + (1 - LABEL_SHARE) * np.exp(scores)
@@ -102,14 +108,17 @@ def tune_offsets(
     found = search.from_starts(thinned, [start] if n_classes == 2 else [start, np.zeros(n_classes)])
     resampled = [
         search.from_starts(_resample(labels, thinned, rng), [found])
-        for _ in range(RESAMPLES if metric.is_fast else RESAMPLES_OF_SLOW_METRICS)
+        for _ in range(RESAMPLES if metric.is_fast and n_classes <= MANY_CLASSES else FEWER_RESAMPLES)
     ]
     lower, offsets, upper = np.quantile(resampled, [0.25, 0.5, 0.75], axis=0)
     answers = (log_proba + offsets).argmax(axis=1)
     table = np.bincount(y * n_classes + answers, weights=weight, minlength=n_classes**2)
-    score = metric.as_reported(float(metric.of_tables(table.reshape(1, n_classes, n_classes))[0]))
+    table = table.reshape(n_classes, n_classes)
+    score = metric.as_reported(float(metric.of_tables(table[None])[0]))
     counts = np.bincount(y)
-    return Tuning(metric.name, score, len(y), int(counts[counts > 0].min()), offsets, np.array([lower, upper]))
+    n_rarest = int(counts[counts > 0].min())
+    spread = np.array([lower, upper])
+    return Tuning(metric.name, score, len(y), n_rarest, offsets, spread, is_coarse=metric.is_coarse(table))
 
 
 def _resample(y: IntArray, weight: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -167,8 +176,7 @@ class _Search:
         order = np.argsort(gap, kind="stable")
         gap = gap[order]
         cuts = self._cuts(gap, self.target[order, label] > LABEL_SHARE)
-        tables = self._tables(weight[order, None] * self.target[order], other[order], label, cuts)
-        values = self.metric.of_tables(tables)
+        values = self._values(weight[order, None] * self.target[order], other[order], label, cuts)
         values = np.where(np.isfinite(values), values, -np.inf)  # a threshold at which the metric is undefined
         if np.isneginf(values).all():
             return -np.inf, offsets
@@ -181,7 +189,7 @@ class _Search:
     def _cuts(self, gap: FloatArray, positive: np.ndarray) -> IntArray:
         """Numbers of rows, in the order of `gap`, that may be answered with the class; equal rows stay together."""
         cuts = np.flatnonzero(np.concatenate([[True], gap[1:] > gap[:-1], [True]]))
-        most = CANDIDATES_OF_SLOW_METRICS
+        most = max(FEWEST_CANDIDATES, CANDIDATES // (self.log_proba.shape[1] - 1))
         if self.metric.is_fast or len(cuts) <= 2 * most:
             return cuts
         passed = np.concatenate([[0], np.cumsum(positive)])[cuts]
@@ -189,16 +197,42 @@ class _Search:
         by_class = [np.searchsorted(passed, wanted[0]), np.searchsorted(cuts - passed, wanted[1])]
         return cuts[np.unique(np.clip(np.concatenate(by_class), 0, len(cuts) - 1))]
 
-    def _tables(self, counted: FloatArray, other: IntArray, label: int, cuts: IntArray) -> FloatArray:
-        """Tables of counts where the first rows, as many as `cuts` says, are answered `label` and the rest `other`."""
-        n_classes = counted.shape[1]
-        tables = np.zeros((len(cuts), n_classes, n_classes))
-        for answer in np.unique(other):
-            left = np.where((other == answer)[:, None], counted, 0.0)
-            passed = np.concatenate([np.zeros((1, n_classes)), np.cumsum(left, axis=0)])[cuts]
-            tables[:, :, answer] += left.sum(axis=0) - passed
-            tables[:, :, label] += passed
-        return np.maximum(tables, 0.0)  # differences of sums may round below 0
+    def _values(self, counted: FloatArray, other: IntArray, label: int, cuts: IntArray) -> FloatArray:
+        """Values of the metric where the first rows, as many as `cuts` says, are answered `label` and the rest `other`.
+
+        A fast metric reads no more than the margins of the tables, whose size does not grow with the square of the
+        number of classes.
+        """
+        if not self.metric.is_fast:
+            return self.metric.of_tables(_tables(counted, other, label, cuts))
+        rows = np.arange(len(other))
+        right = _passed(counted[:, label], counted[rows, other], other, label, counted.shape[1], cuts)
+        of_a_row = counted.sum(axis=1)
+        answered = _passed(of_a_row, of_a_row, other, label, counted.shape[1], cuts)
+        return self.metric.of_margins(right, np.broadcast_to(counted.sum(axis=0), right.shape), answered)
+
+
+def _passed(
+    gained: FloatArray, lost: FloatArray, other: IntArray, label: int, n_classes: int, cuts: IntArray
+) -> FloatArray:
+    """Sums of shape (n_cuts, n_classes) where the first rows leave that of `other` and enter that of `label`."""
+    changes = np.zeros((len(other) + 1, n_classes))
+    changes[0] = np.bincount(other, weights=lost, minlength=n_classes)
+    changes[np.arange(1, len(other) + 1), other] = -lost
+    changes[1:, label] = gained
+    return np.maximum(np.cumsum(changes, axis=0)[cuts], 0.0)  # differences of sums may round below 0
+
+
+def _tables(counted: FloatArray, other: IntArray, label: int, cuts: IntArray) -> FloatArray:
+    """Tables of counts where the first rows, as many as `cuts` says, are answered `label` and the rest `other`."""
+    n_classes = counted.shape[1]
+    between = np.searchsorted(cuts, np.arange(len(other)), side="right")  # cuts before which a row is not passed
+    passed = np.zeros((len(cuts) + 1, n_classes, n_classes))  # by the answer that is lost, and by true class
+    np.add.at(passed, (between, other), counted)
+    passed = np.cumsum(passed, axis=0)
+    tables = (passed[-1] - passed[:-1]).swapaxes(1, 2)
+    tables[:, :, label] += passed[:-1].sum(axis=1)
+    return np.maximum(tables, 0.0)  # differences of sums may round below 0
 
 
 def about_as_good(values: FloatArray, share: float, rounding: float = 0.0) -> tuple[int, int]:

@@ -429,7 +429,10 @@ def test_both_warnings_may_come_together_and_are_decision_warnings():
 
 # ---------------------------------------------------------------- what is refused
 
-NOT_UNDERSTOOD = r"is not understood\. A matrix of costs must hold 2 rows \(true classes no, yes\) of 2 finite numbers"
+NOT_UNDERSTOOD = (
+    r"is not understood\. Give .* the name of a metric, a threshold as a float between 0 and 1, or a matrix of costs: "
+    r"2 rows \(true classes no, yes\) of 2 finite numbers"
+)
 
 
 @pytest.mark.parametrize(
@@ -453,7 +456,7 @@ NOT_UNDERSTOOD = r"is not understood\. A matrix of costs must hold 2 rows \(true
         (
             COSTS3[:2],
             THREE,
-            r"must hold 3 rows \(true classes a, b, c\) of 3 finite numbers \(the answers, in the",
+            r"matrix of costs: 3 rows \(true classes a, b, c\) of 3 finite numbers \(the answers, in the",
         ),
         (
             [[3, 1], [5, 0]],

@@ -377,12 +377,12 @@ def test_frequencies_that_do_not_fit_are_refused_by_name(prior, message):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([0.0, 0.0], "sample_weight must hold finite, non-negative numbers, not all 0. Remove the other rows"),
-        ([1.0, -1.0], "sample_weight must hold finite, non-negative numbers"),
-        ([1.0, np.nan], "sample_weight must hold finite, non-negative numbers"),
-        ([1.0, np.inf], "sample_weight must hold finite, non-negative numbers"),
-        ([1.0], "inconsistent numbers of samples"),
-        ([[1.0, 2.0], [1.0, 2.0]], "should be a 1d array"),
+        ([0.0, 0.0], "sample_weight is zero for every row"),
+        ([1.0, -1.0], "sample_weight holds 1 negative weights, the lowest -1"),
+        ([1.0, np.nan], "Input sample_weight contains NaN"),
+        ([1.0, np.inf], "Input sample_weight contains infinity"),
+        ([1.0], "sample_weight has shape"),
+        ([[1.0, 2.0], [1.0, 2.0]], "sample_weight has shape"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(weight, message):

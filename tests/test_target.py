@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._target import check_every_class_weighs, encode_labels, find_classes, read_target, read_weights
+from balanced_nn._target import (
+    check_every_class_weighs,
+    encode_labels,
+    find_classes,
+    in_class_order,
+    read_target,
+    read_weights,
+)
 
 LABELS = [st.integers(-(2**40), 2**40), st.booleans(), st.text(st.characters(codec="ascii", exclude_characters="\0"))]
 label_lists = st.one_of([st.lists(kind, min_size=2, max_size=30).filter(lambda y: len(set(y)) > 1) for kind in LABELS])
@@ -194,3 +201,31 @@ def test_another_number_of_weights_than_rows_is_refused():
 def test_a_class_without_weight_is_named():
     with pytest.raises(ValueError, match="sample_weight is zero for every row of class b, c. Remove these rows"):
         check_every_class_weighs(np.array([0, 1, 2]), np.array([1.0, 0.0, 0.0]), np.array(["a", "b", "c"]))
+
+
+# ---------------------------------------------------------------- what pandas labels by class
+
+
+def test_what_has_no_labels_stays_as_it_is():
+    for values in ([1, 2], (1, 2), np.array([1, 2]), pl.Series([1, 2]), None, "f1"):
+        assert in_class_order(values, ["no", "yes"], "prior") is values
+
+
+@given(st.permutations(["a", "b", "c"]))
+def test_labels_bring_a_series_and_a_frame_into_the_order_of_the_classes(order):
+    classes, place = ["a", "b", "c"], {"a": 0, "b": 1, "c": 2}
+    series = pd.Series([place[label] for label in order], index=order)
+    np.testing.assert_array_equal(in_class_order(series, classes, "prior"), [0, 1, 2])
+    table = np.arange(9).reshape(3, 3)
+    frame = pd.DataFrame(table, index=classes, columns=classes).loc[order, order[::-1]]
+    np.testing.assert_array_equal(in_class_order(frame, classes, "decision"), table)
+
+
+def test_a_default_index_says_nothing():
+    np.testing.assert_array_equal(in_class_order(pd.Series([3, 4]), ["no", "yes"], "prior"), [3, 4])
+
+
+@pytest.mark.parametrize("index", [["no", "maybe"], ["no", "no"], [1, 2], ["no"]])
+def test_labels_of_other_classes_are_refused(index):
+    with pytest.raises(ValueError, match="prior is labelled by .* not the classes .'no', 'yes'., each once. Label"):
+        in_class_order(pd.Series(np.ones(len(index)), index=index), ["no", "yes"], "prior")

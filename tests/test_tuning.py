@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matt
 
 from balanced_nn import _tuning
 from balanced_nn._metrics import read_metric
-from balanced_nn._tuning import CANDIDATES_OF_SLOW_METRICS, PLATEAU, _Search, tune_offsets
+from balanced_nn._tuning import CANDIDATES, PLATEAU, _Search, _tables, tune_offsets
 
 BINARY = ("no", "yes")
 labelled_scores = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 1), st.integers(1, 3)), min_size=2, max_size=14)
@@ -393,7 +393,7 @@ def test_a_slow_metric_is_not_asked_of_every_row():
     metric = read_metric(make_scorer(counting), BINARY)
     calls.clear()
     tune_offsets(two_columns(p), y, np.ones(5000), metric, np.zeros(2))
-    assert len(calls) <= 2 * CANDIDATES_OF_SLOW_METRICS * (1 + _tuning.RESAMPLES_OF_SLOW_METRICS) + 1
+    assert len(calls) <= 2 * CANDIDATES * (1 + _tuning.FEWER_RESAMPLES) + 1
 
 
 def test_slow_metrics_of_rare_classes_are_asked_of_thresholds_between_their_rows():
@@ -442,3 +442,60 @@ def test_a_class_of_few_rows_is_not_tuned_away():
 
     assert min(offset(0), offset(4)) > -0.5
     assert offset(6) < -1.0  # from five rows on it is searched
+
+
+# ---------------------------------------------------------------- many classes, and metrics that count rows
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 5), st.integers(0, 10_000))
+def test_margins_say_what_whole_tables_say(n_classes, seed):
+    rng = np.random.default_rng(seed)
+    log_proba, y = log_softmax(2 * rng.normal(size=(30, n_classes)), axis=1), rng.integers(n_classes, size=30)
+    metric, label = read_metric("f1_macro", tuple(range(n_classes))), int(rng.integers(n_classes))
+    search = by_labels(log_proba, y, metric)
+    others = np.delete(np.arange(n_classes), label)
+    other, cuts = rng.choice(others, 30), np.unique(rng.integers(0, 31, 8))
+    counted = rng.random((30, 1)) * (0.5 * search.target + 0.5 * np.exp(log_proba))
+    expected = []
+    for cut in cuts:
+        table = np.zeros((n_classes, n_classes))
+        answers = np.where(np.arange(30) < cut, label, other)
+        np.add.at(table.T, answers, counted)
+        expected.append(table)
+    np.testing.assert_allclose(_tables(counted, other, label, cuts), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        search._values(counted, other, label, cuts), metric.of_tables(np.array(expected)), atol=1e-12
+    )
+
+
+def test_the_offsets_of_ninety_classes_are_tuned():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(90), 12)
+    shift = rng.normal(scale=2.0, size=90)  # what must be undone
+    log_proba = log_softmax(3.0 * np.eye(90)[y] + rng.normal(size=(len(y), 90)) + shift, axis=1)
+    metric = read_metric("f1_macro", tuple(range(90)))
+    found = tune_offsets(log_proba, y, np.ones(len(y)), metric, np.zeros(90))
+    assert found.score > f1_score(y, log_proba.argmax(axis=1), average="macro") + 0.15
+    assert np.count_nonzero(found.log_offsets) > 60
+
+
+@pytest.mark.parametrize("share", [0.002, 5e-4])
+def test_an_own_metric_without_weights_finds_the_threshold_of_a_rare_class(share):
+    """Rows are written out for it: as many as the rarest class needs."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(4000) >= 3900).astype(int)
+    weight = np.where(y == 1, share / 0.025, (1 - share) / 0.975)
+    p = expit(3.0 * rng.normal(3.0 * y, 1.0) - 4.5 + np.log(share / (1 - share)))
+    named = tuned("f1", p, y, weight)
+    own = tuned(make_scorer(f1_without_care), p, y, weight)
+    assert threshold(own.log_offsets) == pytest.approx(threshold(named.log_offsets), rel=0.3)
+    assert not own.is_coarse
+    assert not named.is_coarse
+
+
+def test_a_metric_that_cannot_be_shown_a_class_is_called_coarse():
+    p, y = calibrated_rows(2000, 1, 9)
+    weight = np.where(y == 1, 1e-5, 1.0)
+    assert tuned(make_scorer(f1_without_care), p, y, weight).is_coarse
+    assert not tuned(make_scorer(f1_of_weights), p, y, weight).is_coarse
