@@ -112,8 +112,8 @@ def tune_offsets(
     ]
     lower, offsets, upper = np.quantile(resampled, [0.25, 0.5, 0.75], axis=0)
     answers = (log_proba + offsets).argmax(axis=1)
-    table = np.bincount(y * n_classes + answers, weights=weight, minlength=n_classes**2)
-    table = table.reshape(n_classes, n_classes)
+    cells = np.bincount(y * n_classes + answers, weights=weight, minlength=n_classes**2)
+    table = cells.reshape(n_classes, n_classes)
     score = metric.as_reported(float(metric.of_tables(table[None])[0]))
     counts = np.bincount(y)
     n_rarest = int(counts[counts > 0].min())
