@@ -15,6 +15,7 @@ from balanced_nn._preflight import listed
 
 PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
+BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
 def read_frame(path: Path, **options: Any) -> Any:
@@ -130,16 +131,25 @@ def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
 
 def text_columns(model: Any) -> list[str]:
     """Name the columns that held text when a BalancedNNClassifier was fitted; of other models nothing is known."""
+    return _category_columns(model, of_text=True)
+
+
+def _category_columns(model: Any, *, of_text: bool) -> list[str]:
+    """Name the category columns whose levels were text, or those whose levels were not."""
     names = getattr(model, "feature_names_in_", None)
     if names is None or not isinstance(model, BalancedNNClassifier):
         return []
     encodings = [encoding for member in model.members_ for encoding in member.preprocessing.encodings]
-    positions = {encoding.position for encoding in encodings if any(isinstance(code, str) for code in encoding.codes)}
-    return [str(names[position]) for position in sorted(positions)]
+    positions = {encoding.position for encoding in encodings}
+    text = {encoding.position for encoding in encodings if any(isinstance(code, str) for code in encoding.codes)}
+    return [str(names[position]) for position in sorted(text if of_text else positions - text)]
 
 
 def columns_of(model: Any, frame: Any, path: Path) -> Any:
     """Return the table as a model was fitted on it: with its columns by name, or as an array.
+
+    Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
+    learned as booleans is given back to it as booleans.
 
     Raises
     ------
@@ -154,7 +164,12 @@ def columns_of(model: Any, frame: Any, path: Path) -> Any:
         raise OneLineError(
             f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
         )
-    return frame[list(names)]
+    chosen = frame[list(names)]
+    return chosen.assign(**{name: chosen[name].map(_as_boolean) for name in _category_columns(model, of_text=False)})
+
+
+def _as_boolean(cell: Any) -> Any:
+    return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
 
 
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
