@@ -104,6 +104,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         less to be gained, and it is smaller in proportion to the entropy of the class frequencies.
     label_smoothing : float, default=0.0
         Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
+    average : bool, default=True
+        Whether the mean of the weights of later epochs answers too, added to the best epoch with the shares that the
+        held-out rows ask for; then each network of the answer has twice the units of `hidden_layer_sizes`. Nothing is
+        averaged where no rows are held out.
     n_members : "auto" or int, default="auto"
         Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
         the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
@@ -245,6 +249,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "average": ["boolean"],
         "n_members": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
@@ -273,6 +278,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         label_smoothing: float = 0.0,
+        average: bool = True,
         n_members: str | int = "auto",
         decision: Any = "auto",
         on_collapse: str = "repair",
@@ -297,6 +303,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.label_smoothing = label_smoothing
+        self.average = average
         self.n_members = n_members
         self.decision = decision
         self.on_collapse = on_collapse

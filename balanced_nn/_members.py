@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._attempts import Attempt, train_until_sound
+from balanced_nn._blend import Pair, find_shares
 from balanced_nn._calibration import Calibration, HeldOut
 from balanced_nn._correction import Correction, log_softmax
 from balanced_nn._data import thin_out
@@ -191,4 +192,19 @@ def train_members(
         notes = notes or plan.notes
         if watcher.network_ends():
             break
-    return Trained(tuple(attempts), repairs, notes)
+    return Trained(_with_averages(attempts), repairs, notes)
+
+
+def _with_averages(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Let the mean of the later weights answer too, where the held-out rows of all networks say that it should."""
+    pairs = [
+        Pair(attempt.best, attempt.average, attempt.plan.correction, attempt.plan.judged.y, attempt.plan.judged.weight)
+        for attempt in attempts
+        if attempt.average is not None
+    ]
+    if len(pairs) < len(attempts):
+        return tuple(attempts)
+    shares = find_shares(pairs)
+    if shares[1] == 0.0:
+        return tuple(attempts)
+    return tuple(replace(attempt, best=pair.joined(shares)) for attempt, pair in zip(attempts, pairs, strict=True))

@@ -164,6 +164,20 @@ class FittedNetwork:
         return hidden @ kernel + bias
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """A network, and its raw outputs for the rows that its training was judged on.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+    outputs : ndarray of shape (n_judged, n_outputs)
+    """
+
+    network: FittedNetwork
+    outputs: FloatArray
+
+
 def initial_network(
     spec: NetworkSpec,
     output_bias: FloatArray,

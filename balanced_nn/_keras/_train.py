@@ -11,10 +11,12 @@ from balanced_nn._correction import Correction, balance, balanced_accuracy, natu
 from balanced_nn._data import Dataset
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
-from balanced_nn._network import FittedNetwork
+from balanced_nn._network import FittedNetwork, State
 from balanced_nn._specs import FloatArray, History, RangeTestTrace, TrainingSpec
 from balanced_nn._watch import Epoch
 
+AVERAGE_AFTER = 3  # epochs whose weights are in no mean
+AVERAGED_EPOCHS = 5  # that the running mean of the weights remembers
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
 
@@ -54,6 +56,25 @@ class TrainingTask:
         return ProgramKey.of(self.initial.spec, self.training, self.width)
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What a training leaves behind.
+
+    Parameters
+    ----------
+    best : State
+        That of the best epoch; of the last where no rows were held out.
+    average : State or None
+        The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, or training
+        ended before there was one.
+    history : History
+    """
+
+    best: State
+    average: State | None
+    history: History
+
+
 def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
     """Train a throw-away copy for one batch a rate and record the losses.
 
@@ -71,7 +92,7 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
 
 def train_network(
     task: TrainingTask, learning_rate: float, on_epoch: Callable[[Epoch], bool] | None = None
-) -> tuple[FittedNetwork, History, FloatArray]:
+) -> TrainingResult:
     """Train until the validation loss stops falling, and return the best network.
 
     Without a validation part, train for all epochs and return the last network. A training that meets a number that
@@ -88,10 +109,7 @@ def train_network(
 
     Returns
     -------
-    network : FittedNetwork
-    history : History
-    outputs : ndarray of shape (n_judged, n_outputs)
-        Raw outputs of `network` for the rows of ``task.judged``, float32.
+    TrainingResult
     """
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
@@ -108,7 +126,8 @@ def train_network(
             if record.stop_reason == "diverged":
                 program.load(record.best, task.settings())
             outputs = program.outputs(task.judged.X)
-    return record.best, record.history(), outputs
+        average = record.mean.state(task, program)
+    return TrainingResult(State(record.best, outputs), average, record.history())
 
 
 @contextmanager
@@ -145,6 +164,7 @@ class _Record:
         self._best_loss = np.inf
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
         self._tol = task.training.tol * balance(task.judged.y, task.judged.weight)
+        self.mean = _WeightMean()
         self.train_loss: list[float] = []
         self.valid_loss: list[float] = []
         self._valid_accuracy: list[float] = []
@@ -162,6 +182,8 @@ class _Record:
             self._compare(epoch, program, outputs)
 
     def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
+        if self._task.training.average and epoch > AVERAGE_AFTER:
+            self.mean.add(program.network(self._task.initial.spec))
         loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
         if loss < self._best_loss or not self._task.training.keep_best:
             self._keep(epoch, program, outputs)
@@ -204,6 +226,34 @@ class _Record:
             len(self.train_loss) * self._task.steps_per_epoch,
             self.stop_reason or "max_iter",
         )
+
+
+class _WeightMean:
+    """The mean of the weights of the last epochs: of all at first, then a running one."""
+
+    def __init__(self) -> None:
+        self._arrays: list[FloatArray] = []
+        self._n_epochs = 0
+
+    def add(self, network: FittedNetwork) -> None:
+        """Take in the weights of one more epoch."""
+        self._n_epochs += 1
+        if not self._arrays:
+            self._arrays = [array.astype(np.float64) for array in network.arrays()]
+        share = 1.0 / min(self._n_epochs, AVERAGED_EPOCHS)
+        for mean, array in zip(self._arrays, network.arrays(), strict=True):
+            mean += share * (array - mean)
+
+    def state(self, task: TrainingTask, program: TrainingProgram) -> State | None:
+        """Return the mean as a network, or None where there are too few epochs for one, or it is not finite."""
+        if self._n_epochs < 2:
+            return None
+        network = FittedNetwork.from_arrays(task.initial.spec, (array.astype(np.float32) for array in self._arrays))
+        if not network.is_finite:
+            return None
+        program.load(network, task.settings())
+        outputs = program.outputs(task.judged.X)
+        return State(network, outputs) if np.isfinite(outputs).all() else None
 
 
 def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:
