@@ -14,7 +14,8 @@ from balanced_nn._network import FittedNetwork, State
 from balanced_nn._specs import FloatArray, IntArray
 
 SHARE_SD = 0.25  # standard deviation of a normal prior on each share, around 1 of the best epoch and 0 of the mean
-SMALLEST_SHARE = 0.01  # of the mean, below which it is left out
+DECIMALS = 2  # of a share; what rounds to 0 is left out
+PRECISE = {"ftol": 1e-13, "gtol": 1e-8}
 WEIGHED_ROWS = 5_000  # of each class and network, at most, on which shares are found
 
 Shares: TypeAlias = tuple[float, float]  # of the best epoch, and of the mean of the later weights
@@ -103,8 +104,11 @@ def find_shares(pairs: Sequence[Pair]) -> Shares:
         surprise = ((best - 1.0) ** 2 + average**2) / (2.0 * SHARE_SD**2)
         return sum(pair.loss((best, average)) for pair in seen) + surprise
 
-    best, average = minimize(loss, [1.0, 0.0], bounds=[(0.0, None)] * 2, method="L-BFGS-B").x.tolist()
-    return (best, average) if average >= SMALLEST_SHARE else (1.0, 0.0)
+    # One share can make up for the other, so that their sum is found quickly and the rest slowly: with differences on
+    # one side, an earlier end, or more digits, the last bits of the outputs would decide.
+    found = minimize(loss, [1.0, 0.0], bounds=[(0.0, None)] * 2, method="L-BFGS-B", jac="3-point", options=PRECISE)
+    best, average = found.x.round(DECIMALS).tolist()
+    return (best, average) if average > 0.0 else (1.0, 0.0)
 
 
 def side_by_side(one: FittedNetwork, other: FittedNetwork, shares: Shares, shift: FloatArray) -> FittedNetwork:

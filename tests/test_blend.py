@@ -94,6 +94,17 @@ def test_shares_are_found_on_the_rows_of_all_networks_together():
     assert 0.5 < find_shares([useful, few])[1] < find_shares([useful])[1]
 
 
+def test_the_last_bits_of_the_outputs_do_not_decide():
+    """The two states say nearly the same, so that one share can make up for the other."""
+    rng = np.random.default_rng(6)
+    log_odds, y = known_rows(rng)
+    average = 3 * log_odds + rng.normal(0, 0.5, ROWS)
+    shares = [
+        find_shares([a_pair(log_odds * (1 + noise * rng.normal(size=ROWS)), average, y)]) for noise in (0.0, 1e-6)
+    ]
+    assert shares[1] == shares[0]
+
+
 def test_the_loss_is_that_of_the_joined_state():
     log_odds, y = known_rows(np.random.default_rng(5))
     pair = a_pair(log_odds, 3 * log_odds, y, fed_prior=(0.9, 0.1))
