@@ -69,7 +69,7 @@ class Pair:
 
 
 def _mixed(best: FloatArray, average: FloatArray, shares: Shares, shift: FloatArray) -> FloatArray:
-    return shares[0] * best.astype(np.float64) + shares[1] * average + shift
+    return shares[0] * best.astype(np.float64) + shares[1] * average.astype(np.float64) + shift
 
 
 def find_shares(pairs: Sequence[Pair]) -> Shares:

@@ -143,5 +143,7 @@ def test_a_fit_joins_the_mean_of_the_weights_and_predicts_better_by_it():
 
 
 def test_without_held_out_rows_nothing_is_averaged():
-    clf = BalancedNNClassifier((16,), early_stopping=False, max_iter=8, random_state=0, on_collapse="ignore").fit(X, Y)
+    clf = BalancedNNClassifier(
+        (16,), early_stopping=False, average=True, max_iter=8, random_state=0, on_collapse="ignore"
+    ).fit(X, Y)
     assert clf.network_.spec.hidden_layer_sizes == (16,)
