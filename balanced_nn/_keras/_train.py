@@ -177,16 +177,20 @@ class _Record:
         if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
         elif outputs is None:
-            self._keep(epoch, program, None)
+            self._keep(epoch, program.network(self._task.initial.spec), None)
         else:
             self._compare(epoch, program, outputs)
 
     def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
-        if self._task.training.average and epoch > AVERAGE_AFTER:
-            self.mean.add(program.network(self._task.initial.spec))
         loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
-        if loss < self._best_loss or not self._task.training.keep_best:
-            self._keep(epoch, program, outputs)
+        averaged = self._task.training.average and epoch > AVERAGE_AFTER
+        better = loss < self._best_loss or not self._task.training.keep_best
+        if averaged or better:
+            network = program.network(self._task.initial.spec)
+        if averaged:
+            self.mean.add(network)
+        if better:
+            self._keep(epoch, network, outputs)
             if self.stop_reason:
                 return
             self._best_loss = loss
@@ -197,8 +201,7 @@ class _Record:
         if epoch - self._reference_epoch >= self._task.training.patience:
             self.stop_reason = "patience"
 
-    def _keep(self, epoch: int, program: TrainingProgram, outputs: FloatArray | None) -> None:
-        network = program.network(self._task.initial.spec)
+    def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
         if network.is_finite:
             self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
