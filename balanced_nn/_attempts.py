@@ -15,7 +15,7 @@ from balanced_nn._data import thin_out
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
-from balanced_nn._network import KERAS_NAMES, FittedNetwork, State, initial_network
+from balanced_nn._network import KERAS_NAMES, FittedNetwork, between, initial_network
 from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._plan import Plan, Split, make_plan
 from balanced_nn._probe import kernels, movement, probe_network
@@ -40,24 +40,23 @@ class Attempt:
     plan: Plan
     search: LearningRateSearch | None  # None where the learning rate was set by hand
     initial: FittedNetwork
-    best: State
-    average: State | None  # the mean of the weights of later epochs
+    network: FittedNetwork
+    mean: FittedNetwork | None  # the mean of the weights of the last epochs
     history: History
+    scores: FloatArray  # log-probabilities of the judged rows at uniform class frequencies
     change: Change  # against the first attempt
     loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
     outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
     trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
 
-    @property
-    def network(self) -> FittedNetwork:
-        """The network that answers."""
-        return self.best.network
-
-    @property
-    def scores(self) -> FloatArray:
-        """Log-probabilities of the judged rows at uniform class frequencies."""
-        return self.plan.correction.log_posterior(self.best.outputs.astype(np.float64))
+    def towards_mean(self, share: float) -> "Attempt":
+        """The same with weights `share` of the way to the mean of the last epochs, judged anew."""
+        assert self.mean is not None
+        network = between(self.network, self.mean, share)
+        scores = self.plan.correction.log_posterior(network.logits(self.plan.judged.X))
+        loss, outcome = _monitored_loss(self.plan, scores), judge(self.plan, scores)
+        return replace(self, network=network, scores=scores, loss=loss, outcome=outcome)
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -220,16 +219,21 @@ def _attempt(
 
     result = train_network(task, rate, watcher.epoch_ends)
     watcher.training_ends(result.history)
-    scores = plan.correction.log_posterior(result.best.outputs.astype(np.float64))
+    scores = plan.correction.log_posterior(result.outputs.astype(np.float64))
+    loss, outcome = _monitored_loss(plan, scores), judge(plan, scores)
     attempt = Attempt(
-        plan, search, task.initial, result.best, result.average, result.history, change,
-        _monitored_loss(plan, scores), judge(plan, scores),
-    )  # fmt: skip
-    if not attempt.outcome.collapsed and not needs_reference(attempt.outcome):
+        plan, search, task.initial, result.network, result.mean, result.history, scores, change, loss, outcome
+    )
+    if not in_doubt(outcome):
         return attempt
     reference = find() if needs_reference(attempt.outcome) else None
     evidence = gather_evidence(attempt, reference)
     return replace(attempt, evidence=evidence, outcome=evidence.outcome)
+
+
+def in_doubt(outcome: OutcomeReport) -> bool:
+    """Whether an outcome asks for a closer look: a failure, or answers near chance."""
+    return outcome.collapsed or needs_reference(outcome)
 
 
 def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:

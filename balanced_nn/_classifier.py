@@ -16,7 +16,7 @@ from balanced_nn._calibration import Calibration, HeldOut, calibrate
 from balanced_nn._callbacks import call_back
 from balanced_nn._decision import Decision, decision_notes, read_decision
 from balanced_nn._export import Predictor, keras_model
-from balanced_nn._members import Ensemble, Trained, train_members
+from balanced_nn._members import Ensemble, Trained, average_weights, train_members
 from balanced_nn._onnx import onnx_model
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import read_labelled, read_rows, split_rows
@@ -71,9 +71,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         corrected for it. A dict from label to weight states costs: it is used in training too, probabilities stay
         natural, and by default `predict` answers the class with the highest ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
-        How the training rows are resampled, before class weights are computed. Validation rows never are. An object
-        sees the preprocessed matrix: scaled numbers, then one column of codes for each category column and each
-        missing-value indicator; its parameter `categorical_features`, if it has one, is set accordingly.
+        How the training rows are resampled, before class weights are computed. Validation rows never are. "over" gives
+        each class the mass of the largest: its rows are repeated, up to four times, and where that is not enough they
+        weigh more; ``ClassResampler("over")`` repeats them as often as it takes. An object sees the preprocessed
+        matrix: scaled numbers, then one column of codes for each category column and each missing-value indicator; its
+        parameter `categorical_features`, if it has one, is set accordingly.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
         Training loss: cross-entropy, focal loss with exponent 2, or cross-entropy of logits shifted by the log of the
         class frequencies. As the shift is undone in the probabilities and the output bias is free, the last trains
@@ -104,11 +106,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         less to be gained, and it is smaller in proportion to the entropy of the class frequencies.
     label_smoothing : float, default=0.0
         Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
-    average : bool, default=False
-        Whether the mean of the weights of later epochs answers too, added to the best epoch with the shares that the
-        held-out rows ask for; then each network of the answer has twice the units of `hidden_layer_sizes`, and
-        three to four times its weights. `collapse_report_` speaks of the best epoch alone. Nothing is averaged where no
-        rows are held out, or a network ran for fewer than five epochs.
+    average_weights : bool, default=True
+        Whether the weights may move from those of the best epoch towards the mean of those of the last epochs, the same
+        share of the way in all networks, as far as the calibrated log-loss of the held-out rows falls; see
+        `average_share_`. Needs `early_stopping`.
     n_members : "auto" or int, default="auto"
         Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
         the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
@@ -161,6 +162,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     temperature_ : float
         What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
         was done, because fewer than 20 rows of a class, or none at all, were held out.
+    average_share_ : float
+        How far the weights are moved, 0.0 to 1.0: from those of the best epoch to the mean of those of the last epochs.
+        0.0 where that does not lower the log-loss of held-out rows, a network ran for fewer than five epochs, or its
+        training failed.
     calibration_ : Calibration
         The temperature together with an intercept for each class.
     decision_rule_ : DecisionRule
@@ -250,7 +255,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "average": ["boolean"],
+        "average_weights": ["boolean"],
         "n_members": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
@@ -279,7 +284,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         label_smoothing: float = 0.0,
-        average: bool = False,
+        average_weights: bool = True,
         n_members: str | int = "auto",
         decision: Any = "auto",
         on_collapse: str = "repair",
@@ -304,7 +309,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.label_smoothing = label_smoothing
-        self.average = average
+        self.average_weights = average_weights
         self.n_members = n_members
         self.decision = decision
         self.on_collapse = on_collapse
@@ -369,9 +374,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ):
             defaults, watchers = type(self)().get_params(deep=False), Watchers((callbacks, progress))
             # each network: clean, resample, weight; find a rate, train, judge; mend what failed
+            prior, synthetic = rows.prior, not draws_at_random(self.sampler)
             trained = train_members(self, defaults, splits, seed, watchers)
-            held_out, prior = trained.held_out(), rows.prior
-            calibration = calibrate(held_out, prior, synthetic=not draws_at_random(self.sampler))
+            trained = average_weights(trained, prior, synthetic=synthetic)
+            held_out = trained.held_out()
+            calibration = calibrate(held_out, prior, synthetic=synthetic)
             held_out = held_out.calibrated(calibration)
             about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
             self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
@@ -694,7 +701,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Write down what was fitted; what there is one of for each network is that of the first."""
         self.members_, self.calibration_ = trained.members, calibration
         first = self.members_[0]
-        self.temperature_ = calibration.temperature
+        self.temperature_, self.average_share_ = calibration.temperature, trained.share_of_mean
         self.lr_search_, self.repairs_ = trained.attempts[0].search, trained.repairs
         self.class_weight_ = trained.attempts[0].plan.class_weight
         self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history

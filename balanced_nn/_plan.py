@@ -342,7 +342,7 @@ def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[Trainin
         weight_decay=estimator.alpha,
         dropout=estimator.dropout,
         keep_best=bool(estimator.early_stopping),
-        average=bool(estimator.average),
+        average_weights=bool(estimator.average_weights and estimator.early_stopping),
     ), notes
 
 

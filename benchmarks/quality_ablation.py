@@ -24,7 +24,7 @@ DEFAULTS = {**BalancedNNClassifier().get_params(), "n_members": auto_members(MAX
 SETTINGS: dict[str, dict[str, Any]] = {
     "no bins": {"n_bins": None},
     "no class weights": {"class_weight": None},
-    "average": {"average": True},
+    "weights of the best epoch": {"average_weights": False},
     "one network": {"n_members": 1},
     "three networks": {"n_members": 3},
     "five networks": {"n_members": 5},

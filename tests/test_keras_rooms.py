@@ -11,14 +11,7 @@ from balanced_nn._data import Dataset
 from balanced_nn._keras._build import CounterDropout, build_model, fitted_keras_model, padded_width
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
-from balanced_nn._keras._train import (
-    AVERAGED_EPOCHS,
-    TrainingTask,
-    _WeightMean,
-    run_range_test,
-    train_network,
-    validation_scores,
-)
+from balanced_nn._keras._train import TrainingTask, run_range_test, train_network, validation_scores
 from balanced_nn._network import FittedNetwork, LayerArrays, initial_network
 from balanced_nn._specs import NetworkSpec, TrainingSpec
 
@@ -204,15 +197,15 @@ def test_a_narrower_table_after_a_wider_one_sees_zeros_behind_its_columns():
     wide, narrow = a_task(data=some_rows(n_inputs=16)), a_task(data=some_rows(n_inputs=3), max_epochs=2)
     assert wide.key() == narrow.key()
     POOL.clear()
-    alone = train_network(narrow, 0.01).best.network
+    alone = train_network(narrow, 0.01).network
     train_network(wide, 0.01)
-    for one, other in zip(alone.arrays(), train_network(narrow, 0.01).best.network.arrays(), strict=True):
+    for one, other in zip(alone.arrays(), train_network(narrow, 0.01).network.arrays(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_training_learns_and_records_an_entry_an_epoch():
     result = train_network(a_task(), 0.01)
-    network, history, outputs = result.best.network, result.history, result.best.outputs
+    network, history, outputs = result.network, result.history, result.outputs
     assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
     assert history.best_score < 0.45 < np.log(2)
     assert len(history.train_loss) == len(history.validation_loss) == len(history.validation_balanced_accuracy) == 15
@@ -230,35 +223,25 @@ def test_training_stops_when_the_validation_loss_stops_falling():
     assert len(history.train_loss) < 200
 
 
-def test_the_average_is_the_mean_of_the_weights_of_the_last_epochs():
+def test_the_mean_is_that_of_the_weights_of_the_last_epochs():
     """Of epochs 4 and 5; a training of fewer epochs leaves the network that a longer one has at that epoch."""
     data = some_rows()
-    states = [train_network(a_task(data=data, valid=False, max_epochs=n), 0.01).best.network for n in (4, 5)]
-    task = a_task(data=data, max_epochs=5, average=True)
-    average = train_network(task, 0.01).average
-    for mean, fourth, fifth in zip(average.network.arrays(), *(state.arrays() for state in states), strict=True):
-        np.testing.assert_allclose(mean, (fourth + fifth) / 2, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(average.outputs, average.network.logits(task.judged.X), rtol=1e-4, atol=1e-5)
+    states = [train_network(a_task(data=data, valid=False, max_epochs=n), 0.01).network for n in (4, 5)]
+    mean = train_network(a_task(data=data, max_epochs=5, average_weights=True), 0.01).mean
+    for array, fourth, fifth in zip(mean.arrays(), *(state.arrays() for state in states), strict=True):
+        np.testing.assert_allclose(array, (fourth + fifth) / 2, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("training", [{"average": False}, {"average": True, "max_epochs": 4}])
-def test_there_is_no_average_where_none_is_wanted_or_the_epochs_are_too_few(training):
-    assert train_network(a_task(**{"max_epochs": 8, **training}), 0.01).average is None
-
-
-def test_of_many_epochs_the_average_remembers_the_last():
-    mean = _WeightMean()
-    spec = NetworkSpec(1, 2, (), "relu", False)
-    for value in range(1, 101):
-        mean.add(FittedNetwork.from_arrays(spec, [np.full((1, 1), value), np.zeros(1)]))
-    assert mean._arrays[0].item() == pytest.approx(100 - (AVERAGED_EPOCHS - 1), abs=0.01)
+@pytest.mark.parametrize("training", [{"average_weights": False}, {"average_weights": True, "max_epochs": 4}])
+def test_there_is_no_mean_where_none_is_wanted_or_the_epochs_are_too_few(training):
+    assert train_network(a_task(**{"max_epochs": 8, **training}), 0.01).mean is None
 
 
 def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_network():
     seen = []
     task = a_task(valid=False, max_epochs=4)
     result = train_network(task, 0.01, seen.append)
-    network, history, outputs = result.best.network, result.history, result.best.outputs
+    network, history, outputs = result.network, result.history, result.outputs
     np.testing.assert_allclose(outputs, network.logits(task.judged.X), rtol=1e-4, atol=1e-5)
     assert [epoch.number for epoch in seen] == [1, 2, 3, 4]
     assert [epoch.train_loss for epoch in seen] == list(history.train_loss)
@@ -270,18 +253,18 @@ def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_net
 def test_a_training_that_diverges_ends_with_the_best_network_before():
     data = some_rows()
     huge = Dataset(data.X, data.rows, data.y, np.full(len(data), 1e38))
-    result = train_network(a_task(data=huge, average=True), 1.0)
-    network, history, outputs = result.best.network, result.history, result.best.outputs
-    assert result.average is None
+    result = train_network(a_task(data=huge, average_weights=True), 1.0)
+    network, history, outputs = result.network, result.history, result.outputs
+    assert result.mean is None
     assert history.stop_reason == "diverged"
     assert np.isfinite(outputs).all()
     assert network.is_finite
 
 
 def test_a_range_test_leaves_no_trace_in_the_training_after_it():
-    alone = train_network(a_task(max_epochs=3), 0.01).best.network
+    alone = train_network(a_task(max_epochs=3), 0.01).network
     run_range_test(a_task(), np.geomspace(1e-5, 10, 60))
-    after = train_network(a_task(max_epochs=3), 0.01).best.network
+    after = train_network(a_task(max_epochs=3), 0.01).network
     for one, other in zip(alone.layers, after.layers, strict=True):
         np.testing.assert_array_equal(one.kernel, other.kernel)
 
@@ -304,7 +287,7 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss, smoothing):
     training = TrainingSpec(loss, smoothing, 128, 12, 12, 0.0, 0.0, 0.0, True)
     data = Dataset(X, np.arange(n_rows), y, weight)
     task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0, 1)
-    network = train_network(task, 3e-3).best.network
+    network = train_network(task, 3e-3).network
     grid = np.linspace(-1, 3, 9)[:, None]
     z = network.logits(grid)
     proba = np.exp(correction.log_posterior(np.hstack([np.zeros_like(z), z]), np.array([0.8, 0.2])))[:, 1]

@@ -352,7 +352,7 @@ def answer_with(monkeypatch, change: Change) -> None:
 @pytest.mark.parametrize("n_collapses", [1, 2])
 def test_a_repair_that_helped_is_kept_and_nothing_is_warned_of(n_collapses, monkeypatch):
     seen = judge_collapsed_first(monkeypatch, n_collapses)
-    clf = small(on_collapse="repair", max_iter=10).fit(X, Y)
+    clf = small(on_collapse="repair", max_iter=10, average_weights=False).fit(X, Y)
     assert len(seen) == n_collapses + 1
     assert [repair.helped for repair in clf.repairs_] == [False] * (n_collapses - 1) + [True]
     assert clf.collapse_report_.outcome is Outcome.HEALTHY

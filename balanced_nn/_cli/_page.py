@@ -16,7 +16,6 @@ from balanced_nn._cli._look import MOST_CLASSES, Look
 from balanced_nn._cli._models import how_to_load
 from balanced_nn._cli._pictures import pictures
 from balanced_nn._cli._words import MOST_NAMES
-from balanced_nn._plan import layer_widths
 from balanced_nn._preflight import listed
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
@@ -88,10 +87,7 @@ class Fit:
         if model.lr_search_ is not None:
             rate += f" ({model.lr_search_.reason})"
         n_networks = f"{len(epochs)} network{'s' * (len(epochs) > 1)}"
-        widths = layer_widths(model.hidden_layer_sizes)
-        layers = ", ".join(map(str, widths)) or "none"
-        if model.network_.spec.hidden_layer_sizes != widths:
-            layers += ", twice: the best epoch, and the mean of later weights"
+        layers = ", ".join(map(str, model.network_.spec.hidden_layer_sizes)) or "none"
         return {
             "Decision": str(model.decision_rule_),
             "Learning rate": rate,

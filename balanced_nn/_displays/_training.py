@@ -286,6 +286,6 @@ class TrainingCurveDisplay:
         epoch = curve.history.best_epoch
         if not curve.kept or not 1 <= epoch <= len(values):
             return
-        label = new_label(ax, "best epoch, kept")
+        label = new_label(ax, "best epoch")
         look = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BLACK, "linestyle": "none", "zorder": 3}
         self.best_ += ax.plot([epoch], [values[epoch - 1]], label=label, markersize=5, **look)

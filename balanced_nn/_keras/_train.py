@@ -11,12 +11,11 @@ from balanced_nn._correction import Correction, balance, balanced_accuracy, natu
 from balanced_nn._data import Dataset
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
-from balanced_nn._network import FittedNetwork, State
+from balanced_nn._network import FittedNetwork, WeightMean
 from balanced_nn._specs import FloatArray, History, RangeTestTrace, TrainingSpec
 from balanced_nn._watch import Epoch
 
 AVERAGE_AFTER = 3  # epochs whose weights are in no mean
-AVERAGED_EPOCHS = 5  # that the running mean of the weights remembers
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
 
@@ -62,16 +61,19 @@ class TrainingResult:
 
     Parameters
     ----------
-    best : State
+    network : FittedNetwork
         That of the best epoch; of the last where no rows were held out.
-    average : State or None
+    outputs : ndarray of shape (n_judged, n_outputs)
+        Its raw outputs for the rows of ``task.judged``, float32.
+    mean : FittedNetwork or None
         The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, or training
         ended before there was one.
     history : History
     """
 
-    best: State
-    average: State | None
+    network: FittedNetwork
+    outputs: FloatArray
+    mean: FittedNetwork | None
     history: History
 
 
@@ -126,8 +128,7 @@ def train_network(
             if record.stop_reason == "diverged":
                 program.load(record.best, task.settings())
             outputs = program.outputs(task.judged.X)
-        average = record.mean.state(task, program)
-    return TrainingResult(State(record.best, outputs), average, record.history())
+    return TrainingResult(record.best, outputs, record.mean.network(), record.history())
 
 
 @contextmanager
@@ -164,7 +165,7 @@ class _Record:
         self._best_loss = np.inf
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
         self._tol = task.training.tol * balance(task.judged.y, task.judged.weight)
-        self.mean = _WeightMean()
+        self.mean = WeightMean()
         self.train_loss: list[float] = []
         self.valid_loss: list[float] = []
         self._valid_accuracy: list[float] = []
@@ -183,7 +184,7 @@ class _Record:
 
     def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
         loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
-        averaged = self._task.training.average and epoch > AVERAGE_AFTER
+        averaged = self._task.training.average_weights and epoch > AVERAGE_AFTER
         better = loss < self._best_loss or not self._task.training.keep_best
         if averaged or better:
             network = program.network(self._task.initial.spec)
@@ -229,34 +230,6 @@ class _Record:
             len(self.train_loss) * self._task.steps_per_epoch,
             self.stop_reason or "max_iter",
         )
-
-
-class _WeightMean:
-    """The mean of the weights of the last epochs: of all at first, then a running one."""
-
-    def __init__(self) -> None:
-        self._arrays: list[FloatArray] = []
-        self._n_epochs = 0
-
-    def add(self, network: FittedNetwork) -> None:
-        """Take in the weights of one more epoch."""
-        self._n_epochs += 1
-        if not self._arrays:
-            self._arrays = [array.astype(np.float64) for array in network.arrays()]
-        share = 1.0 / min(self._n_epochs, AVERAGED_EPOCHS)
-        for mean, array in zip(self._arrays, network.arrays(), strict=True):
-            mean += share * (array - mean)
-
-    def state(self, task: TrainingTask, program: TrainingProgram) -> State | None:
-        """Return the mean as a network, or None where there are too few epochs for one, or it is not finite."""
-        if self._n_epochs < 2:
-            return None
-        network = FittedNetwork.from_arrays(task.initial.spec, (array.astype(np.float32) for array in self._arrays))
-        if not network.is_finite:
-            return None
-        program.load(network, task.settings())
-        outputs = program.outputs(task.judged.X)
-        return State(network, outputs) if np.isfinite(outputs).all() else None
 
 
 def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:
