@@ -22,7 +22,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._resampling import ClassResampler, draws_at_random, resample_rows
+from balanced_nn._resampling import MAX_COPIES, ClassResampler, draws_at_random, resample_rows
 from balanced_nn.exceptions import RareClassWarning
 
 METHODS = ["over", "under", "smote"]
@@ -411,6 +411,23 @@ def test_samplers_that_choose_rows_copy_nothing_and_weights_follow(sampler):
     assert len(set(counts(fed.y).values())) == 1
 
 
+def test_rows_are_copied_equally_often_up_to_four_times_and_weights_stand_for_more():
+    _, y, weight, fed = resample("over", sizes=(40, 16, 2, 1))
+    assert counts(fed.y) == {0: 40, 1: 40, 2: 8, 3: 4}
+    copies = np.bincount(fed.rows)
+    assert [set(copies[y == code]) for code in range(4)] == [{1}, {2, 3}, {4}, {4}]
+    np.testing.assert_allclose(fed.weight, weight[fed.rows] * np.array([1, 1, 5, 10])[fed.y])
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=4), st.integers(0, 2**31 - 1))
+def test_however_rare_a_class_is_oversampling_gives_it_the_mass_of_the_largest(sizes, seed):
+    X, y, _ = classifier_rows(tuple(sizes))
+    fed = resample_rows(X, y, np.ones(y.size), "over", categorical_features=CODES, seed=seed)
+    np.testing.assert_allclose(np.bincount(fed.y, weights=fed.weight), max(sizes))
+    assert set(fed.rows) == set(range(y.size))
+
+
 @pytest.mark.parametrize("sampler", ["smote", ClassResampler("smote"), SMOTE(k_neighbors=2)], ids=str)
 def test_synthetic_rows_follow_the_originals_and_carry_the_mean_weight_of_their_class(sampler):
     X, y, weight, fed = resample(sampler, codes=NO_CODES if isinstance(sampler, SMOTE) else CODES)
@@ -536,7 +553,10 @@ def test_a_function_that_drops_rows_can_be_a_sampler():
 def test_classes_weights_and_rows_always_belong_together(sizes, method, seed):
     X, y, weight = classifier_rows(tuple(sizes), seed=seed % 7)
     fed = resample_rows(X, y, weight, method, categorical_features=CODES, seed=seed)
-    assert counts(fed.y) == dict.fromkeys(range(len(sizes)), min(sizes) if method == "under" else max(sizes))
+    if method == "over":
+        assert counts(fed.y) == {code: min(max(sizes), MAX_COPIES * size) for code, size in enumerate(sizes)}
+    else:
+        assert counts(fed.y) == dict.fromkeys(range(len(sizes)), min(sizes) if method == "under" else max(sizes))
     assert fed.rows.shape == fed.y.shape == fed.weight.shape
     assert fed.rows.max() < len(fed.X)
     assert np.isfinite(fed.X).all()
