@@ -41,7 +41,7 @@ def _our_imbalance(s: Settings) -> Advice:
         ),
         (
             s["sampler"] is None,
-            'Use sampler="over", so that each batch of every network holds rows of the rare classes.',
+            'Use sampler="over", which repeats the rows of the rare classes, so that more batches hold them.',
             {"sampler": "over"},
         ),
         (True, "The classes are balanced already: what is missing are more rows of the rare ones.", {}),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanced_nn._averaging import between
 from balanced_nn._comparison import Reference, compare_with_reference, needs_reference
 from balanced_nn._correction import balanced_accuracy, natural_log_loss
 from balanced_nn._data import thin_out
 from balanced_nn._diagnosis import Finding, diagnose_evidence
 from balanced_nn._evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
 from balanced_nn._lr_search import RANGE_TEST_RATES, range_test_rates, search_learning_rate
-from balanced_nn._network import KERAS_NAMES, FittedNetwork, between, initial_network
+from balanced_nn._network import KERAS_NAMES, FittedNetwork, initial_network
 from balanced_nn._outcome import OutcomeReport, find_outcome
 from balanced_nn._plan import Plan, Split, make_plan
 from balanced_nn._probe import kernels, movement, probe_network
@@ -39,7 +40,7 @@ class Attempt:
 
     plan: Plan
     search: LearningRateSearch | None  # None where the learning rate was set by hand
-    initial: FittedNetwork
+    task: "TrainingTask"
     network: FittedNetwork
     mean: FittedNetwork | None  # the mean of the weights of the last epochs
     history: History
@@ -50,11 +51,18 @@ class Attempt:
     evidence: Evidence | None = None  # None where the outcome is plainly good
     trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
 
+    @property
+    def initial(self) -> FittedNetwork:
+        """The network before training."""
+        return self.task.initial
+
     def towards_mean(self, share: float) -> "Attempt":
         """The same with weights `share` of the way to the mean of the last epochs, judged anew."""
+        from balanced_nn._keras._train import outputs_of  # deferred: loads TensorFlow
+
         assert self.mean is not None
         network = between(self.network, self.mean, share)
-        scores = self.plan.correction.log_posterior(network.logits(self.plan.judged.X))
+        scores = self.plan.correction.log_posterior(outputs_of(self.task, network).astype(np.float64))
         loss, outcome = _monitored_loss(self.plan, scores), judge(self.plan, scores)
         return replace(self, network=network, scores=scores, loss=loss, outcome=outcome)
 
@@ -222,7 +230,16 @@ def _attempt(
     scores = plan.correction.log_posterior(result.outputs.astype(np.float64))
     loss, outcome = _monitored_loss(plan, scores), judge(plan, scores)
     attempt = Attempt(
-        plan, search, task.initial, result.network, result.mean, result.history, scores, change, loss, outcome
+        plan=plan,
+        search=search,
+        task=task,
+        network=result.network,
+        mean=result.mean,
+        history=result.history,
+        scores=scores,
+        change=change,
+        loss=loss,
+        outcome=outcome,
     )
     if not in_doubt(outcome):
         return attempt

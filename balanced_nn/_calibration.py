@@ -50,6 +50,11 @@ class HeldOut:
         scores = calibration.log_posterior(self.scores.astype(np.float64), np.ones(self.scores.shape[1]))
         return replace(self, scores=scores.astype(np.float32))
 
+    def log_loss(self, prior: FloatArray) -> float:
+        """Log-loss at the class frequencies `prior`, summed over the rows by :meth:`weights_at`, in nats."""
+        log_proba = self.log_proba_at(prior)[np.arange(len(self.y)), self.y]
+        return float(-(self.weights_at(prior) @ log_proba))
+
     def weights_at(self, prior: FloatArray) -> FloatArray:
         """Weights by which the classes have the frequencies `prior`, as far as they are present; their mean is 1."""
         mass = np.bincount(self.y, weights=self.weight, minlength=len(prior))

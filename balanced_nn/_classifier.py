@@ -12,11 +12,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._attempts import Attempt
-from balanced_nn._calibration import Calibration, HeldOut, calibrate
+from balanced_nn._calibration import Calibration, HeldOut
 from balanced_nn._callbacks import call_back
 from balanced_nn._decision import Decision, decision_notes, read_decision
 from balanced_nn._export import Predictor, keras_model
-from balanced_nn._members import Ensemble, Trained, average_weights, train_members
+from balanced_nn._members import Ensemble, Trained, calibrated, train_members, with_averages
 from balanced_nn._onnx import onnx_model
 from balanced_nn._outcome import Outcome
 from balanced_nn._plan import read_labelled, read_rows, split_rows
@@ -71,9 +71,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         corrected for it. A dict from label to weight states costs: it is used in training too, probabilities stay
         natural, and by default `predict` answers the class with the highest ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
-        How the training rows are resampled, before class weights are computed. Validation rows never are. "over" gives
-        each class the mass of the largest: its rows are repeated, up to four times, and where that is not enough they
-        weigh more; ``ClassResampler("over")`` repeats them as often as it takes. An object sees the preprocessed
+        How the training rows are resampled, before class weights are computed. Validation rows never are. "over"
+        repeats rows until each class has as many as the largest, but no row more than four times: beyond that they
+        weigh more. ``ClassResampler("over")`` repeats them as often as it takes. An object sees the preprocessed
         matrix: scaled numbers, then one column of codes for each category column and each missing-value indicator; its
         parameter `categorical_features`, if it has one, is set accordingly.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
@@ -95,7 +95,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Largest number of epochs.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
-        best weights. Otherwise training runs for `max_iter` epochs and keeps the last weights.
+        best weights (but see `average_weights`). Otherwise training runs for `max_iter` epochs and keeps the last ones.
     validation_fraction : float, default=0.15
         Fraction of each class that is held out, in (0, 1). For a rare class it grows to at most 0.3, so that two rows
         are held out; a class that cannot spare them stays in training as a whole.
@@ -108,8 +108,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
     average_weights : bool, default=True
         Whether the weights may move from those of the best epoch towards the mean of those of the last epochs, the same
-        share of the way in all networks, as far as the calibrated log-loss of the held-out rows falls; see
-        `average_share_`. Needs `early_stopping`.
+        share of the way in all networks, as far as the log-loss of the held-out rows falls; see `average_share_`.
     n_members : "auto" or int, default="auto"
         Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
         the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
@@ -163,9 +162,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
         was done, because fewer than 20 rows of a class, or none at all, were held out.
     average_share_ : float
-        How far the weights are moved, 0.0 to 1.0: from those of the best epoch to the mean of those of the last epochs.
-        0.0 where that does not lower the log-loss of held-out rows, a network ran for fewer than five epochs, or its
-        training failed.
+        How far the weights were moved, from 0.0, those of the best epoch, to 1.0, the mean of those of the last epochs.
+        0.0 too where no rows were held out, or where a network ran for fewer than five epochs, diverged or hardly did
+        better than chance.
     calibration_ : Calibration
         The temperature together with an intercept for each class.
     decision_rule_ : DecisionRule
@@ -376,14 +375,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             # each network: clean, resample, weight; find a rate, train, judge; mend what failed
             prior, synthetic = rows.prior, not draws_at_random(self.sampler)
             trained = train_members(self, defaults, splits, seed, watchers)
-            trained = average_weights(trained, prior, synthetic=synthetic)
-            held_out = trained.held_out()
-            calibration = calibrate(held_out, prior, synthetic=synthetic)
-            held_out = held_out.calibrated(calibration)
+            result = calibrated(trained, prior, synthetic=synthetic)
+            result = with_averages(result, prior, synthetic=synthetic)
+            held_out = result.held_out
             about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
             self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
-            self._keep(trained, calibration)
-            notes = (*self._notes(trained), *about_the_rule)
+            self._keep(result.trained, result.calibration)
+            notes = (*self._notes(result.trained), *about_the_rule)
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
         for note in notes:
@@ -701,7 +699,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Write down what was fitted; what there is one of for each network is that of the first."""
         self.members_, self.calibration_ = trained.members, calibration
         first = self.members_[0]
-        self.temperature_, self.average_share_ = calibration.temperature, trained.share_of_mean
+        self.temperature_, self.average_share_ = calibration.temperature, trained.average_share
         self.lr_search_, self.repairs_ = trained.attempts[0].search, trained.repairs
         self.class_weight_ = trained.attempts[0].plan.class_weight
         self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history

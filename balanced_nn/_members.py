@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._attempts import Attempt, in_doubt, train_until_sound
+from balanced_nn._averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._calibration import Calibration, HeldOut, calibrate
 from balanced_nn._correction import Correction, log_softmax
 from balanced_nn._data import thin_out
@@ -20,7 +21,6 @@ from balanced_nn._table import Table
 from balanced_nn._watch import NOBODY, Watcher
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
-SHARES_OF_MEAN = (0.25, 0.5, 0.75, 1.0)  # tried one after the other
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
 _DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL)  # outcomes of a training that did not fail
 _MEMBER = 7  # stream of random numbers
@@ -97,7 +97,7 @@ class Trained:
     attempts: tuple[Attempt, ...]
     repairs: tuple[Repair, ...]
     notes: tuple[Warning, ...]
-    share_of_mean: float = 0.0  # how far the networks are moved from their best epochs to the mean of the last ones
+    average_share: float = 0.0  # how far the networks were moved from their best epochs to the mean of the last ones
 
     @property
     def judged(self) -> Attempt:
@@ -153,6 +153,15 @@ class Trained:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """Networks, and what their held-out rows say once they are calibrated."""
+
+    trained: Trained
+    held_out: HeldOut
+    calibration: Calibration
+
+
 def train_members(
     estimator: Any,
     defaults: Mapping[str, Any],
@@ -196,11 +205,8 @@ def train_members(
     return Trained(tuple(attempts), repairs, notes)
 
 
-def average_weights(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Trained:
-    """Step 8: move each network from its best epoch to the mean of its last ones, as far as held-out rows ask for it.
-
-    The same share of the way for all networks, a quarter at a time while the calibrated log-loss falls: a network that
-    goes on after its best epoch becomes too bold, but on some tables it orders the rows better.
+def calibrated(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+    """Calibrate networks on the rows that they held out.
 
     Parameters
     ----------
@@ -209,26 +215,41 @@ def average_weights(trained: Trained, prior: FloatArray, *, synthetic: bool) -> 
         Natural class frequencies.
     synthetic : bool
         Whether a sampler changed what the classes look like.
+    """
+    held_out = trained.held_out()
+    calibration = calibrate(held_out, prior, synthetic=synthetic)
+    return Calibrated(trained, held_out.calibrated(calibration), calibration)
+
+
+def with_averages(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+    """Step 10: move each network from its best epoch towards the mean of its last ones, as held-out rows ask for it.
+
+    The same share of the way for all networks, a quarter at a time while the log-loss falls by more than chance: a
+    network that goes on after its best epoch becomes too bold, but on some tables it orders the rows better.
+
+    Parameters
+    ----------
+    best : Calibrated
+        The networks of the best epochs.
+    prior : ndarray of shape (n_classes,)
+        Natural class frequencies.
+    synthetic : bool
+        Whether a sampler changed what the classes look like.
 
     Returns
     -------
-    Trained
-        As it was where a network has no such mean, or its training is in doubt.
+    Calibrated
+        `best` where a network has no such mean, or its training is in doubt.
     """
-    if any(attempt.mean is None or attempt.evidence is not None for attempt in trained.attempts):
-        return trained
-    best, best_loss = trained, _calibrated_loss(trained, prior, synthetic=synthetic)
-    for share in SHARES_OF_MEAN:
-        moved = replace(trained, attempts=tuple(a.towards_mean(share) for a in trained.attempts), share_of_mean=share)
-        loss = _calibrated_loss(moved, prior, synthetic=synthetic)
-        if loss >= best_loss or any(in_doubt(attempt.outcome) for attempt in moved.attempts):
+    start = best.trained
+    if any(attempt.mean is None or attempt.evidence is not None for attempt in start.attempts):
+        return best
+    loss = best.held_out.log_loss(prior)
+    for share in SHARES:
+        attempts = tuple(attempt.towards_mean(share) for attempt in start.attempts)
+        moved = calibrated(replace(start, attempts=attempts, average_share=share), prior, synthetic=synthetic)
+        gain = loss - moved.held_out.log_loss(prior)
+        if gain < SMALLEST_GAIN or any(in_doubt(attempt.outcome) for attempt in attempts):
             break
-        best, best_loss = moved, loss
+        best, loss = moved, loss - gain
     return best
-
-
-def _calibrated_loss(trained: Trained, prior: FloatArray, *, synthetic: bool) -> float:
-    held_out = trained.held_out()
-    log_proba = held_out.calibrated(calibrate(held_out, prior, synthetic=synthetic)).log_proba_at(prior)
-    loss: float = -np.mean(held_out.weights_at(prior) * log_proba[np.arange(len(held_out.y)), held_out.y])
-    return loss

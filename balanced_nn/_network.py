@@ -10,7 +10,6 @@ from scipy.special import erf, expit
 
 from balanced_nn._specs import FloatArray, NetworkSpec
 
-AVERAGED_EPOCHS = 5  # that a running mean of the weights remembers
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras
 BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: the next step finds them in cache
 KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}  # of activations, where they differ from ours
@@ -163,50 +162,6 @@ class FittedNetwork:
                 activate(hidden, self.spec.activation)
         kernel, bias = self._products[-1]
         return hidden @ kernel + bias
-
-
-class WeightMean:
-    """The mean of the weights of the last epochs: of all at first, then a running one."""
-
-    def __init__(self) -> None:
-        self._spec: NetworkSpec | None = None
-        self._arrays: list[FloatArray] = []
-        self._n_epochs = 0
-
-    def add(self, network: FittedNetwork) -> None:
-        """Take in the weights of one more epoch, if they are finite."""
-        if not network.is_finite:
-            return
-        self._n_epochs += 1
-        if self._spec is None:
-            self._spec, self._arrays = network.spec, [array.astype(np.float64) for array in network.arrays()]
-        share = 1.0 / min(self._n_epochs, AVERAGED_EPOCHS)
-        for mean, array in zip(self._arrays, network.arrays(), strict=True):
-            mean += share * (array - mean)
-
-    def network(self) -> FittedNetwork | None:
-        """Return the mean as a network, or None of fewer than two epochs."""
-        if self._spec is None or self._n_epochs < 2:
-            return None
-        return FittedNetwork.from_arrays(self._spec, (array.astype(np.float32) for array in self._arrays))
-
-
-def between(one: FittedNetwork, other: FittedNetwork, share: float) -> FittedNetwork:
-    """Return the network whose weights lie between those of two, `share` of the way from `one` to `other`.
-
-    Parameters
-    ----------
-    one, other : FittedNetwork
-        Two states of one training. Of two trainings, the units would not correspond.
-    share : float
-        In [0, 1].
-
-    References
-    ----------
-    .. [1] P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
-    """
-    pairs = zip(one.arrays(), other.arrays(), strict=True)
-    return FittedNetwork.from_arrays(one.spec, ((a + np.float32(share) * (b - a)) for a, b in pairs))
 
 
 def initial_network(

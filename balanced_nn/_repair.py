@@ -14,7 +14,8 @@ MAX_REPAIRS = len(RATE_FACTORS)
 LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
 SMALL_BATCH = 8
 LONGER = 3  # times as many epochs, and as much patience
-_WITHOUT_EFFECT = frozenset({"decision", "n_members", "on_collapse", "random_state", "verbose"})  # on how training goes
+# on how training goes
+_WITHOUT_EFFECT = frozenset({"average_weights", "decision", "n_members", "on_collapse", "random_state", "verbose"})
 
 Settings = Mapping[str, Any]
 

@@ -275,8 +275,8 @@ def resample_rows(
     sample_weight : ndarray of shape (n_samples,)
         Weights of the rows.
     sampler : None, "over", "under", "smote" or object with fit_resample
-        None keeps all rows. "over" gives each class the mass of the largest: its rows occur equally often, up to
-        four times, and where that is not enough, with a weight that stands for more.
+        None keeps all rows. "over" repeats rows until each class has as many as the largest, but no row more than
+        four times: beyond that their weights are multiplied.
         An object is cloned first; its parameters called `random_state` that are None get `seed`.
         A parameter called `categorical_features` is set, because the columns of `X` are not the user's.
     categorical_features : ndarray of bool of shape (n_features,)
@@ -321,7 +321,7 @@ def resample_rows(
 
 
 def _copied_rows(y: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the rows that give each class as many as the largest, and what each of them counts for."""
+    """Return rows of all classes, each as often as it may be repeated, and for how many it stands then."""
     sizes = np.bincount(y)
     wanted = np.minimum(sizes.max(), MAX_COPIES * sizes)
     added = [

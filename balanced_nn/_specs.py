@@ -45,7 +45,7 @@ class TrainingSpec:
     weight_decay: float  # decoupled, as in AdamW
     dropout: float  # fraction of hidden units, in [0, 1)
     keep_best: bool  # the network of the best epoch, not of the last
-    average_weights: bool = False  # whether the mean of the weights of the last epochs is wanted too
+    average_weights: bool  # whether the mean of the weights of the last epochs is wanted too
 
 
 @dataclass(frozen=True, eq=False)

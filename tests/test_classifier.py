@@ -200,10 +200,11 @@ def test_the_attributes_fit_together(fitted):
 
 def test_the_weights_of_the_best_epoch_are_kept():
     """A rate that is far too high makes the validation loss jump, so that the last epoch is not the best one."""
-    clf = small(learning_rate_init=0.3, max_iter=25, n_iter_no_change=25).fit(X, Y)
+    clf = small(learning_rate_init=0.3, max_iter=25, n_iter_no_change=25, average_weights=False).fit(X, Y)
     losses = clf.history_.validation_loss
     assert clf.history_.best_epoch == int(np.argmin(losses)) + 1 < len(losses)
-    shorter = small(learning_rate_init=0.3, max_iter=clf.history_.best_epoch, n_iter_no_change=25).fit(X, Y)
+    settings = {"max_iter": clf.history_.best_epoch, "n_iter_no_change": 25, "average_weights": False}
+    shorter = small(learning_rate_init=0.3, **settings).fit(X, Y)
     np.testing.assert_array_equal(shorter.predict_proba(X), clf.predict_proba(X))
 
 

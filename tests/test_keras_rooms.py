@@ -30,7 +30,7 @@ def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> Tr
     data = data or some_rows()
     settings = {
         "loss": "log_loss", "label_smoothing": 0.0, "batch_size": 64, "max_epochs": 15, "patience": 15, "tol": 0.0,
-        "weight_decay": 0.0, "dropout": 0.0, "keep_best": True, **training,
+        "weight_decay": 0.0, "dropout": 0.0, "keep_best": True, "average_weights": False, **training,
     }  # fmt: skip
     spec = NetworkSpec(data.X.shape[1], 2, (16, 8), "relu", True)
     initial = initial_network(spec, np.zeros(2), data.sample(200), np.random.default_rng(1))
@@ -284,7 +284,7 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss, smoothing):
     correction = Correction(offset, fed, loss == "focal", smoothing)
     spec = NetworkSpec(1, 2, (16,), "relu", True)
     initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
-    training = TrainingSpec(loss, smoothing, 128, 12, 12, 0.0, 0.0, 0.0, True)
+    training = TrainingSpec(loss, smoothing, 128, 12, 12, 0.0, 0.0, 0.0, True, False)
     data = Dataset(X, np.arange(n_rows), y, weight)
     task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0, 1)
     network = train_network(task, 3e-3).network

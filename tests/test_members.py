@@ -8,7 +8,7 @@ from sklearn.metrics import log_loss
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._data import hold_outs
-from balanced_nn._members import HELD_OUT_ROWS, SHARES_OF_MEAN
+from balanced_nn._members import HELD_OUT_ROWS
 from balanced_nn._plan import read_rows, split_rows
 from balanced_nn._table import read_table
 
@@ -133,53 +133,3 @@ def test_a_member_whose_few_rows_show_no_signal_is_outvoted():
     rows = rng.normal(size=(2000, 6)) + 1.6 * labels[:, None]
     clf = BalancedNNClassifier((32,), max_iter=40, random_state=2).fit(rows, labels)
     assert clf.collapse_report_.outcome.value == "healthy"
-
-
-CLUSTERS, GROUPS = make_classification(
-    6000, 8, n_informative=8, n_redundant=0, n_clusters_per_class=8, weights=[0.8], class_sep=1.0, random_state=2
-)  # that a network goes on learning after its held-out loss has turned
-LONG = {"n_members": 2, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0}
-
-
-@pytest.fixture(scope="module")
-def best_and_averaged() -> list[BalancedNNClassifier]:
-    rows = CLUSTERS[:1500], GROUPS[:1500]
-    return [BalancedNNClassifier((64,), average_weights=wanted, **LONG).fit(*rows) for wanted in (False, True)]
-
-
-def test_weights_move_to_the_mean_of_the_last_epochs_as_far_as_held_out_rows_ask_for(best_and_averaged):
-    best, averaged = best_and_averaged
-    assert best.average_share_ == 0.0
-    assert averaged.average_share_ in SHARES_OF_MEAN
-    for one, other in zip(best.members_, averaged.members_, strict=True):
-        assert one.history == other.history
-        assert not np.array_equal(one.network.layers[0].kernel, other.network.layers[0].kernel)
-
-    def held_out_loss(clf):
-        held = clf._held_out
-        return log_loss(held.y, np.exp(held.log_proba_at(clf.class_prior_)), sample_weight=held.weight)
-
-    assert held_out_loss(averaged) < held_out_loss(best)
-    rows, labels = CLUSTERS[1500:], GROUPS[1500:]
-    assert log_loss(labels, averaged.predict_proba(rows)) < log_loss(labels, best.predict_proba(rows))
-
-
-def test_the_report_speaks_of_the_weights_that_answer(best_and_averaged):
-    best, averaged = (clf.collapse_report_.facts for clf in best_and_averaged)
-    assert averaged.balanced_accuracy != best.balanced_accuracy
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"max_iter": 4},
-        {"early_stopping": False, "max_iter": 12},
-        {"learning_rate_init": 1e-9, "max_iter": 6},  # in doubt
-    ],
-    ids=str,
-)
-def test_the_weights_stay_where_they_are(params):
-    one, other = (small(average_weights=wanted, **params).fit(X, Y) for wanted in (False, True))
-    assert other.average_share_ == 0.0
-    for member, same in zip(one.members_, other.members_, strict=True):
-        np.testing.assert_array_equal(member.network.layers[0].kernel, same.network.layers[0].kernel)

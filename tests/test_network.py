@@ -9,12 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balanced_nn._network import (
-    AVERAGED_EPOCHS,
     BatchNormArrays,
     FittedNetwork,
     LayerArrays,
-    WeightMean,
-    between,
     initial_network,
 )
 from balanced_nn._specs import NetworkSpec
@@ -134,45 +131,3 @@ def test_weights_that_are_not_finite_are_noticed():
     kernel[0, 0] = np.nan
     broken = FittedNetwork(network.spec, (LayerArrays(kernel, None, network.layers[0].norm), *network.layers[1:]))
     assert not broken.is_finite
-
-
-def of_one_weight(value: float) -> FittedNetwork:
-    spec = NetworkSpec(1, 2, (), "relu", False)
-    return FittedNetwork.from_arrays(spec, [np.full((1, 1), value, np.float32), np.zeros(1, np.float32)])
-
-
-def the_weight(network: FittedNetwork) -> float:
-    return network.layers[0].kernel.item()
-
-
-def test_of_few_epochs_the_mean_is_that_of_all_and_of_many_that_of_the_last():
-    mean = WeightMean()
-    mean.add(of_one_weight(1.0))
-    assert mean.network() is None
-    mean.add(of_one_weight(4.0))
-    assert the_weight(mean.network()) == pytest.approx(2.5)
-    for value in range(1, 101):
-        mean.add(of_one_weight(value))
-    assert the_weight(mean.network()) == pytest.approx(100 - (AVERAGED_EPOCHS - 1), abs=0.01)
-
-
-def test_weights_that_are_not_finite_are_in_no_mean():
-    mean = WeightMean()
-    for value in (1.0, np.inf, 2.0):
-        mean.add(of_one_weight(value))
-    assert the_weight(mean.network()) == pytest.approx(1.5)
-
-
-@given(st.floats(-10, 10), st.floats(-10, 10), st.floats(0, 1))
-def test_a_network_between_two_has_weights_between_theirs(one: float, other: float, share: float):
-    weight = the_weight(between(of_one_weight(one), of_one_weight(other), share))
-    assert weight == pytest.approx((1 - share) * one + share * other, abs=1e-5)
-
-
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_between_two_states_every_array_moves(batch_norm):
-    start = a_network(batch_norm=batch_norm)
-    end = FittedNetwork.from_arrays(start.spec, (array + np.float32(1) for array in start.arrays()))
-    for array, first in zip(between(start, end, 0.25).arrays(), start.arrays(), strict=True):
-        np.testing.assert_allclose(array, first + 0.25, rtol=1e-6)
-        assert array.dtype == np.float32

@@ -164,8 +164,10 @@ def columns_of(model: Any, frame: Any, path: Path) -> Any:
         raise OneLineError(
             f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
         )
-    chosen = frame[list(names)]
-    return chosen.assign(**{name: chosen[name].map(_as_boolean) for name in _category_columns(model, of_text=False)})
+    chosen = frame[list(names)].copy()
+    for name in _category_columns(model, of_text=False):
+        chosen[name] = chosen[name].map(_as_boolean)
+    return chosen
 
 
 def _as_boolean(cell: Any) -> Any:

@@ -154,7 +154,7 @@ class TrainingCurveDisplay:
     lines_ : list of matplotlib Line2D
         The curves, those of the losses first.
     best_ : list of matplotlib Line2D
-        The marks of the epochs whose weights were kept.
+        The marks of the best epochs.
 
     See Also
     --------

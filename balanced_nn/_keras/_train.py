@@ -7,15 +7,15 @@ from functools import partial
 
 import numpy as np
 
+from balanced_nn._averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._correction import Correction, balance, balanced_accuracy, natural_log_loss
 from balanced_nn._data import Dataset
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
-from balanced_nn._network import FittedNetwork, WeightMean
+from balanced_nn._network import FittedNetwork
 from balanced_nn._specs import FloatArray, History, RangeTestTrace, TrainingSpec
 from balanced_nn._watch import Epoch
 
-AVERAGE_AFTER = 3  # epochs whose weights are in no mean
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
 
@@ -66,8 +66,8 @@ class TrainingResult:
     outputs : ndarray of shape (n_judged, n_outputs)
         Its raw outputs for the rows of ``task.judged``, float32.
     mean : FittedNetwork or None
-        The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, or training
-        ended before there was one.
+        The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, training
+        ended before there was one, or it diverged.
     history : History
     """
 
@@ -128,7 +128,14 @@ def train_network(
             if record.stop_reason == "diverged":
                 program.load(record.best, task.settings())
             outputs = program.outputs(task.judged.X)
-    return TrainingResult(record.best, outputs, record.mean.network(), record.history())
+    return TrainingResult(record.best, outputs, record.mean(), record.history())
+
+
+def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
+    """Raw outputs of another network of the task for the rows of ``task.judged``, float32."""
+    with POOL.lend(task.key()) as program:
+        program.load(network, task.settings())
+        return program.outputs(task.judged.X)
 
 
 @contextmanager
@@ -165,7 +172,7 @@ class _Record:
         self._best_loss = np.inf
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
         self._tol = task.training.tol * balance(task.judged.y, task.judged.weight)
-        self.mean = WeightMean()
+        self._mean = WeightMean()
         self.train_loss: list[float] = []
         self.valid_loss: list[float] = []
         self._valid_accuracy: list[float] = []
@@ -184,12 +191,11 @@ class _Record:
 
     def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
         loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
-        averaged = self._task.training.average_weights and epoch > AVERAGE_AFTER
+        averaged = self._task.training.average_weights and epoch >= FIRST_EPOCH
         better = loss < self._best_loss or not self._task.training.keep_best
-        if averaged or better:
-            network = program.network(self._task.initial.spec)
+        network = program.network(self._task.initial.spec) if averaged or better else self.best
         if averaged:
-            self.mean.add(network)
+            self._mean.add(network)
         if better:
             self._keep(epoch, network, outputs)
             if self.stop_reason:
@@ -207,6 +213,10 @@ class _Record:
             self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
             self.stop_reason = "diverged"
+
+    def mean(self) -> FittedNetwork | None:
+        """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
+        return None if self.stop_reason == "diverged" else self._mean.network()
 
     def last(self) -> Epoch:
         """Return the epoch that was added last; one that diverged has no numbers of held-out rows."""
