@@ -57,14 +57,17 @@ class Attempt:
         return self.task.initial
 
     def towards_mean(self, share: float) -> "Attempt":
-        """The same with weights `share` of the way to the mean of the last epochs, judged anew."""
+        """The same with weights `share` of the way to the mean of the last epochs, not yet judged anew."""
         from balanced_nn._keras._train import outputs_of  # deferred: loads TensorFlow
 
         assert self.mean is not None
         network = between(self.network, self.mean, share)
         scores = self.plan.correction.log_posterior(outputs_of(self.task, network).astype(np.float64))
-        loss, outcome = _monitored_loss(self.plan, scores), judge(self.plan, scores)
-        return replace(self, network=network, scores=scores, loss=loss, outcome=outcome)
+        return replace(self, network=network, scores=scores)
+
+    def judged_anew(self) -> "Attempt":
+        """The same with the loss and the outcome of its scores."""
+        return replace(self, loss=_monitored_loss(self.plan, self.scores), outcome=judge(self.plan, self.scores))
 
     @property
     def rank(self) -> tuple[bool, float]:

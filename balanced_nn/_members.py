@@ -244,12 +244,17 @@ def with_averages(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Ca
     start = best.trained
     if any(attempt.mean is None or attempt.evidence is not None for attempt in start.attempts):
         return best
-    loss = best.held_out.log_loss(prior)
+    moved, loss = best, best.held_out.log_loss(prior)
     for share in SHARES:
         attempts = tuple(attempt.towards_mean(share) for attempt in start.attempts)
-        moved = calibrated(replace(start, attempts=attempts, average_share=share), prior, synthetic=synthetic)
-        gain = loss - moved.held_out.log_loss(prior)
-        if gain < SMALLEST_GAIN or any(in_doubt(attempt.outcome) for attempt in attempts):
+        further = calibrated(replace(start, attempts=attempts, average_share=share), prior, synthetic=synthetic)
+        gain = loss - further.held_out.log_loss(prior)
+        if gain < SMALLEST_GAIN:
             break
-        best, loss = moved, loss - gain
-    return best
+        moved, loss = further, loss - gain
+    if moved is best:
+        return best
+    attempts = tuple(attempt.judged_anew() for attempt in moved.trained.attempts)
+    if any(in_doubt(attempt.outcome) for attempt in attempts):
+        return best
+    return replace(moved, trained=replace(moved.trained, attempts=attempts))

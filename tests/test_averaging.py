@@ -171,3 +171,8 @@ def test_a_repaired_training_may_move_too(monkeypatch):
     clf = moved_fit(monkeypatch, n_members=1)
     assert len(clf.repairs_) == 1
     assert clf.average_share_ == 1.0
+
+
+def test_weights_that_would_be_in_doubt_are_not_moved(monkeypatch):
+    monkeypatch.setattr(_members, "in_doubt", lambda outcome: True)
+    assert moved_fit(monkeypatch).average_share_ == 0.0

@@ -149,14 +149,14 @@ def test_a_model_gets_its_columns_in_its_order() -> None:
 
 def test_booleans_stay_booleans_where_one_cell_of_a_new_file_is_none(tmp_path: Path) -> None:
     known, new = tmp_path / "known.csv", tmp_path / "new.csv"
-    known.write_text("flag,word\n" + "True,true\nFalse,no\n" * 20)
-    new.write_text("flag,word\nTrue,true\nfalse,no\nmaybe,x\n,\n")
+    known.write_text("self,word\n" + "True,true\nFalse,no\n" * 20)
+    new.write_text("self,word\nTrue,true\nfalse,no\nmaybe,x\n,\n")
     clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
     clf.fit(read_frame(known), [0, 1] * 20)
     read = columns_of(clf, read_frame(new), new)
-    assert read["flag"].tolist()[:3] == [True, False, "maybe"]
+    assert read["self"].tolist()[:3] == [True, False, "maybe"]
     assert read["word"].tolist()[:3] == ["true", "no", "x"]
-    expected = pd.DataFrame({"flag": [True, False], "word": ["true", "no"]})
+    expected = pd.DataFrame({"self": [True, False], "word": ["true", "no"]})
     assert clf.predict_proba(read)[:2].tolist() == clf.predict_proba(expected).tolist()
 
 
