@@ -92,7 +92,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Rows of a training step. "auto" takes 64 for up to 1,024 rows, 128 up to 8,192, 256 up to 30,000, 512 up to
         100,000, then 1,024; never more than there are rows.
     max_iter : int, default=200
-        Largest number of epochs.
+        Largest number of epochs. Where rows are repeated, an epoch is a part of all, down to a quarter, in which each
+        comes about once.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
         best weights (but see `average_weights`). Otherwise training runs for `max_iter` epochs and keeps the last ones.

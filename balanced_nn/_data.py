@@ -1,11 +1,15 @@
 """Which rows train the network, and which are held out?"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from balanced_nn._specs import FloatArray, IntArray
 
+# Of a row, where "over" is asked for; weights stand for more. Into as many parts, at most, an epoch of repeated rows is
+# cut, so that early stopping looks before copies are known by heart.
+MAX_COPIES = 4
 MIN_HELD_OUT_ROWS = 2  # of each class that is held out
 MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
 
@@ -40,6 +44,19 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def copies(self) -> float:
+        """How often a row of the class that is repeated most occurs, on average.
+
+        Examples
+        --------
+        >>> Dataset(np.zeros((4, 1)), np.array([0, 1, 2, 3, 3, 3]), np.array([0, 0, 0, 1, 1, 1]), np.ones(6)).copies
+        3.0
+        """
+        occurrences = np.bincount(self.rows)
+        distinct = np.bincount(self.y, weights=1.0 / occurrences[self.rows])
+        return float((np.bincount(self.y) / np.maximum(distinct, 1.0)).max())
 
     def sample(self, n_rows: int) -> FloatArray:
         """At most `n_rows` rows of the matrix, evenly spread, as fed."""

@@ -17,6 +17,7 @@ from sklearn.utils import Tags, check_consistent_length, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from balanced_nn._data import MAX_COPIES
 from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexing
 from balanced_nn._smote import Encoded, append_labels, append_rows, categorical_mask, encode, is_frame, synthesize
 from balanced_nn.exceptions import RareClassWarning
@@ -24,10 +25,6 @@ from balanced_nn.exceptions import RareClassWarning
 __all__ = ["ClassResampler", "Resampled", "draws_at_random", "resample_rows"]
 
 _STRATEGIES = {"auto", "all", "minority", "majority", "not minority", "not majority"}
-
-# Copies of a row in an epoch of a network that asks for "over"; weights stand for the rest. With a row of a thousand
-# copied a thousand times, early stopping sees the network first when it knows the copies by heart.
-MAX_COPIES = 4
 
 
 class ClassResampler(OneToOneFeatureMixin, BaseEstimator):

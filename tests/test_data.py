@@ -133,3 +133,18 @@ def test_few_rows_are_not_thinned():
     rows, scaled = thin_out(np.array([0, 1, 0, 1, 1]), weight, 3)
     np.testing.assert_array_equal(rows, np.arange(5))
     np.testing.assert_allclose(scaled, weight)
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 9)), min_size=1, max_size=4))
+def test_copies_are_those_of_the_class_that_is_repeated_most(classes):
+    """Of each class the number of its rows, and how often each of them comes."""
+    y = np.repeat(np.arange(len(classes)), [n for n, _ in classes])
+    rows = np.concatenate([np.tile(np.flatnonzero(y == code), times) for code, (_, times) in enumerate(classes)])
+    data = Dataset(np.zeros((len(y), 1), np.float32), rows, y[rows], np.ones(len(rows)))
+    assert data.copies == pytest.approx(max(times for _, times in classes))
+
+
+def test_a_few_rows_that_come_twice_are_hardly_copies():
+    rows = np.append(np.arange(100), 0)
+    assert Dataset.of(np.zeros((100, 1)), np.zeros(100, np.intp)).copies == 1.0
+    assert Dataset(np.zeros((100, 1)), rows, np.zeros(101, np.intp), np.ones(101)).copies == 1.01

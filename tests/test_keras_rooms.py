@@ -1,6 +1,7 @@
 """Does the compiled program do what Keras does, and does training keep its promises?"""
 
 import threading
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -221,6 +222,16 @@ def test_training_stops_when_the_validation_loss_stops_falling():
     history = train_network(a_task(max_epochs=200, patience=3), 0.03).history
     assert history.stop_reason == "patience"
     assert len(history.train_loss) < 200
+
+
+@pytest.mark.parametrize(("copies", "steps"), [(1, 7), (3, 7), (4, 7), (40, 63)])
+def test_an_epoch_of_repeated_rows_shows_each_about_once(copies, steps):
+    """400 rows in batches of 64; of more than four copies, an epoch is a quarter of all."""
+    data = some_rows()
+    task = a_task(data=Dataset(data.X, np.tile(data.rows, copies), np.tile(data.y, copies), np.ones(400 * copies)))
+    assert task.steps_per_epoch == steps
+    result = train_network(replace(task, training=replace(task.training, max_epochs=2)), 0.01)
+    assert result.history.n_steps == 2 * steps
 
 
 def test_the_mean_is_that_of_the_weights_of_the_last_epochs():

@@ -22,7 +22,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._resampling import MAX_COPIES, ClassResampler, draws_at_random, resample_rows
+from balanced_nn._data import MAX_COPIES
+from balanced_nn._resampling import ClassResampler, draws_at_random, resample_rows
 from balanced_nn.exceptions import RareClassWarning
 
 METHODS = ["over", "under", "smote"]

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 import numpy as np
 
 from balanced_nn._averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._correction import Correction, balance, balanced_accuracy, natural_log_loss
-from balanced_nn._data import Dataset
+from balanced_nn._data import MAX_COPIES, Dataset
 from balanced_nn._keras._feed import BatchStream, feed
 from balanced_nn._keras._program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._network import FittedNetwork
@@ -35,8 +36,11 @@ class TrainingTask:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last one is filled from the next epoch's rows."""
-        return -(-len(self.data) // self.training.batch_size)
+        """Batches in an epoch; the last one is filled from the next epoch's rows.
+
+        Where rows are repeated, an epoch is a part of them in which each row comes about once.
+        """
+        return ceil(len(self.data) / (min(self.data.copies, MAX_COPIES) * self.training.batch_size))
 
     def settings(self) -> ProgramSettings:
         """Values of the program's variables."""
