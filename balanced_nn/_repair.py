@@ -14,7 +14,7 @@ MAX_REPAIRS = len(RATE_FACTORS)
 LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
 SMALL_BATCH = 8
 LONGER = 3  # times as many epochs, and as much patience
-# on how training goes
+# On how a training goes that fails.
 _WITHOUT_EFFECT = frozenset({"average_weights", "decision", "n_members", "on_collapse", "random_state", "verbose"})
 
 Settings = Mapping[str, Any]

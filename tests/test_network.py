@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanced_nn._network import (
-    BatchNormArrays,
-    FittedNetwork,
-    LayerArrays,
-    initial_network,
-)
+from balanced_nn._network import BatchNormArrays, FittedNetwork, LayerArrays, initial_network
 from balanced_nn._specs import NetworkSpec
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
