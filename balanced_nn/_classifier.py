@@ -26,7 +26,6 @@ from balanced_nn._progress import show_progress
 from balanced_nn._remedies import ModelKind, advise
 from balanced_nn._repair import setting_hints
 from balanced_nn._report import CollapseReport
-from balanced_nn._resampling import draws_at_random
 from balanced_nn._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -39,6 +38,7 @@ from balanced_nn._sklearn import (
 )
 from balanced_nn._specs import FloatArray
 from balanced_nn._table import Table, read_table
+from balanced_nn._training_rows import draws_at_random
 from balanced_nn._watch import Watchers
 from balanced_nn._weighting import class_weight_vector
 from balanced_nn.exceptions import CollapseError, CollapseWarning

@@ -12,10 +12,10 @@ from balanced_nn._correction import Correction
 from balanced_nn._data import Dataset, hold_outs, thin_out
 from balanced_nn._defaults import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members
 from balanced_nn._preprocessing import Preprocessing, fit_preprocessing
-from balanced_nn._resampling import resample_rows
 from balanced_nn._specs import FloatArray, IntArray, NetworkSpec, TrainingSpec
 from balanced_nn._table import Table, read_table
 from balanced_nn._target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
+from balanced_nn._training_rows import resample_rows
 from balanced_nn._weighting import (
     class_frequencies,
     class_weight_vector,
