@@ -132,13 +132,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     on_collapse : {"repair", "warn", "raise", "ignore"}, default="repair"
         What to do when training failed: the network collapsed, judged at the balanced decision on the held-out rows, or
         lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
-        "repair" names the cause and trains up to two more times, with other initial weights and with what the cause
-        asks for as far as it was left at its default (the searched learning rate, `max_iter` and `n_iter_no_change`,
-        `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too, or was trained with another
-        setting. A parameter that equals its default counts as left open: in a search over such a parameter use "warn",
-        or a candidate may be credited with what a repair did. "raise" raises `CollapseError`. Except with "ignore", a
-        `CollapseWarning` also tells of answers that only the decision spoils, and of features that say nothing about
-        the labels.
+        "repair" names the cause and trains each network that failed up to two more times, with other initial weights
+        and with what the cause asks for as far as it was left at its default (the searched learning rate, `max_iter`
+        and `n_iter_no_change`, `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too, or was
+        trained with another setting. A parameter that equals its default counts as left open: in a search over such a
+        parameter use "warn", or a candidate may be credited with what a repair did. "raise" raises `CollapseError`.
+        Except with "ignore", a `CollapseWarning` also tells of answers that only the decision spoils, and of features
+        that say nothing about the labels.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -161,7 +161,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Weight of each class in the training of the first network, before row weights are scaled to mean 1.
     temperature_ : float
         What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
-        was done, because fewer than 20 rows of a class, or none at all, were held out.
+        was done, because no rows were held out, or fewer than 20 of a class and no sampler changed what it looks like.
     average_share_ : float
         How far the weights were moved, from 0.0, those of the best epoch, to 1.0, the mean of those of the last epochs.
         0.0 too where no rows were held out, or where a network ran for fewer than five epochs, diverged or hardly did
@@ -204,10 +204,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Notes
     -----
-    Two fits with the same integer `random_state` give bit-identical predictions. Training runs in one compiled
-    program for each combination of layer sizes, batch size and form of the loss; compiling takes 2 to 3 seconds once
-    a process, then it is reused for every fold and candidate, and for every table that has as many columns after bins
-    and one-hot encoding, rounded up to a multiple of 16.
+    Two fits with the same integer `random_state` give bit-identical predictions. Training runs in one compiled program
+    for each combination of layers, number of classes, batch size and form of the loss; compiling takes 2 to 3 seconds
+    once a process, then it is reused for every fold and candidate, and for every table that has as many columns after
+    bins and one-hot encoding, rounded up to a multiple of 16.
 
     From scikit-learn 1.9 on, callbacks such as ``sklearn.callback.ProgressBar`` may be set by ``set_callbacks``, on
     this estimator or on a search or pipeline around it. They see the fit, its networks, their epochs and repairs.
@@ -406,7 +406,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self.classes_[self.decision_rule_.decide(log_proba)]
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, at the class frequencies `class_prior_`: those of the training data.
+        """Probability of each class, at the class frequencies `class_prior_`.
 
         Parameters
         ----------

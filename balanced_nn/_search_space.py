@@ -193,7 +193,7 @@ def search_space(X: Any, y: ArrayLike) -> SearchSpace:
     >>> space.grid(4)
     {'dropout': [0.0, 0.1], 'hidden_layer_sizes': [(256, 128), (64,)]}
     >>> def objective(trial):
-    ...     clf = BalancedNNClassifier(random_state=0).set_params(**space.suggest(trial))
+    ...     clf = BalancedNNClassifier(n_members=1, random_state=0).set_params(**space.suggest(trial))
     ...     return cross_val_score(clf, X, y, scoring="average_precision").mean()
     """
     defaults = BalancedNNClassifier()
