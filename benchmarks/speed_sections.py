@@ -93,8 +93,10 @@ def table(n_rows: int, n_columns: int = 30, seed: int = 0) -> tuple[NDArray, NDA
 
 def fixed(hidden: Sequence[int], batch: int | str, epochs: int, **settings: Any) -> BalancedNNClassifier:
     """Our network with everything switched off that `keras.Model.fit` does not do."""
-    off = {"n_bins": None, "class_weight": None, "n_members": 1, "dropout": 0.0, "alpha": 0.0}
-    settings = {**off, "learning_rate_init": 1e-3, "batch_size": batch, **settings}
+    settings = {
+        "n_bins": None, "class_weight": None, "n_members": 1, "dropout": 0.0, "alpha": 0.0,
+        "learning_rate_init": 1e-3, "batch_size": batch, **settings,
+    }  # fmt: skip
     return BalancedNNClassifier(
         tuple(hidden), max_iter=epochs, early_stopping=False, on_collapse="ignore", random_state=0, **settings
     )

@@ -28,8 +28,6 @@ def classifier_rows(sizes=(12, 5, 3), seed=0):
 
 
 CODES = np.array([False, False, False, True])
-
-
 NO_CODES = np.zeros(4, dtype=bool)
 
 
