@@ -3,23 +3,23 @@
 from importlib.metadata import version
 from typing import Any
 
-from balanced_nn._attempts import clear_compiled_programs
+from balanced_nn._causes.evidence import Cause
+from balanced_nn._causes.report import CollapseReport
 from balanced_nn._classifier import BalancedNNClassifier
-from balanced_nn._diagnose import diagnose
-from balanced_nn._displays._collapse import CollapseDisplay
-from balanced_nn._displays._decision import DecisionDisplay
-from balanced_nn._displays._learning_rate import LearningRateDisplay
-from balanced_nn._displays._training import TrainingCurveDisplay
-from balanced_nn._evidence import Cause
-from balanced_nn._lr_search import suggest_learning_rate
-from balanced_nn._preprocessing import RobustSmoothScaler, TabularPreprocessor
-from balanced_nn._prior import correct_prior, estimate_prior
-from balanced_nn._range_test import learning_rate_range_test
-from balanced_nn._report import CollapseReport
-from balanced_nn._resampling import ClassResampler
-from balanced_nn._scoring import collapse_aware_scorer, make_collapse_aware_scorer
-from balanced_nn._search_space import SearchSpace, search_space
-from balanced_nn._skops import SKOPS_TYPES
+from balanced_nn._diagnose.diagnose import diagnose
+from balanced_nn._displays.collapse import CollapseDisplay
+from balanced_nn._displays.decision import DecisionDisplay
+from balanced_nn._displays.learning_rate import LearningRateDisplay
+from balanced_nn._displays.training_curve import TrainingCurveDisplay
+from balanced_nn._export.skops import SKOPS_TYPES
+from balanced_nn._model_selection.range_test import learning_rate_range_test
+from balanced_nn._model_selection.scoring import collapse_aware_scorer, make_collapse_aware_scorer
+from balanced_nn._model_selection.search_space import SearchSpace, search_space
+from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler, TabularPreprocessor
+from balanced_nn._probability.prior_shift import correct_prior, estimate_prior
+from balanced_nn._sampling.resampler import ClassResampler
+from balanced_nn._training.attempts import clear_compiled_programs
+from balanced_nn._training.learning_rate import suggest_learning_rate
 
 __all__ = [
     "SKOPS_TYPES",
@@ -52,7 +52,7 @@ __version__ = version("balanced-nn")
 def __getattr__(name: str) -> Any:
     """Load the Keras callback, and with it TensorFlow, when it is asked for."""
     if name == "CollapseMonitor":
-        from balanced_nn._keras._monitor import CollapseMonitor
+        from balanced_nn._diagnose.keras.monitor import CollapseMonitor
 
         return CollapseMonitor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,6 @@
 
 import sys
 
-from balanced_nn._cli import main
+from balanced_nn._cli.main import main
 
 sys.exit(main())

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from balanced_nn._evidence import Cause, RepairAction
-from balanced_nn._remedy_code import Settings
+from balanced_nn._causes.evidence import Cause, RepairAction
+from balanced_nn._causes.remedies_keras import Settings
 
 Option: TypeAlias = tuple[bool, str, dict[str, Any]]  # does it apply, what to do, parameters to set
 

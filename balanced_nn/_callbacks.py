@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from balanced_nn._repair import MAX_REPAIRS
-from balanced_nn._specs import History
-from balanced_nn._watch import NOBODY, Epoch, Training, Watcher
+from balanced_nn._causes.repair import MAX_REPAIRS
+from balanced_nn._training.callbacks import NOBODY, Epoch, Training, Watcher
+from balanced_nn._typing import History
 
 
 @contextmanager

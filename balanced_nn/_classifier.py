@@ -11,21 +11,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._attempts import Attempt
-from balanced_nn._calibration import Calibration, HeldOut
 from balanced_nn._callbacks import call_back
-from balanced_nn._decision import Decision, decision_notes, read_decision
-from balanced_nn._export import Predictor, keras_model
-from balanced_nn._members import Ensemble, Trained, calibrated, train_members, with_averages
-from balanced_nn._onnx import onnx_model
-from balanced_nn._outcome import Outcome
-from balanced_nn._plan import read_labelled, read_rows, split_rows
-from balanced_nn._prior import find_prior, read_class_prior
-from balanced_nn._process import check_process
-from balanced_nn._progress import show_progress
-from balanced_nn._remedies import ModelKind, advise
-from balanced_nn._repair import setting_hints
-from balanced_nn._report import CollapseReport
+from balanced_nn._causes.remedies import ModelKind, advise
+from balanced_nn._causes.repair import setting_hints
+from balanced_nn._causes.report import CollapseReport
+from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.table import Table, read_table
+from balanced_nn._decision.rule import Decision, decision_notes, read_decision
+from balanced_nn._export.formulas import Predictor, keras_model
+from balanced_nn._export.onnx import onnx_model
+from balanced_nn._probability.calibration import Calibration, HeldOut
+from balanced_nn._probability.prior_shift import find_prior, read_class_prior
+from balanced_nn._sampling.training_rows import draws_at_random
+from balanced_nn._sampling.weights import class_weight_vector
 from balanced_nn._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -36,11 +34,13 @@ from balanced_nn._sklearn import (
     fit_context,
     has_callbacks,
 )
-from balanced_nn._specs import FloatArray
-from balanced_nn._table import Table, read_table
-from balanced_nn._training_rows import draws_at_random
-from balanced_nn._watch import Watchers
-from balanced_nn._weighting import class_weight_vector
+from balanced_nn._training.attempts import Attempt
+from balanced_nn._training.callbacks import Watchers
+from balanced_nn._training.keras.process import check_process
+from balanced_nn._training.members import Ensemble, Trained, calibrated, train_members, with_averages
+from balanced_nn._training.preparation import read_labelled, read_rows, split_rows
+from balanced_nn._training.progress import show_progress
+from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 PREDICTION_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache
@@ -598,7 +598,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_is_fitted(self, "members_")
         if "_keras_model" not in self.__dict__:
             check_process()
-            from balanced_nn._keras._build import fitted_keras_model  # deferred: loads TensorFlow
+            from balanced_nn._training.keras.model import fitted_keras_model  # deferred: loads TensorFlow
 
             self._keras_model = fitted_keras_model(self.network_)
         return self._keras_model

@@ -9,12 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from balanced_nn._comparison import Reference
-from balanced_nn._correction import balanced_accuracy
-from balanced_nn._data import Dataset, thin_out
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._data.dataset import Dataset, thin_out
+from balanced_nn._probability.correction import balanced_accuracy
+from balanced_nn._sampling.weights import class_frequencies
 from balanced_nn._sklearn import threadpool_controller
-from balanced_nn._specs import FloatArray, IntArray
-from balanced_nn._weighting import class_frequencies
+from balanced_nn._typing import FloatArray, IntArray
 
 REFERENCE_ROWS = 2_000  # of a class, at most
 TREES, LEAVES = 40, 15

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from balanced_nn._evidence import RepairAction
+from balanced_nn._causes.evidence import RepairAction
 
 STRENGTHS = ("gross", "medium", "borderline")  # borderline: about half of the runs fail
 # The rules were set on the first part. What they did on the second was looked at, and led to changes; since then it is

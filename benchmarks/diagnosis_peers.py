@@ -14,7 +14,7 @@ import tensorflow as tf
 from diagnosis_faults import Recipe
 from numpy.typing import NDArray
 
-from balanced_nn._evidence import RepairAction as Do
+from balanced_nn._causes.evidence import RepairAction as Do
 
 Actions = tuple[Do, ...]
 BOUNDED = ("sigmoid", "tanh")

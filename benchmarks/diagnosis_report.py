@@ -14,11 +14,11 @@ from diagnosis_json import from_json
 from diagnosis_peers import ALWAYS, PEERS, named
 from records import fill
 
-from balanced_nn._comparison import compare_with_reference
-from balanced_nn._confirm import find_repairs
-from balanced_nn._diagnosis import RULES, Finding, diagnose_evidence
-from balanced_nn._evidence import ACTION_OF, Cause, Evidence, RepairAction
-from balanced_nn._outcome import OutcomeReport
+from balanced_nn._causes.evidence import ACTION_OF, Cause, Evidence, RepairAction
+from balanced_nn._causes.repair_search import find_repairs
+from balanced_nn._causes.rules import RULES, Finding, diagnose_evidence
+from balanced_nn._collapse.baseline import compare_with_reference
+from balanced_nn._collapse.outcome import OutcomeReport
 
 BEGIN, END = "<!-- diagnosis: begin -->", "<!-- diagnosis: end -->"
 VIEWS = ("monitor", "afterwards")  # with the weights from before training, and without

@@ -32,9 +32,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 
-from balanced_nn._comparison import Reference, compare_with_reference, is_restored
-from balanced_nn._evidence import Curve
-from balanced_nn._outcome import OutcomeReport, find_outcome
+from balanced_nn._causes.evidence import Curve
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, is_restored
+from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 
 MAX_ROWS, MIN_ROWS_OF_CLASS, MIN_RARE_ROWS = 1500, 20, 8
 VALIDATION_FRACTION = 0.35
@@ -392,7 +392,7 @@ def fails(report: OutcomeReport, data: Problem) -> bool:
 
 def evidences(done: Training, recipe: Recipe, data: Problem) -> dict[str, Any]:
     """What the package sees: with the weights from before training, and without them."""
-    from balanced_nn._keras._probe import keras_evidence
+    from balanced_nn._diagnose.keras.gathering import keras_evidence
 
     facts = {
         "n_classes": data.n_classes,

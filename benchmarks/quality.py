@@ -47,7 +47,7 @@ from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 from tables import MAX_ROWS, MAX_TRAINING_ROWS, Part, attempt, measures, one_against_rest_auc, read_part
 from workers import share
 
-from balanced_nn._outcome import find_outcome
+from balanced_nn._collapse.outcome import find_outcome
 
 RESULTS = Path(__file__).parent / "results"
 LARGE_SETS = 8  # those with the most rows
@@ -156,7 +156,7 @@ def run(
     task: Task, files: Sequence[Path], methods: Mapping[str, Build], seeds: Sequence[int] | None, out: Path
 ) -> None:
     """Split by split, so that a run that is cut short has seen all sets."""
-    from balanced_nn._keras._program import POOL  # loads Keras before the clock runs
+    from balanced_nn._training.keras.program import POOL  # loads Keras before the clock runs
 
     done = {(row.table, row.set, row.seed, row.method) for row in read_rows(out, Row)}
     for seed, file, method in product(seeds or range(task.n_splits), files, methods):

@@ -13,7 +13,7 @@ from scipy import stats
 from tables import MAX_TRAINING_ROWS
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._defaults import auto_members
+from balanced_nn._training.auto_settings import auto_members
 
 ABLATION = "ablation"  # the table of these fits
 DEFAULT = "default"

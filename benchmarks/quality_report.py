@@ -35,7 +35,7 @@ from quality_statistics import (
 from quality_tuning import N_CANDIDATES, beside_default
 from records import fill
 
-from balanced_nn._outcome import Outcome
+from balanced_nn._collapse.outcome import Outcome
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"

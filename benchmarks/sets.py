@@ -26,7 +26,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from tables import average_precision, split, subsample
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._outcome import Outcome, find_outcome
+from balanced_nn._collapse.outcome import Outcome, find_outcome
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"

@@ -23,11 +23,11 @@ from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
-from balanced_nn._attempts import gather_evidence
-from balanced_nn._diagnosis import diagnose_evidence
-from balanced_nn._outcome import Outcome
+from balanced_nn._causes.remedies import ModelKind, advise
+from balanced_nn._causes.rules import diagnose_evidence
+from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._reference import find_reference
-from balanced_nn._remedies import ModelKind, advise
+from balanced_nn._training.attempts import gather_evidence
 
 HERE = Path(__file__).parent
 OURS = "BalancedNNClassifier"
@@ -104,9 +104,9 @@ def fixed(hidden: Sequence[int], batch: int | str, epochs: int, **settings: Any)
 
 def training_alone(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Callable[[], Any]:
     """From the initial network to the trained one: what is left of `fit` without reading, cleaning and checking."""
-    from balanced_nn._attempts import training_task
-    from balanced_nn._keras._train import train_network
-    from balanced_nn._plan import make_plan, read_rows, split_rows
+    from balanced_nn._training.attempts import training_task
+    from balanced_nn._training.keras.train import train_network
+    from balanced_nn._training.preparation import make_plan, read_rows, split_rows
 
     plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)[0], 0)
     task = training_task(plan, 0)
@@ -265,7 +265,7 @@ def compilation() -> list[Row]:
 
     Median of three programs of each kind.
     """
-    from balanced_nn._keras._program import ProgramKey, TrainingProgram
+    from balanced_nn._training.keras.program import ProgramKey, TrainingProgram
 
     kinds = {
         "as it is": TrainingProgram,
@@ -291,7 +291,7 @@ def compilation() -> list[Row]:
 
 
 def compile_and_run(kind: Any, key: Any) -> dict[str, float]:
-    from balanced_nn._data import Dataset
+    from balanced_nn._data.dataset import Dataset
 
     rng = np.random.default_rng(0)
     start = time.perf_counter()
@@ -357,7 +357,7 @@ def search() -> list[Row]:
 
     Three rounds with SciKeras, five of one and two workers.
     """
-    from balanced_nn._keras._program import POOL
+    from balanced_nn._training.keras.program import POOL
 
     X, y = load_breast_cancer(return_X_y=True)
     scaled = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
@@ -609,8 +609,8 @@ def diagnosis() -> list[Row]:
 
 
 def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
-    from balanced_nn._attempts import train_until_sound
-    from balanced_nn._plan import make_plan, read_rows, split_rows
+    from balanced_nn._training.attempts import train_until_sound
+    from balanced_nn._training.preparation import make_plan, read_rows, split_rows
 
     (split,) = split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)
     settings = model.get_params(deep=False)

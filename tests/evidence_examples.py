@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from balanced_nn import _signals as signals
-from balanced_nn._comparison import Reference
-from balanced_nn._evidence import Curve, DataFacts, Evidence, LayerProbe, NetworkFacts, Probe
-from balanced_nn._outcome import Outcome, OutcomeReport
+from balanced_nn._causes import measurements as signals
+from balanced_nn._causes.evidence import Curve, DataFacts, Evidence, LayerProbe, NetworkFacts, Probe
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 
 OUTCOME = OutcomeReport(
     Outcome.CONSTANT,

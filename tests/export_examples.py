@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from balanced_nn._calibration import Calibration
-from balanced_nn._correction import Correction
-from balanced_nn._decision import read_decision
-from balanced_nn._export import Predictor
-from balanced_nn._members import Ensemble, Member
-from balanced_nn._network import FittedNetwork, initial_network
-from balanced_nn._preprocessing import fit_preprocessing
-from balanced_nn._specs import History, NetworkSpec
-from balanced_nn._table import CategoryColumn, Table
+from balanced_nn._data.table import CategoryColumn, Table
+from balanced_nn._decision.rule import read_decision
+from balanced_nn._export.formulas import Predictor
+from balanced_nn._network.network import FittedNetwork, initial_network
+from balanced_nn._preprocessing.preprocessor import fit_preprocessing
+from balanced_nn._probability.calibration import Calibration
+from balanced_nn._probability.correction import Correction
+from balanced_nn._training.members import Ensemble, Member
+from balanced_nn._typing import History, NetworkSpec
 
 
 def untrained(

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from balanced_nn._outcome import find_outcome
+from balanced_nn._collapse.outcome import find_outcome
 
 parts = st.tuples(st.integers(2, 4), st.integers(2, 40), st.integers(0, 2**32 - 1), st.sampled_from([0.02, 1.0, 20.0]))
 

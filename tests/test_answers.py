@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from balanced_nn._answers import read_answers
+from balanced_nn._collapse.predictions import read_answers
 
 X = np.arange(30, dtype=float)[:, None]
 TWO = np.where(X.ravel() < 15, "no", "yes")

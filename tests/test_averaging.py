@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from balanced_nn import BalancedNNClassifier, _attempts, _members
-from balanced_nn._attempts import Attempt
-from balanced_nn._averaging import NEWEST, SHARES, WeightMean, between
-from balanced_nn._network import FittedNetwork, initial_network
-from balanced_nn._specs import NetworkSpec
-from balanced_nn._table import read_table
+from balanced_nn import BalancedNNClassifier
+from balanced_nn._data.table import read_table
+from balanced_nn._network.network import FittedNetwork, initial_network
+from balanced_nn._network.weight_averaging import NEWEST, SHARES, WeightMean, between
+from balanced_nn._probability.calibration import HeldOut
+from balanced_nn._training import attempts, members
+from balanced_nn._training.attempts import Attempt
+from balanced_nn._typing import NetworkSpec
 
 
 def of_one_weight(value: float) -> FittedNetwork:
@@ -105,9 +107,9 @@ def test_the_report_speaks_of_the_weights_that_answer():
 def moved_fit(monkeypatch: pytest.MonkeyPatch, change=None, **params) -> BalancedNNClassifier:
     """Fit with averages that always seem to pay, after attempts were changed."""
     if change is not None:
-        train = _members.train_until_sound
-        monkeypatch.setattr(_members, "train_until_sound", lambda *a, **k: change(*train(*a, **k)))
-    monkeypatch.setattr(_members, "SMALLEST_GAIN", -np.inf)
+        train = members.train_until_sound
+        monkeypatch.setattr(members, "train_until_sound", lambda *a, **k: change(*train(*a, **k)))
+    monkeypatch.setattr(members, "SMALLEST_GAIN", -np.inf)
     settings = {"n_members": 2, "learning_rate_init": 0.01, "max_iter": 6, "random_state": 0, **params}
     return BalancedNNClassifier((16,), **settings).fit(EASY, LABELS)
 
@@ -123,7 +125,7 @@ def moved_fit(monkeypatch: pytest.MonkeyPatch, change=None, **params) -> Balance
 )
 def test_the_weights_move_until_the_held_out_loss_falls_by_less_than_a_nat(losses, share, monkeypatch):
     remaining = iter(losses)
-    monkeypatch.setattr("balanced_nn._calibration.HeldOut.log_loss", lambda held_out, prior: next(remaining))
+    monkeypatch.setattr(HeldOut, "log_loss", lambda held_out, prior: next(remaining))
     clf = BalancedNNClassifier((16,), n_members=1, learning_rate_init=0.01, max_iter=6, random_state=0)
     assert clf.fit(EASY, LABELS).average_share_ == share
     assert list(remaining) == []
@@ -152,7 +154,7 @@ def test_one_network_without_a_mean_or_in_doubt_keeps_all_where_they_are(monkeyp
         return (attempt if len(seen) != 2 else replace(attempt, mean=None)), repairs
 
     def in_doubt(attempt, repairs):
-        return replace(attempt, evidence=_attempts.gather_evidence(attempt, None)), repairs
+        return replace(attempt, evidence=attempts.gather_evidence(attempt, None)), repairs
 
     for change in (without_mean, in_doubt):
         with monkeypatch.context() as patch:
@@ -161,18 +163,18 @@ def test_one_network_without_a_mean_or_in_doubt_keeps_all_where_they_are(monkeyp
 
 def test_a_repaired_training_may_move_too(monkeypatch):
     """A repair that helped leaves a sound training, whose weights move as any other."""
-    judge, seen = _attempts.judge, []
+    judge, seen = attempts.judge, []
 
     def collapsed_first(plan, scores):
         seen.append(scores)
         return judge(plan, np.full_like(scores, -np.log(2)) if len(seen) == 1 else scores)
 
-    monkeypatch.setattr(_attempts, "judge", collapsed_first)
+    monkeypatch.setattr(attempts, "judge", collapsed_first)
     clf = moved_fit(monkeypatch, n_members=1)
     assert len(clf.repairs_) == 1
     assert clf.average_share_ == 1.0
 
 
 def test_weights_that_would_be_in_doubt_are_not_moved(monkeypatch):
-    monkeypatch.setattr(_members, "in_doubt", lambda outcome: True)
+    monkeypatch.setattr(members, "in_doubt", lambda outcome: True)
     assert moved_fit(monkeypatch).average_share_ == 0.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 from balanced_nn import BalancedNNClassifier, TabularPreprocessor
-from balanced_nn._bins import NO_BINS, Bins, fit_bins
+from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
 
 X = np.linspace(-2, 2, 400, dtype=np.float32)[:, None]
 INSIDE = (np.abs(X[:, 0]) < 0.5).astype(int)

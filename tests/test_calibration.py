@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax
 
-from balanced_nn._calibration import MIN_ROWS_OF_RAREST, Calibration, HeldOut, calibrate, fit_calibration
+from balanced_nn._probability.calibration import MIN_ROWS_OF_RAREST, Calibration, HeldOut, calibrate, fit_calibration
 
 SDS = (0.25, 0.2)
 scores3 = arrays(float, (30, 3), elements=st.floats(-8, 3))

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._callbacks import call_back
-from balanced_nn._repair import MAX_REPAIRS
-from balanced_nn._watch import NOBODY
+from balanced_nn._causes.repair import MAX_REPAIRS
+from balanced_nn._training.callbacks import NOBODY
 
 X, Y = make_classification(300, 6, weights=[0.75], class_sep=1.5, flip_y=0.01, random_state=0)
 needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="they came with scikit-learn 1.9")

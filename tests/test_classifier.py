@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._outcome import Outcome
+from balanced_nn._collapse.outcome import Outcome
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, flip_y=0.01, random_state=0)
 WORDS = np.where(Y == 1, "yes", "no")
@@ -306,7 +306,7 @@ def test_a_logit_adjusted_loss_without_effect_is_the_log_loss(fitted):
 
 
 def test_one_program_serves_every_size_setting_and_fold(fitted):
-    from balanced_nn._keras._program import POOL
+    from balanced_nn._training.keras.program import POOL
 
     ignore = {"on_collapse": "ignore", "max_iter": 2, "n_bins": 2, "dropout": 0.1}
     for n_bins in (2, None):
@@ -337,7 +337,7 @@ def test_one_program_serves_every_size_setting_and_fold(fitted):
 
 
 def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
-    from balanced_nn._keras._program import MAX_IDLE_PROGRAMS, POOL
+    from balanced_nn._training.keras.program import MAX_IDLE_PROGRAMS, POOL
 
     small(max_iter=1, on_collapse="ignore").fit(X, Y)
     assert 1 <= len(POOL._idle) <= MAX_IDLE_PROGRAMS

@@ -24,10 +24,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.fixes import parse_version
 
 import balanced_nn
-from balanced_nn import CollapseReport, _demo
-from balanced_nn._cli import main
-from balanced_nn._cli._words import load_tensorflow
-from balanced_nn._outcome import find_outcome
+from balanced_nn import CollapseReport
+from balanced_nn._cli.console import load_tensorflow
+from balanced_nn._cli.main import main
+from balanced_nn._collapse.outcome import find_outcome
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -122,7 +122,7 @@ def test_a_failure_gives_one_line(
     def fail() -> Any:
         raise error
 
-    monkeypatch.setattr(_demo, "load_keras", fail)
+    monkeypatch.setattr("balanced_nn._demo.plain_keras.load_keras", fail)
     assert main(["demo"]) == code
     assert capsys.readouterr().err.removeprefix("Loading TensorFlow ...\n") == line
 
@@ -132,7 +132,8 @@ def test_that_tensorflow_is_loaded_is_told_unless_quiet(
     quiet: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    monkeypatch.setitem(sys.modules, "balanced_nn._keras._train", ModuleType("balanced_nn._keras._train"))
+    name = "balanced_nn._training.keras.train"
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
     load_tensorflow(quiet=quiet)
     assert capsys.readouterr().err == told
 
@@ -180,9 +181,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         facts = find_outcome([0] * 180 + [1] * 20, np.tile([0.9, 0.1], (200, 1)))
         return CollapseReport(facts, ("no", "yes"), "rows given for validation")
 
-    room = ModuleType("balanced_nn._diagnose")
+    room = ModuleType("balanced_nn._diagnose.diagnose")
     room.diagnose = diagnose  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "balanced_nn._diagnose", room)
+    monkeypatch.setitem(sys.modules, "balanced_nn._diagnose.diagnose", room)
     return calls
 
 
@@ -289,9 +290,9 @@ def test_labels_are_text_where_the_classes_of_the_model_are(asked: list[Any], tm
 def test_a_keras_file_is_loaded_by_the_keras_rooms(
     table: Path, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = ModuleType("balanced_nn._keras._anatomy")
+    room = ModuleType("balanced_nn._diagnose.keras.layers")
     room.load_model = lambda path: ("loaded", path)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "balanced_nn._keras._anatomy", room)
+    monkeypatch.setitem(sys.modules, "balanced_nn._diagnose.keras.layers", room)
     path = tmp_path / "model.keras"
     path.touch()
     assert main(["diagnose", str(table), "--target", "churn", "--model", str(path)]) == 3
@@ -351,7 +352,7 @@ def test_what_the_diagnosis_refuses_gives_one_line(
     def refuse(*_: Any) -> Any:
         raise ValueError("the model expects 5 columns.\nPass them.")
 
-    monkeypatch.setattr(sys.modules["balanced_nn._diagnose"], "diagnose", refuse)
+    monkeypatch.setattr(sys.modules["balanced_nn._diagnose.diagnose"], "diagnose", refuse)
     assert main(["diagnose", str(table), "--target", "churn", "--model", str(model)]) == 1
     assert capsys.readouterr().err == "balanced-nn: the model expects 5 columns. Pass them.\n"
 

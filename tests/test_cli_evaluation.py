@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
-from balanced_nn._cli._evaluation import evaluate
+from balanced_nn._cli.evaluation import evaluate
 
 
 class Known:

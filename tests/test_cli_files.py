@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._cli._columns import column_findings
-from balanced_nn._cli._models import check_format, how_to_load, load_model, save_model
-from balanced_nn._cli._tables import (
+from balanced_nn._causes.data_checks import listed
+from balanced_nn._cli.column_checks import column_findings
+from balanced_nn._cli.console import MOST_NAMES, OneLineError
+from balanced_nn._cli.model_files import check_format, how_to_load, load_model, save_model
+from balanced_nn._cli.table_files import (
     as_text,
     as_written,
     check_output,
@@ -26,10 +28,8 @@ from balanced_nn._cli._tables import (
     text_columns,
     write_frame,
 )
-from balanced_nn._cli._words import MOST_NAMES, OneLineError
-from balanced_nn._preflight import listed
-from balanced_nn._preprocessing import TabularPreprocessor
-from balanced_nn._table import read_table
+from balanced_nn._data.table import read_table
+from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
 
 
 def findings(**columns: Any) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ import pytest
 
 import balanced_nn
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._cli import main
-from balanced_nn._cli._pictures import pictures
+from balanced_nn._cli.main import main
+from balanced_nn._cli.plots import pictures
 from balanced_nn.exceptions import RareClassWarning
 
 EVIL = "<script>alert(1)</script>"
@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all the rest."""
-    monkeypatch.setattr("balanced_nn._cli._page.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
 
 
 # fit
@@ -139,7 +139,7 @@ def test_what_is_judged_on_was_not_fitted_on(folder: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
     monkeypatch.setattr(
-        "balanced_nn._cli._fit.evaluate", lambda model, X, y: seen.update(judge=X) or pytest.skip("seen enough")
+        "balanced_nn._cli.fit.evaluate", lambda model, X, y: seen.update(judge=X) or pytest.skip("seen enough")
     )
     with pytest.raises(pytest.skip.Exception):
         main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(tmp_path / "m.joblib"), "--quiet"])
@@ -221,7 +221,7 @@ def test_classes_without_rows_to_judge_on_are_told(
     monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
     monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
     monkeypatch.setattr(model, "classes_", np.array(names))
-    monkeypatch.setattr("balanced_nn._cli._page.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
     frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
     frame.to_csv(tmp_path / "t.csv", index=False)
     main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])
@@ -238,7 +238,7 @@ def test_a_model_that_cannot_be_judged_is_written_all_the_same(
         raise ValueError("no score\nfor you")
 
     monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
-    monkeypatch.setattr("balanced_nn._cli._fit.evaluate", refuse)
+    monkeypatch.setattr("balanced_nn._cli.fit.evaluate", refuse)
     out = tmp_path / "m.joblib"
     assert main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(out), "--quiet"]) == 1
     said = f"balanced-nn: the model is in {out}, but cannot be judged: no score for you"

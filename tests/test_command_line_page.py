@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from balanced_nn import _demo
-from balanced_nn._cli import main
-from balanced_nn._cli._main import parser
+from balanced_nn._cli.main import main, parser
 
 PAGE = Path(__file__).parents[1] / "docs/command-line.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.M | re.S)

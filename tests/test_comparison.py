@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcome_examples import constant, draw_part, one_hot, parts, two_columns
 
-from balanced_nn._comparison import (
+from balanced_nn._collapse.baseline import (
     CLEARLY_ABOVE_CHANCE,
     SIGNAL_FROM,
     SIGNAL_TO,
@@ -18,7 +18,7 @@ from balanced_nn._comparison import (
     is_restored,
     needs_reference,
 )
-from balanced_nn._outcome import Outcome, find_outcome
+from balanced_nn._collapse.outcome import Outcome, find_outcome
 
 
 def half_right(n=200, accuracy=0.6):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._confirm import RepairSearch, find_repairs
-from balanced_nn._evidence import RepairAction
+from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._causes.repair_search import RepairSearch, find_repairs
 
 ACTIONS = tuple(RepairAction)
 rankings = st.lists(st.sampled_from(ACTIONS), max_size=8)

@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from balanced_nn import correct_prior
-from balanced_nn._correction import (
+from balanced_nn._probability.correction import (
     Correction,
     balance,
     balanced_accuracy,
@@ -21,8 +21,8 @@ from balanced_nn._correction import (
     undo_focal_loss,
     undo_label_smoothing,
 )
-from balanced_nn._correction import log_softmax as our_log_softmax
-from balanced_nn._weighting import class_frequencies, class_weight_vector, logit_offset, training_weights
+from balanced_nn._probability.correction import log_softmax as our_log_softmax
+from balanced_nn._sampling.weights import class_frequencies, class_weight_vector, logit_offset, training_weights
 
 logits3 = arrays(float, (5, 3), elements=st.floats(-20, 20))
 priors3 = arrays(float, 3, elements=st.floats(0.01, 1)).map(lambda p: p / p.sum())

@@ -15,10 +15,10 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
-from balanced_nn._defaults import auto_batch_size, auto_members
-from balanced_nn._keras._build import padded_width
-from balanced_nn._keras._program import CHUNK_BYTES, POOL, ProgramKey, TrainingProgram
-from balanced_nn._lr_search import RANGE_TEST_RATES
+from balanced_nn._training.auto_settings import auto_batch_size, auto_members
+from balanced_nn._training.keras.model import padded_width
+from balanced_nn._training.keras.program import CHUNK_BYTES, POOL, ProgramKey, TrainingProgram
+from balanced_nn._training.learning_rate import RANGE_TEST_RATES
 
 X, Y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 3, "on_collapse": "ignore", "n_members": 1, "random_state": 0}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._data import Dataset, hold_outs, thin_out
+from balanced_nn._data.dataset import Dataset, hold_outs, thin_out
 
 sizes = st.lists(st.integers(1, 60), min_size=2, max_size=5)
 

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, fbeta_score, make_scorer, roc_auc_score
 
-from balanced_nn._calibration import HeldOut
-from balanced_nn._decision import DecisionRule, decision_notes, read_decision
-from balanced_nn._tuning import Tuning
+from balanced_nn._decision.rule import DecisionRule, decision_notes, read_decision
+from balanced_nn._decision.threshold_tuning import Tuning
+from balanced_nn._probability.calibration import HeldOut
 from balanced_nn.exceptions import DecisionWarning
 
 BINARY, THREE = ("no", "yes"), ("a", "b", "c")

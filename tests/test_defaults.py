@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._defaults import (
+from balanced_nn._training.auto_settings import (
     CELLS_OF_BINS,
     COLUMNS_OF_BINS,
     LARGEST_BATCH,

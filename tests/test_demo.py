@@ -8,10 +8,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from balanced_nn._demo._compare import Comparison, Result, compare
-from balanced_nn._demo._survey import CLASSES, load_survey, split_survey
-from balanced_nn._demo._text import comparison_text, conclusion, seeds_table
-from balanced_nn._outcome import Outcome
+from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._demo.compare import Comparison, Result, compare
+from balanced_nn._demo.report import comparison_text, conclusion, seeds_table
+from balanced_nn._demo.survey import CLASSES, load_survey, split_survey
 
 PLAIN = Result(
     name="plain Keras MLP",
@@ -54,7 +54,7 @@ def test_the_data_are_as_the_attribution_says() -> None:
 def test_reading_the_data_needs_neither_pandas_nor_tensorflow() -> None:
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow', 'tensorflow', 'keras']));"
-        "from balanced_nn._demo._survey import load_survey; load_survey()"
+        "from balanced_nn._demo.survey import load_survey; load_survey()"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier, Cause, diagnose
-from balanced_nn._sklearn_case import mlp_networks
+from balanced_nn._diagnose.sklearn_models import mlp_networks
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis:UserWarning")  # Keras, about a lone unit
 

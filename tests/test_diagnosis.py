@@ -10,10 +10,10 @@ from evidence_examples import EXAMPLES, NETWORK, ONLY_ANSWERS, PROBE, USUAL, wit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._comparison import Reference
-from balanced_nn._diagnosis import RULES, Rule, diagnose_evidence
-from balanced_nn._evidence import Cause, Curve, DataFacts, Evidence, LayerProbe, NetworkFacts, Probe
-from balanced_nn._outcome import Outcome, OutcomeReport
+from balanced_nn._causes.evidence import Cause, Curve, DataFacts, Evidence, LayerProbe, NetworkFacts, Probe
+from balanced_nn._causes.rules import RULES, Rule, diagnose_evidence
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 
 FAILURES = sorted(set(Outcome) - {Outcome.HEALTHY, Outcome.NO_SIGNAL})
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.cause}-{rule.measure.__name__}")

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from balanced_nn import CollapseDisplay, CollapseReport
-from balanced_nn._displays._collapse import class_shares, layer_curves
-from balanced_nn._evidence import Evidence, LayerProbe, Probe
-from balanced_nn._outcome import find_outcome
+from balanced_nn._causes.evidence import Evidence, LayerProbe, Probe
+from balanced_nn._collapse.outcome import find_outcome
+from balanced_nn._displays.collapse import class_shares, layer_curves
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
 NAMES = [f"Manufacturing of food, beverages and $tobacco$ products, group {i}" for i in range(25)]

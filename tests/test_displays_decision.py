@@ -14,11 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from balanced_nn import BalancedNNClassifier, DecisionDisplay
-from balanced_nn._correction import expand_logits, log_softmax
-from balanced_nn._decision import read_decision
-from balanced_nn._displays._decision_curves import class_scores, plateau, reliability, threshold_curve, wilson
-from balanced_nn._metrics import read_metric
-from balanced_nn._table import read_table
+from balanced_nn._data.table import read_table
+from balanced_nn._decision.metrics import read_metric
+from balanced_nn._decision.rule import read_decision
+from balanced_nn._displays.decision_curves import class_scores, plateau, reliability, threshold_curve, wilson
+from balanced_nn._probability.correction import expand_logits, log_softmax
 
 X, Y = make_classification(n_samples=400, n_features=6, weights=[0.8], class_sep=1.0, random_state=0)
 NAMES = [f"Manufacturing of food, beverages and $tobacco$ products, group {i}" for i in range(25)]

@@ -9,8 +9,8 @@ from picture_checks import SIZES, text_faults
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, LearningRateDisplay, learning_rate_range_test, suggest_learning_rate
-from balanced_nn._displays._learning_rate import range_test_curve
-from balanced_nn._specs import RangeTestTrace
+from balanced_nn._displays.learning_rate import range_test_curve
+from balanced_nn._typing import RangeTestTrace
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
 RATES = np.geomspace(1e-5, 1.0, 101)

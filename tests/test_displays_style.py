@@ -18,8 +18,8 @@ from balanced_nn import (
     LearningRateDisplay,
     TrainingCurveDisplay,
 )
-from balanced_nn._displays._style import class_names, decades, few_ticks, log_ticks, open_canvas, shortened, wrapped
-from balanced_nn._specs import RangeTestTrace
+from balanced_nn._displays.style import class_names, decades, few_ticks, log_ticks, open_canvas, shortened, wrapped
+from balanced_nn._typing import RangeTestTrace
 
 Y = np.repeat(["no", "yes"], [40, 10])
 PROBA = np.concatenate([np.linspace(0.01, 0.6, 40), np.linspace(0.2, 0.9, 10)])

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier, TrainingCurveDisplay
-from balanced_nn._displays._training import TrainingCurve, loss_range, summary, training_curves
-from balanced_nn._specs import History
+from balanced_nn._displays.training_curve import TrainingCurve, loss_range, summary, training_curves
+from balanced_nn._typing import History
 from balanced_nn.exceptions import CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from balanced_nn._evidence import (
+from balanced_nn._causes.evidence import (
     ACTION_OF,
     Cause,
     Curve,

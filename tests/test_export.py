@@ -20,12 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._calibration import Calibration
-from balanced_nn._correction import Correction, log_softmax
-from balanced_nn._export import keras_model
-from balanced_nn._network import FittedNetwork
-from balanced_nn._onnx import onnx_model
-from balanced_nn._preprocessing import fit_preprocessing
+from balanced_nn._export.formulas import keras_model
+from balanced_nn._export.onnx import onnx_model
+from balanced_nn._network.network import FittedNetwork
+from balanced_nn._preprocessing.preprocessor import fit_preprocessing
+from balanced_nn._probability.calibration import Calibration
+from balanced_nn._probability.correction import Correction, log_softmax
 
 SCALERS = [None, "standard", "robust", "minmax", "quantile"]
 KERAS_TOLERANCE = 2e-6

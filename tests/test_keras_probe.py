@@ -12,9 +12,15 @@ import pytest
 import tensorflow as tf
 
 from balanced_nn import diagnose
-from balanced_nn._keras._anatomy import load_model, network_facts, units_of
-from balanced_nn._keras._probe import keras_evidence, probe_copy
-from balanced_nn._keras._rows import class_indices, class_probabilities, encode_labels, find_bad_labels, materialise
+from balanced_nn._diagnose.keras.data import (
+    class_indices,
+    class_probabilities,
+    encode_labels,
+    find_bad_labels,
+    materialise,
+)
+from balanced_nn._diagnose.keras.gathering import keras_evidence, probe_copy
+from balanced_nn._diagnose.keras.layers import load_model, network_facts, units_of
 
 layers = keras.layers
 RNG = np.random.default_rng(0)

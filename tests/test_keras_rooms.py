@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from balanced_nn._correction import Correction
-from balanced_nn._data import Dataset
-from balanced_nn._keras._build import CounterDropout, build_model, fitted_keras_model, padded_width
-from balanced_nn._keras._feed import BatchStream, feed
-from balanced_nn._keras._program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
-from balanced_nn._keras._train import TrainingTask, run_range_test, train_network, validation_scores
-from balanced_nn._network import FittedNetwork, LayerArrays, initial_network
-from balanced_nn._specs import NetworkSpec, TrainingSpec
+from balanced_nn._data.dataset import Dataset
+from balanced_nn._network.network import FittedNetwork, LayerArrays, initial_network
+from balanced_nn._probability.correction import Correction
+from balanced_nn._training.keras.batches import BatchStream, feed
+from balanced_nn._training.keras.model import CounterDropout, build_model, fitted_keras_model, padded_width
+from balanced_nn._training.keras.program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
+from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network, validation_scores
+from balanced_nn._typing import NetworkSpec, TrainingSpec
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
 UNIFORM = np.full(2, 0.5)
@@ -92,7 +92,7 @@ def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_
     task, rates = a_task(weight_decay=0.05, dropout=0.2), np.full(3, 0.01, np.float32)
     losses, networks = [], []
     for has_room in (True, False):
-        monkeypatch.setattr("balanced_nn._keras._program.may_compile", lambda has_room=has_room: has_room)
+        monkeypatch.setattr("balanced_nn._training.keras.program.may_compile", lambda has_room=has_room: has_room)
         program = TrainingProgram(task.key())
         program.load(task.initial, ProgramSettings(0.05, 0.2, 0.9, 0.0, np.zeros(2), 0))
         losses.append(program.run(program.gather(task.data, np.arange(192)), rates))

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from balanced_nn import suggest_learning_rate
-from balanced_nn._lr_search import (
+from balanced_nn._training.learning_rate import (
     FALLBACK_LEARNING_RATE,
     LOWEST,
     RANGE_TEST_RATES,
     range_test_rates,
     search_learning_rate,
 )
-from balanced_nn._specs import RangeTestTrace
+from balanced_nn._typing import RangeTestTrace
 
 RATES = range_test_rates(1e-5, 1.0, 100)
 

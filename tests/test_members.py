@@ -7,10 +7,10 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._data import hold_outs
-from balanced_nn._members import HELD_OUT_ROWS
-from balanced_nn._plan import read_rows, split_rows
-from balanced_nn._table import read_table
+from balanced_nn._data.dataset import hold_outs
+from balanced_nn._data.table import read_table
+from balanced_nn._training.members import HELD_OUT_ROWS
+from balanced_nn._training.preparation import read_rows, split_rows
 
 X, Y = make_classification(600, 6, n_informative=4, weights=[0.8], flip_y=0.05, random_state=0)
 

@@ -29,7 +29,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from balanced_nn._metrics import ROWS_OF_A_TABLE, read_metric
+from balanced_nn._decision.metrics import ROWS_OF_A_TABLE, read_metric
 
 LABELS = {2: ("no", "yes"), 3: ("a", "b", "c"), 4: (10, 20, 30, 40)}
 A_TABLE = np.array([[[80.0, 20.0], [5.0, 15.0]]])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanced_nn._network import BatchNormArrays, FittedNetwork, LayerArrays, initial_network
-from balanced_nn._specs import NetworkSpec
+from balanced_nn._network.network import BatchNormArrays, FittedNetwork, LayerArrays, initial_network
+from balanced_nn._typing import NetworkSpec
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
 
@@ -52,7 +52,7 @@ def test_many_rows_are_computed_in_blocks_without_changing_the_result(monkeypatc
     network = a_network()
     X = np.random.default_rng(1).normal(size=(300, 5))
     whole = network.logits(X)
-    monkeypatch.setattr("balanced_nn._network.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("balanced_nn._network.network.BLOCK_BYTES", 1000)
     np.testing.assert_allclose(network.logits(X), whole, rtol=1e-12, atol=1e-12)
 
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import PowerTransformer
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._plan import Plan, Split, make_plan, read_rows, split_rows
+from balanced_nn._training.preparation import Plan, Split, make_plan, read_rows, split_rows
 
 SEED = 7
 N_ROWS = 300

@@ -12,7 +12,7 @@ import pytest
 from export_examples import mixed_table, predictor_over, text_table
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._onnx import onnx_model
+from balanced_nn._export.onnx import onnx_model
 
 RNG = np.random.default_rng(0)
 N = 240

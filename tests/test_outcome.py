@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from outcome_examples import constant, draw_part, one_hot, parts, two_columns
 from sklearn.metrics import roc_auc_score
 
-from balanced_nn._outcome import (
+from balanced_nn._collapse.outcome import (
     CONSTANT_SPREAD,
     MISSING_MIN_ROWS,
     MISSING_MIN_SHARE,

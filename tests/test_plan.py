@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from balanced_nn._plan import _note_smoothing
+from balanced_nn._training.preparation import _note_smoothing
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ def test_logits_agree_after_a_whole_training(batch_norm, table, y):
 
 
 def table_of(clf, X):
-    from balanced_nn._table import read_table
+    from balanced_nn._data.table import read_table
 
     return read_table(clf, X, reset=False)
 

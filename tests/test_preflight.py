@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from balanced_nn import TabularPreprocessor
-from balanced_nn._evidence import DataFacts, data_facts
-from balanced_nn._preflight import preflight, table_facts
-from balanced_nn._table import read_table
+from balanced_nn._causes.data_checks import preflight, table_facts
+from balanced_nn._causes.evidence import DataFacts, data_facts
+from balanced_nn._data.table import read_table
 
 SOUND = DataFacts(
     n_rows=1000,

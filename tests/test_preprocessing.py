@@ -27,13 +27,13 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._preprocessing import (
+from balanced_nn._data.table import read_table
+from balanced_nn._preprocessing.preprocessor import (
     Preprocessing,
     RobustSmoothScaler,
     TabularPreprocessor,
     fit_preprocessing,
 )
-from balanced_nn._table import read_table
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.just(np.nan)  # no signalling NaN: scikit-learn warns
 BUILT_IN = [None, "standard", "robust", "minmax", "quantile"]

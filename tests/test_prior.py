@@ -13,7 +13,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from balanced_nn import correct_prior, estimate_prior
-from balanced_nn._prior import find_prior, read_prior
+from balanced_nn._probability.prior_shift import find_prior, read_prior
 from balanced_nn.exceptions import PriorWarning
 
 

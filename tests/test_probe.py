@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._evidence import chance_loss
-from balanced_nn._network import KERAS_NAMES, BatchNormArrays, FittedNetwork, LayerArrays
-from balanced_nn._probe import kernels, layer_probe, movement, probe_network
-from balanced_nn._specs import NetworkSpec
+from balanced_nn._causes.evidence import chance_loss
+from balanced_nn._causes.layer_statistics import kernels, layer_probe, movement, probe_network
+from balanced_nn._network.network import KERAS_NAMES, BatchNormArrays, FittedNetwork, LayerArrays
+from balanced_nn._typing import NetworkSpec
 
 ACTIVATIONS = ("relu", "tanh", "logistic", "gelu", "selu", "identity")
 STEP = 1e-5

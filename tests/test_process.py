@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from balanced_nn._process import MAPS_TO_SPARE, MAX_MAPS, may_compile, threads_of_a_worker
+from balanced_nn._training.keras.process import MAPS_TO_SPARE, MAX_MAPS, may_compile, threads_of_a_worker
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def pretend(tmp_path, monkeypatch):
 
     def write(in_use, most):
         for name, text in (("MAPS", "a map\n" * in_use), ("MAX_MAPS", most)):
-            monkeypatch.setattr(f"balanced_nn._process.{name}", tmp_path / name)
+            monkeypatch.setattr(f"balanced_nn._training.keras.process.{name}", tmp_path / name)
             if text is not None:
                 (tmp_path / name).write_text(text)
 

@@ -21,9 +21,9 @@ from rich.progress import Progress
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._progress import epochs_left, show_progress
-from balanced_nn._specs import History
-from balanced_nn._watch import Epoch, Training
+from balanced_nn._training.callbacks import Epoch, Training
+from balanced_nn._training.progress import epochs_left, show_progress
+from balanced_nn._typing import History
 
 X, Y = make_classification(300, 6, weights=[0.75], class_sep=1.5, flip_y=0.01, random_state=0)
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -215,7 +215,7 @@ def test_an_untimely_end_is_told(reason, words, capsys):
 
 def test_a_notebook_without_widgets_gets_lines(monkeypatch, capsys):
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    monkeypatch.setattr("balanced_nn._progress.find_spec", lambda name: None)
+    monkeypatch.setattr("balanced_nn._training.progress.find_spec", lambda name: None)
     play()
     assert capsys.readouterr().err.count("best epoch") == 2
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from balanced_nn._data import hold_outs
-from balanced_nn._defaults import auto_batch_size, auto_bins, auto_members
+from balanced_nn._data.dataset import hold_outs
+from balanced_nn._training.auto_settings import auto_batch_size, auto_bins, auto_members
 
 PAGE = (Path(__file__).parents[1] / "docs/quality.md").read_text()
 

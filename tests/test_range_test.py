@@ -6,7 +6,7 @@ from sklearn.datasets import make_classification
 from sklearn.pipeline import make_pipeline
 
 from balanced_nn import BalancedNNClassifier, learning_rate_range_test, suggest_learning_rate
-from balanced_nn._lr_search import RANGE_TEST_RATES
+from balanced_nn._training.learning_rate import RANGE_TEST_RATES
 from balanced_nn.exceptions import RareClassWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)

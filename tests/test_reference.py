@@ -11,8 +11,8 @@ from sklearn.datasets import make_classification
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import balanced_nn._reference as reference_room
-from balanced_nn._comparison import Reference
-from balanced_nn._data import Dataset
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._data.dataset import Dataset
 from balanced_nn._reference import REFERENCE_ROWS, find_reference, quick_reference
 
 

@@ -7,11 +7,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._advice_ours import OUR_DEFAULTS
-from balanced_nn._advice_peers import MLP_DEFAULTS
-from balanced_nn._diagnosis import Finding
-from balanced_nn._evidence import ACTION_OF, Cause
-from balanced_nn._remedies import ModelKind, advise
+from balanced_nn._causes.evidence import ACTION_OF, Cause
+from balanced_nn._causes.remedies import ModelKind, advise
+from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS
+from balanced_nn._causes.remedies_sklearn import MLP_DEFAULTS
+from balanced_nn._causes.rules import Finding
 
 DEFAULTS = BalancedNNClassifier().get_params()
 DATA = {Cause.NO_SIGNAL, Cause.BAD_LABELS}

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
-import balanced_nn._attempts as attempts_room
+import balanced_nn._training.attempts as attempts_room
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._attempts import train_until_sound
-from balanced_nn._correction import natural_log_loss
-from balanced_nn._diagnosis import Finding
-from balanced_nn._evidence import Cause
-from balanced_nn._outcome import Outcome
-from balanced_nn._plan import make_plan, read_rows, split_rows
-from balanced_nn._repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
-from balanced_nn._table import read_table
+from balanced_nn._causes.evidence import Cause
+from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
+from balanced_nn._causes.rules import Finding
+from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.table import read_table
+from balanced_nn._probability.correction import natural_log_loss
+from balanced_nn._training.attempts import train_until_sound
+from balanced_nn._training.preparation import make_plan, read_rows, split_rows
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)

@@ -9,11 +9,11 @@ import pytest
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
-from balanced_nn._comparison import Reference, compare_with_reference
-from balanced_nn._diagnosis import Finding
-from balanced_nn._evidence import Cause, Curve, Evidence, data_facts
-from balanced_nn._outcome import Outcome, find_outcome
-from balanced_nn._report import CAUSE_WORDS
+from balanced_nn._causes.evidence import Cause, Curve, Evidence, data_facts
+from balanced_nn._causes.report import CAUSE_WORDS
+from balanced_nn._causes.rules import Finding
+from balanced_nn._collapse.baseline import Reference, compare_with_reference
+from balanced_nn._collapse.outcome import Outcome, find_outcome
 
 REMEDIES = ("Do this.", "Do that.")
 NOISE = np.linspace(-0.01, 0.01, 20)

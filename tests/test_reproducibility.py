@@ -20,7 +20,7 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import cross_val_predict, cross_validate
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._watch import Watchers
+from balanced_nn._training.callbacks import Watchers
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.2, flip_y=0.02, random_state=0)
 HANG = 60  # seconds after which a child is taken to hang
@@ -358,7 +358,7 @@ class Interrupts:
 
 @pytest.mark.parametrize("where", ["an epoch", "the sampler", "a step"])
 def test_an_interrupted_fit_leaves_the_next_one_untouched(where, expected, monkeypatch, capsys):
-    from balanced_nn._keras._program import POOL, TrainingProgram
+    from balanced_nn._training.keras.program import POOL, TrainingProgram
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

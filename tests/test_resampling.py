@@ -19,7 +19,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._resampling import ClassResampler
+from balanced_nn._sampling.resampler import ClassResampler
 from balanced_nn.exceptions import RareClassWarning
 
 

@@ -19,11 +19,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._evidence import RepairAction
-from balanced_nn._keras._anatomy import network_facts
-from balanced_nn._keras._retrain import KerasTrainer, repaired_model
-from balanced_nn._remedies import ModelKind
-from balanced_nn._retrain import _CHANGES, LONGER, SklearnTrainer, menu_of
+from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._causes.remedies import ModelKind
+from balanced_nn._diagnose.keras.layers import network_facts
+from balanced_nn._diagnose.keras.retraining import KerasTrainer, repaired_model
+from balanced_nn._diagnose.sklearn_retraining import _CHANGES, LONGER, SklearnTrainer, menu_of
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis:UserWarning")  # Keras, about a lone unit
 

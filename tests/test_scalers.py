@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._preprocessing import RobustSmoothScaler
-from balanced_nn._scalers import BUILT_IN_SCALERS, column_blocks, fit_built_in_scaler
+from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler
+from balanced_nn._preprocessing.scalers import BUILT_IN_SCALERS, column_blocks, fit_built_in_scaler
 
 
 @parametrize_with_checks([RobustSmoothScaler()])
@@ -25,7 +25,7 @@ def test_fitting_by_blocks_of_columns_equals_fitting_all_at_once(monkeypatch, na
     X[::9, 2:4] = np.nan
     rows = np.arange(3, 41)
     expected = fit_built_in_scaler(name, column_blocks(X, rows)).apply(np.nan_to_num(X))
-    monkeypatch.setattr("balanced_nn._scalers.COLUMN_BLOCK_BYTES", 8 * 50 * 2)
+    monkeypatch.setattr("balanced_nn._preprocessing.scalers.COLUMN_BLOCK_BYTES", 8 * 50 * 2)
     result = fit_built_in_scaler(name, column_blocks(X, rows)).apply(np.nan_to_num(X))
     assert_allclose(result, expected, rtol=1e-12)
 

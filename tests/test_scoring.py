@@ -27,8 +27,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 
-from balanced_nn._outcome import find_outcome
-from balanced_nn._scoring import COLLAPSED_SCORE, collapse_aware_scorer, make_collapse_aware_scorer
+from balanced_nn._collapse.outcome import find_outcome
+from balanced_nn._model_selection.scoring import COLLAPSED_SCORE, collapse_aware_scorer, make_collapse_aware_scorer
 
 X, Y = make_classification(n_samples=300, weights=[0.85], class_sep=1.5, flip_y=0.0, random_state=0)
 X3, Y3 = make_classification(

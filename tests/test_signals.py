@@ -16,10 +16,10 @@ from evidence_examples import (
     with_outcome,
 )
 
-from balanced_nn import _signals as signals
-from balanced_nn._comparison import Reference
-from balanced_nn._evidence import Curve
-from balanced_nn._outcome import Outcome
+from balanced_nn._causes import measurements as signals
+from balanced_nn._causes.evidence import Curve
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.outcome import Outcome
 
 SIGNALS = [
     function

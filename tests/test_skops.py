@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from balanced_nn import SKOPS_TYPES, BalancedNNClassifier, ClassResampler, RobustSmoothScaler, TabularPreprocessor
-from balanced_nn._evidence import Cause
-from balanced_nn._outcome import Outcome
+from balanced_nn._causes.evidence import Cause
+from balanced_nn._collapse.outcome import Outcome
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 4))

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from balanced_nn._table import CategoryColumn, Table, level_text, read_table
+from balanced_nn._data.table import CategoryColumn, Table, level_text, read_table
 
 
 class Model(BaseEstimator):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balanced_nn._target import (
+from balanced_nn._data.target import (
     check_every_class_weighs,
     encode_labels,
     find_classes,

@@ -15,9 +15,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from balanced_nn._data import MAX_COPIES
-from balanced_nn._resampling import ClassResampler
-from balanced_nn._training_rows import draws_at_random, resample_rows
+from balanced_nn._data.dataset import MAX_COPIES
+from balanced_nn._sampling.resampler import ClassResampler
+from balanced_nn._sampling.training_rows import draws_at_random, resample_rows
 from balanced_nn.exceptions import RareClassWarning
 
 

@@ -8,9 +8,9 @@ from imblearn.metrics import geometric_mean_score
 from scipy.special import expit, log_softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matthews_corrcoef, precision_score
 
-from balanced_nn import _tuning
-from balanced_nn._metrics import read_metric
-from balanced_nn._tuning import CANDIDATES, PLATEAU, _Search, _tables, tune_offsets
+from balanced_nn._decision import threshold_tuning
+from balanced_nn._decision.metrics import read_metric
+from balanced_nn._decision.threshold_tuning import CANDIDATES, PLATEAU, _Search, _tables, tune_offsets
 
 BINARY = ("no", "yes")
 labelled_scores = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 1), st.integers(1, 3)), min_size=2, max_size=14)
@@ -90,7 +90,7 @@ def test_no_threshold_is_better_than_the_one_found(name, drawn):
 
 @pytest.mark.parametrize(("function", "name"), [(f1_score, "f1"), (matthews_corrcoef, "matthews_corrcoef")])
 def test_the_threshold_found_is_the_best_by_scikit_learn(function, name, monkeypatch):
-    monkeypatch.setattr(_tuning, "LABEL_SHARE", 1.0)
+    monkeypatch.setattr(threshold_tuning, "LABEL_SHARE", 1.0)
     p, y = calibrated_rows(150, 1, 3)
     search = by_labels(two_columns(p), y, read_metric(name, (0, 1)))
     t = threshold(search.from_starts(np.ones(150), [np.zeros(2)]))
@@ -393,7 +393,7 @@ def test_a_slow_metric_is_not_asked_of_every_row():
     metric = read_metric(make_scorer(counting), BINARY)
     calls.clear()
     tune_offsets(two_columns(p), y, np.ones(5000), metric, np.zeros(2))
-    assert len(calls) <= 2 * CANDIDATES * (1 + _tuning.FEWER_RESAMPLES) + 1
+    assert len(calls) <= 2 * CANDIDATES * (1 + threshold_tuning.FEWER_RESAMPLES) + 1
 
 
 def test_slow_metrics_of_rare_classes_are_asked_of_thresholds_between_their_rows():

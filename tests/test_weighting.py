@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from balanced_nn._weighting import (
+from balanced_nn._sampling.weights import (
     class_frequencies,
     class_weight_vector,
     logit_offset,

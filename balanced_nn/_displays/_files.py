@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from balanced_nn._displays._style import find_pyplot
+from balanced_nn._displays.style import find_pyplot
 
 
 def file_content(display: Any, kind: str) -> bytes:

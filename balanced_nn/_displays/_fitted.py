@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._classifier import BalancedNNClassifier
-from balanced_nn._sklearn_case import unwrap
+from balanced_nn._diagnose.sklearn_models import unwrap
 
 
 def fitted_classifier(estimator: Any, caller: str) -> tuple[BalancedNNClassifier, Callable[[Any], Any]]:

@@ -1,0 +1,244 @@
+"""What about a table deserves a look before a network is trained on it?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._causes.evidence import DataFacts, data_facts
+from balanced_nn._data.table import Table, to_dense
+from balanced_nn._typing import IntArray
+
+__all__ = ["listed", "preflight", "table_facts", "too_many_classes"]
+
+RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
+HELD_OUT = 0.15
+UNEVEN = 4.0  # times as many rows: answering the larger class is then right in 80 % of the rows
+FAR_APART = 100.0  # ratio of standard deviations, and of a mean to its standard deviation
+LARGE = 100.0  # a number that a column of mean 0 and standard deviation 1 never holds
+MOST_NAMES = 5  # that a finding lists
+
+
+def table_facts(table: Table, y: IntArray, n_classes: int) -> DataFacts:
+    """Look at a table as it came, before any scaling.
+
+    Parameters
+    ----------
+    table : Table
+        Scales, offsets and duplicates are those of its numeric columns, missing numbers taken as the median. Constant
+        columns and missing cells are counted over all columns.
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    DataFacts
+    """
+    numeric = np.array(to_dense(table.numeric), dtype=np.float64)
+    missing = ~np.isfinite(numeric)
+    if missing.any():
+        empty = missing.all(axis=0)
+        numeric[missing] = np.nan
+        numeric[:, empty] = 0.0
+        np.copyto(numeric, np.nanmedian(numeric, axis=0), where=np.isnan(numeric))
+    levels = [column.levels_in_use() for column in table.categories.values()]
+    facts = data_facts(numeric, y, n_classes)
+    return replace(
+        facts,
+        n_features=facts.n_features + len(levels),
+        n_constant=facts.n_constant + sum(int(np.count_nonzero(counts) < 2) for counts in levels),
+        n_not_finite=int(np.count_nonzero(missing)) + sum(int(counts[-1]) for counts in levels),
+    )
+
+
+def preflight(facts: DataFacts, classes: Sequence[Any]) -> tuple[str, ...]:
+    """Say what a network may stumble over, and what to do about it.
+
+    Parameters
+    ----------
+    facts : DataFacts
+        The table and its labels, before any scaling.
+    classes : sequence
+        Class labels, in the order of the facts.
+
+    Returns
+    -------
+    tuple of str
+        The gravest first; empty where nothing was found.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
+    >>> for sentence in preflight(data_facts(X, np.array([0, 0, 1, 1]), 2), ["no", "yes"])[1:]:
+    ...     print(sentence)
+    1 column holds one value only: it says nothing. Drop it; BalancedNNClassifier sets it to 0.
+    """
+    names = list(map(str, classes))
+    return tuple(
+        sentence
+        for sentence in (
+            _labels(facts, names),
+            _single_rows(facts, names),
+            _rare(facts, names),
+            _ratio(facts, names),
+            _missing(facts),
+            _scales(facts),
+            _offsets(facts),
+            _constant(facts),
+            _duplicated(facts),
+            _wide(facts),
+        )
+        if sentence
+    )
+
+
+def too_many_classes(facts: DataFacts) -> bool:
+    """Whether the labels look like numbers to be estimated or identifiers: the first finding then says so."""
+    n_present = sum(rows > 0 for rows in facts.class_rows)
+    return n_present > max(20, facts.n_rows // 10)
+
+
+def _labels(facts: DataFacts, names: list[str]) -> str:
+    present = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows]
+    if len(present) < 2:
+        return (
+            f"All {facts.n_rows:,} rows are of class {listed(present)}: there is nothing to tell apart. Check how the "
+            "rows were selected; BalancedNNClassifier refuses such labels."
+        )
+    if too_many_classes(facts):
+        return (
+            f"The target holds {len(present):,} different values in {facts.n_rows:,} rows: is it a number to be "
+            "estimated, or an identifier? Take another column, or group the values; BalancedNNClassifier would take "
+            "each value for a class."
+        )
+    return facts.bad_labels
+
+
+def _single_rows(facts: DataFacts, names: list[str]) -> str:
+    single = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows == 1]
+    if not single:
+        return ""
+    has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
+    return (
+        f"{has.format(listed(single))} a single row: trained on, {it} cannot be judged; held out, {it} cannot be "
+        "learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and warns."
+    )
+
+
+def _rare(facts: DataFacts, names: list[str]) -> str:
+    counted = zip(names, facts.class_rows, strict=True)
+    rare = sorted((rows, name) for name, rows in counted if 2 <= rows < RARE_ROWS)
+    if not rare:
+        return ""
+    rows = rare[0][0]
+    held_out = max(1, round(HELD_OUT * rows))
+    named = listed([f"{name} ({count})" for count, name in rare])
+    return (
+        f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to judge by, and "
+        f"each moves the recall by {100 / held_out:.0f} points. Split with stratify=y, and judge by repeated "
+        "stratified cross-validation; BalancedNNClassifier holds out rows of each class, at least 2 of 7 or more."
+    )
+
+
+def _ratio(facts: DataFacts, names: list[str]) -> str:
+    shares = [(share, name) for name, share in zip(names, facts.class_share, strict=True) if share > 0]
+    if len(shares) < 2 or max(shares)[0] < UNEVEN * min(shares)[0]:
+        return ""
+    (largest, common), (smallest, rare) = max(shares), min(shares)
+    return (
+        f"Class {common} is {largest / smallest:,.0f} times as frequent as class {rare}: always answering {common} is "
+        f"right in {largest:.1%} of the rows, so that accuracy says little. Weigh the classes alike in training, and "
+        "judge by balanced accuracy and the recall of each class; BalancedNNClassifier weighs and decides that way by "
+        "default."
+    )
+
+
+def _missing(facts: DataFacts) -> str:
+    if not facts.n_not_finite:
+        return ""
+    share = facts.n_not_finite / max(1, facts.n_rows * facts.n_features)
+    return (
+        f"{_count(facts.n_not_finite, 'cell')} ({100 * share:.2g}% of all) missing or infinite: a network that reads "
+        "one answers NaN. Impute (SimpleImputer), by statistics of the training rows; BalancedNNClassifier takes the "
+        "median, adds a column that says where it did, and refuses infinity."
+    )
+
+
+def _scales(facts: DataFacts) -> str:
+    if facts.scale_ratio > FAR_APART:
+        found = f"The standard deviations of the columns lie a factor of {_large(facts.scale_ratio)} apart"
+    elif facts.largest > LARGE:
+        found = f"The largest number is {_large(facts.largest)}"
+    else:
+        return ""
+    return (
+        f"{found}: large columns drown the small ones and drive units to where they have no gradient. Bring each "
+        "column to mean 0 and standard deviation 1 (StandardScaler, fitted to the training rows); BalancedNNClassifier "
+        "does so by default."
+    )
+
+
+def _offsets(facts: DataFacts) -> str:
+    if facts.offset_ratio <= FAR_APART:
+        return ""
+    return (
+        f"A column lies {_large(facts.offset_ratio)} standard deviations away from 0 (a year, an identifier, a time "
+        "stamp?): its differences are lost beside its size. Subtract the mean, or drop the column if it is an "
+        "identifier; BalancedNNClassifier subtracts it in float64."
+    )
+
+
+def _constant(facts: DataFacts) -> str:
+    if not facts.n_constant:
+        return ""
+    columns = _count(facts.n_constant, "column")
+    if facts.n_constant == 1:
+        return f"{columns} holds one value only: it says nothing. Drop it; BalancedNNClassifier sets it to 0."
+    return f"{columns} hold one value only: they say nothing. Drop them; BalancedNNClassifier sets them to 0."
+
+
+def _duplicated(facts: DataFacts) -> str:
+    if not facts.n_duplicated:
+        return ""
+    equal = "equals" if facts.n_duplicated == 1 else "equal"
+    return (
+        f"{_count(facts.n_duplicated, 'column')} {equal} an earlier one: what is "
+        "said twice counts twice. Keep one of each; BalancedNNClassifier trains on all, which does little harm."
+    )
+
+
+def _wide(facts: DataFacts) -> str:
+    if facts.n_features <= facts.n_rows:
+        return ""
+    return (
+        f"There are more columns ({facts.n_features:,}) than rows ({facts.n_rows:,}): a network can learn the rows "
+        "by heart. Select or reduce the columns (PCA, SelectKBest) inside a pipeline; BalancedNNClassifier stops on "
+        "held-out rows, and does not select."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _large(number: float) -> str:
+    """Write a number of which the size matters.
+
+    >>> _large(7089.4), _large(3.2e9)
+    ('7,089', '3.2e+09')
+    """
+    return f"{number:,.0f}" if number < 1e6 else f"{number:.2g}"
+
+
+def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
+    """Join names for a message, the first ones where there are many.
+
+    >>> listed(["a", "b"]), listed("abc", most=2)
+    ('a, b', 'a, b and 1 more')
+    """
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

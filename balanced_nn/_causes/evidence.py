@@ -1,0 +1,337 @@
+"""What was seen of a model that may have failed? Frozen facts, cheap to gather, that a diagnosis reads."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._typing import FloatArray, IntArray
+
+MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for
+PROBE_ROWS = 256  # of a probe: the statistics that the rules read are steady from there on
+
+
+class Cause(StrEnum):
+    """Why a classifier failed."""
+
+    CLASS_IMBALANCE = "class_imbalance"
+    THRESHOLD = "threshold"
+    LEARNING_RATE_TOO_HIGH = "learning_rate_too_high"
+    LEARNING_RATE_TOO_LOW = "learning_rate_too_low"
+    STOPPED_TOO_EARLY = "stopped_too_early"
+    NETWORK_TOO_SMALL = "network_too_small"
+    OUTPUT_ACTIVATION = "output_activation"
+    LOSS_MISMATCH = "loss_mismatch"
+    HIDDEN_ACTIVATION = "hidden_activation"
+    VANISHING_GRADIENT = "vanishing_gradient"
+    EXPLODING_GRADIENT = "exploding_gradient"
+    DEAD_RELU = "dead_relu"
+    POOR_INITIALIZATION = "poor_initialization"
+    UNSCALED_FEATURES = "unscaled_features"
+    BATCH_NORM_STATISTICS = "batch_norm_statistics"
+    BAD_LABELS = "bad_labels"
+    NO_SIGNAL = "no_signal"
+
+
+class RepairAction(StrEnum):
+    """What can be changed about a network and its training, from the cheapest to the dearest."""
+
+    SCALE_FEATURES = "scale_features"  # mean 0 and standard deviation 1
+    MATCH_OUTPUT = "match_output"  # output units, their activation and the loss as the labels ask
+    BALANCE_CLASSES = "balance_classes"  # class weights in training
+    SET_LEARNING_RATE = "set_learning_rate"  # Adam at 1e-3
+    SOUND_HIDDEN_LAYERS = "sound_hidden_layers"  # ReLU, He initialisation, biases of 0
+    ADD_BATCH_NORM = "add_batch_norm"  # behind each hidden layer, with statistics that follow soon
+    ENLARGE_NETWORK = "enlarge_network"  # at least one hidden layer, none narrower than 64 units
+    TRAIN_LONGER = "train_longer"  # more epochs
+
+
+# Which action mends which cause. Labels, and features that say nothing, no training can mend.
+ACTION_OF: dict[Cause, RepairAction] = {
+    Cause.CLASS_IMBALANCE: RepairAction.BALANCE_CLASSES,
+    Cause.THRESHOLD: RepairAction.BALANCE_CLASSES,
+    Cause.LEARNING_RATE_TOO_HIGH: RepairAction.SET_LEARNING_RATE,
+    Cause.LEARNING_RATE_TOO_LOW: RepairAction.SET_LEARNING_RATE,
+    Cause.STOPPED_TOO_EARLY: RepairAction.TRAIN_LONGER,
+    Cause.NETWORK_TOO_SMALL: RepairAction.ENLARGE_NETWORK,
+    Cause.OUTPUT_ACTIVATION: RepairAction.MATCH_OUTPUT,
+    Cause.LOSS_MISMATCH: RepairAction.MATCH_OUTPUT,
+    Cause.HIDDEN_ACTIVATION: RepairAction.SOUND_HIDDEN_LAYERS,
+    Cause.VANISHING_GRADIENT: RepairAction.SOUND_HIDDEN_LAYERS,
+    Cause.EXPLODING_GRADIENT: RepairAction.SOUND_HIDDEN_LAYERS,
+    Cause.DEAD_RELU: RepairAction.SOUND_HIDDEN_LAYERS,
+    Cause.POOR_INITIALIZATION: RepairAction.SOUND_HIDDEN_LAYERS,
+    Cause.UNSCALED_FEATURES: RepairAction.SCALE_FEATURES,
+    Cause.BATCH_NORM_STATISTICS: RepairAction.ADD_BATCH_NORM,
+}
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The table as the model reads it, behind any scaling of its own, and the labels."""
+
+    n_rows: int
+    n_features: int
+    class_share: tuple[float, ...]  # by weight
+    class_rows: tuple[int, ...]
+    largest: float  # largest absolute value; NaN left out
+    scale_ratio: float  # largest standard deviation of a column over the smallest that is not 0; 1.0 for none
+    offset_ratio: float  # largest absolute mean of a column over its standard deviation
+    n_constant: int  # columns
+    n_duplicated: int  # columns that equal an earlier one
+    n_not_finite: int  # cells
+    bad_labels: str = ""  # what is wrong with them, empty if nothing was found
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What a network is and how it was compiled; None where that could not be read."""
+
+    hidden_sizes: tuple[int, ...]
+    hidden_activations: tuple[str, ...]  # Keras' names: "relu", "sigmoid", "tanh", "linear", ...
+    batch_norm: bool
+    batch_norm_momentum: float | None  # the highest
+    n_outputs: int
+    output_activation: str
+    n_classes: int  # that the labels hold
+    loss: str | None  # "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", ...
+    from_logits: bool
+    optimizer: str | None  # "adam", "sgd", ...
+    learning_rate: float | None
+    epochs: int | None
+    n_steps: int | None  # updates of the weights
+    dropout: float = 0.0  # the highest
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class LayerProbe:
+    """One layer on the rows of a probe: its outputs behind the activation, and the gradient of its kernel."""
+
+    activation: str
+    units: int
+    spread: float  # root mean square over units of the standard deviation over rows
+    dead: float  # fraction of the units that answer 0 for each row
+    saturated: float  # fraction of the outputs of sigmoid and tanh units whose input lies beyond -5 or 5
+    largest: float  # largest absolute output
+    gradient: float  # Euclidean norm of the gradient of the kernel
+    weight: float  # root mean square of the kernel
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One forward and backward pass."""
+
+    layers: tuple[LayerProbe, ...]  # hidden layers, then the output; empty where the layers could not be told apart
+    loss: float  # mean of the loss as trained
+    chance_loss: float  # cross-entropy of the class shares on the same rows, in nats
+    spread: float  # largest standard deviation over rows of an output probability
+    finite: bool  # whether every number met was
+
+    @property
+    def hidden(self) -> tuple[LayerProbe, ...]:
+        """All layers but the output."""
+        return self.layers[:-1]
+
+    @property
+    def spread_ratio(self) -> float | None:
+        """Spread of the last hidden layer over that of the first; None for fewer than two."""
+        if len(self.hidden) < 2 or not self.hidden[0].spread > 0:
+            return None
+        return self.hidden[-1].spread / self.hidden[0].spread
+
+    @property
+    def dead(self) -> float:
+        """Fraction of dead units in the worst hidden layer."""
+        return max((layer.dead for layer in self.hidden), default=0.0)
+
+    @property
+    def saturated(self) -> float:
+        """Fraction of saturated outputs in the worst hidden layer."""
+        return max((layer.saturated for layer in self.hidden), default=0.0)
+
+    @property
+    def largest(self) -> float:
+        """Largest absolute output of a hidden layer; infinity where a number was not finite."""
+        if not self.finite:
+            return float("inf")
+        return max((layer.largest for layer in self.hidden), default=0.0)
+
+    @property
+    def first_gradient(self) -> float | None:
+        """Norm of the gradient of the first kernel."""
+        return self.layers[0].gradient if self.layers else None
+
+    @property
+    def gradient_ratio(self) -> float | None:
+        """Norm of the gradient of the first kernel over that of the last."""
+        if len(self.layers) < 2 or not self.layers[-1].gradient > 0:
+            return None
+        return self.layers[0].gradient / self.layers[-1].gradient
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Training loss of each epoch, as trained; validation loss where it was recorded."""
+
+    loss: tuple[float, ...]
+    validation_loss: tuple[float, ...] = ()
+
+    @property
+    def finite(self) -> bool:
+        """Whether every loss is a finite number."""
+        return bool(np.isfinite(self.loss).all())
+
+    @property
+    def falling(self) -> float:
+        """Fall of the loss over the last quarter of the epochs, over its size at the start of that quarter."""
+        if len(self.loss) < 4 or not self.finite:
+            return 0.0
+        start = self.loss[-1 - len(self.loss) // 4]
+        return (start - self.loss[-1]) / max(abs(start), 1e-12)
+
+    @property
+    def fall(self) -> float:
+        """Fall of the loss from the first epoch to the lowest, over its size in the first; NaN for no epochs."""
+        if not self.loss or not np.isfinite(self.loss[0]):
+            return float("nan")
+        return (self.loss[0] - float(np.nanmin(self.loss))) / max(abs(self.loss[0]), 1e-12)
+
+    @property
+    def rebound(self) -> float:
+        """How far the last loss lies above the lowest, over the size of the lowest; infinity if not finite."""
+        if not self.loss:
+            return 0.0
+        if not self.finite:
+            return float("inf")
+        lowest = min(self.loss)
+        return (self.loss[-1] - lowest) / max(abs(lowest), 1e-12)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that a diagnosis may look at; None where something could not be seen.
+
+    Attributes
+    ----------
+    outcome : OutcomeReport
+        What the answers are, with the reference model taken into account where one was run.
+    data : DataFacts
+        The table and the labels.
+    reference : Reference or None
+        What quick models reach on the same rows.
+    network : NetworkFacts or None
+        What the network is.
+    initial : Probe or None
+        Forward and backward pass with the weights that training began with.
+    final : Probe or None
+        The same with the weights that it ended with.
+    initial_is_redrawn : bool
+        Whether `initial` is that of weights drawn anew by the same rule, because the real ones are lost.
+    movement : float or None
+        Norm of the change of all kernels over the norm they began with.
+    batch_norm_gap : float or None
+        Balanced accuracy with the statistics of the rows at hand, less that with the stored statistics.
+    train_balanced_accuracy : float or None
+        Of the decision judged, on rows that were trained on.
+    curve : Curve or None
+        The losses.
+    """
+
+    outcome: OutcomeReport
+    data: DataFacts
+    reference: Reference | None = None
+    network: NetworkFacts | None = None
+    initial: Probe | None = None
+    final: Probe | None = None
+    initial_is_redrawn: bool = False
+    movement: float | None = None
+    batch_norm_gap: float | None = None
+    train_balanced_accuracy: float | None = None
+    curve: Curve | None = None
+
+
+def data_facts(X: FloatArray, y: IntArray, n_classes: int, weight: FloatArray | None = None) -> DataFacts:
+    """Look at a numeric matrix and its class indices.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The matrix as the network reads it.
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    n_classes : int
+        Number of classes.
+    weight : ndarray of shape (n_samples,), default=None
+        Positive weights.
+
+    Examples
+    --------
+    >>> facts = data_facts(np.array([[1.0, 0.0], [3000.0, 0.0]]), np.array([0, 1]), 2)
+    >>> facts.largest, facts.n_constant
+    (3000.0, 1)
+    """
+    finite = np.isfinite(X)
+    n_not_finite = int(X.size - np.count_nonzero(finite))
+    cells = X.astype(np.float64) if n_not_finite == 0 else np.where(finite, X, 0.0).astype(np.float64)
+    peak = np.abs(cells).max(axis=0, initial=0.0)
+    cells /= np.where(peak > 0, peak, 1.0)  # so that no square overflows
+    mean, deviation = peak * cells.mean(axis=0), peak * cells.std(axis=0)
+    varies = deviation > 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    spread = deviation[varies]
+    rows = np.bincount(y, minlength=n_classes)
+    mass = np.bincount(y, weights=weight, minlength=n_classes)
+    return DataFacts(
+        n_rows=len(X),
+        n_features=X.shape[1],
+        class_share=tuple((mass / max(mass.sum(), 1e-300)).tolist()),
+        class_rows=tuple(rows.tolist()),
+        largest=float(peak.max(initial=0.0)),
+        scale_ratio=float(spread.max()) / float(spread.min()) if spread.size else 1.0,
+        offset_ratio=float(np.max(np.abs(mean[varies]) / spread)) if spread.size else 0.0,
+        n_constant=int(np.count_nonzero(~varies)),
+        n_duplicated=_count_duplicates(cells[:, varies], peak[varies]),
+        n_not_finite=n_not_finite,
+        bad_labels="all rows have the same label" if np.count_nonzero(rows) < 2 else "",
+    )
+
+
+def _count_duplicates(cells: FloatArray, peak: FloatArray) -> int:
+    """Columns were divided by their peaks: equal ones agree in both."""
+    if cells.shape[1] > MAX_COLUMNS_COMPARED:
+        return 0
+    columns = np.ascontiguousarray(cells.T) + 0.0  # -0.0 becomes 0.0
+    seen = {(column.tobytes(), height) for column, height in zip(columns, peak.tolist(), strict=True)}
+    return len(columns) - len(seen)
+
+
+def chance_loss(y: IntArray, n_classes: int) -> float:
+    """Cross-entropy of the class shares, in nats: what a network reaches that has learned nothing but them.
+
+    Examples
+    --------
+    >>> round(chance_loss(np.array([0, 0, 1, 1]), 2), 4)
+    0.6931
+    """
+    share = np.bincount(y, minlength=n_classes) / max(len(y), 1)
+    return float(-np.sum(share[share > 0] * np.log(share[share > 0])))
+
+
+def probe_rows(y: IntArray, n_rows: int = PROBE_ROWS) -> IntArray:
+    """Choose the rows of a probe: evenly spread within each class, all classes alike as far as they reach.
+
+    Examples
+    --------
+    >>> probe_rows(np.array([0, 0, 0, 0, 0, 1]), 4)
+    array([0, 3, 5])
+    """
+    labels = np.unique(y)
+    each = max(1, n_rows // max(len(labels), 1))
+    chosen: list[Any] = []
+    for label in labels:
+        members = np.flatnonzero(y == label)
+        chosen.append(members[:: -(-len(members) // each)])
+    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.intp)

@@ -1,0 +1,284 @@
+"""Which numbers do the rules of a diagnosis compare? Each reads one from the evidence, None if it is not there."""
+
+from balanced_nn._causes.evidence import Curve, Evidence
+from balanced_nn._collapse.baseline import decision_is_to_blame
+from balanced_nn._collapse.outcome import Outcome
+
+CROSS_ENTROPIES = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
+PROBABILITIES = {"sigmoid", "softmax"}
+SATURATING = {"sigmoid", "tanh", "softsign", "hard_sigmoid"}
+ADAPTIVE = {"adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "lamb"}  # a step moves a weight by about the rate
+NOT_FOR_CLASSES = {
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "log_cosh", "huber_loss",
+    "huber", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity", "poisson",
+}  # fmt: skip
+USUAL_RATE = 3e-4  # of an adaptive optimizer: from there on few steps, and not short ones, are why weights stay put
+LEARNED = 0.25  # of the entropy of the classes: a training loss under that has learned its rows
+DECISION_LAG = 0.1  # by which the balanced decision may lag behind the reference and still count as sound
+
+
+def bad_labels(e: Evidence) -> float:
+    """1 where the labels are not what the loss expects"""
+    return _holds(bool(e.data.bad_labels))
+
+
+def no_signal(e: Evidence) -> float | None:
+    """Balanced accuracy of the better quick model, where neither it nor the model is above chance"""
+    return e.reference.best if e.reference and e.outcome.outcome is Outcome.NO_SIGNAL else None
+
+
+# What the network is
+
+
+def lone_softmax(e: Evidence) -> float | None:
+    """1 for softmax over a single unit"""
+    n = e.network
+    return None if n is None else _holds(n.output_activation == "softmax" and n.n_outputs == 1)
+
+
+def spare_outputs(e: Evidence) -> float | None:
+    """Output units beyond those that the classes need"""
+    if e.network is None:
+        return None
+    return float(e.network.n_outputs - (1 if e.network.n_classes == 2 else e.network.n_classes))
+
+
+def no_probability(e: Evidence) -> float | None:
+    """1 where a cross-entropy of probabilities gets an output that is none"""
+    n = e.network
+    if n is None or n.loss not in CROSS_ENTROPIES or n.from_logits:
+        return None
+    return _holds(n.output_activation not in PROBABILITIES)
+
+
+def wrong_loss(e: Evidence) -> float | None:
+    """1 for a loss that is not for classes, or a categorical one over a single unit"""
+    n = e.network
+    if n is None or n.loss is None:
+        return None
+    lone = n.n_outputs == 1 and n.loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"}
+    return _holds(lone or n.loss in NOT_FOR_CLASSES)
+
+
+def twice_squashed(e: Evidence) -> float | None:
+    """1 where a loss of logits gets probabilities"""
+    n = e.network
+    return None if n is None else _holds(n.from_logits and n.output_activation in PROBABILITIES)
+
+
+def squared_error(e: Evidence) -> float | None:
+    """1 for the mean squared error"""
+    return None if e.network is None else _holds(e.network.loss == "mean_squared_error")
+
+
+def narrowest(e: Evidence) -> float | None:
+    """Units of the narrowest hidden layer"""
+    return float(min(e.network.hidden_sizes)) if e.network and e.network.hidden_sizes else None
+
+
+def no_hidden_layer(e: Evidence) -> float | None:
+    """What trees gain over a linear model, for a network without a hidden layer"""
+    if e.network is None or e.network.hidden_sizes or e.reference is None:
+        return None
+    return e.reference.trees - e.reference.linear
+
+
+def linear_gap(e: Evidence) -> float | None:
+    """What trees gain over a linear model, for a network whose hidden layers are all linear"""
+    return e.reference.trees - e.reference.linear if all_linear(e) and e.reference else None
+
+
+def all_linear(e: Evidence) -> float | None:
+    """1 where all hidden layers are linear"""
+    return None if e.network is None else _holds(set(e.network.hidden_activations) == {"linear"})
+
+
+# What it reads
+
+
+def scale_ratio(e: Evidence) -> float | None:
+    """Largest over smallest standard deviation of a feature that a network reads"""
+    return e.data.scale_ratio if e.network else None
+
+
+def largest_feature(e: Evidence) -> float | None:
+    """Largest absolute value that a network reads"""
+    return e.data.largest if e.network else None
+
+
+def rarest(e: Evidence) -> float | None:
+    """Share of the rarest class over an even share"""
+    share = [s for s, rows in zip(e.data.class_share, e.data.class_rows, strict=True) if rows]
+    return min(share) * len(share) if len(share) > 1 else None
+
+
+# What the layers do before training
+
+
+def dead_at_start(e: Evidence) -> float | None:
+    """Fraction of dead units in the worst hidden layer before training"""
+    return e.initial.dead if e.initial and e.initial.layers else None
+
+
+def first_outputs(e: Evidence) -> float | None:
+    """Largest output of a hidden layer before training, over the largest input"""
+    return e.initial.largest / max(1.0, e.data.largest) if e.initial and e.initial.layers else None
+
+
+def spread_of_saturating(e: Evidence) -> float | None:
+    """Spread over rows of the last hidden layer over that of the first, before training (sigmoid, tanh)"""
+    return e.initial.spread_ratio if e.initial and _saturates(e) else None
+
+
+def spread_of_others(e: Evidence) -> float | None:
+    """Spread over rows of the last hidden layer over that of the first, before training (other activations)"""
+    return e.initial.spread_ratio if e.initial and not _saturates(e) else None
+
+
+def lowest_gain(e: Evidence) -> float | None:
+    """Smallest root mean square of a hidden kernel before training, times the root of its inputs"""
+    return min(_gains(e), default=None)
+
+
+def highest_gain(e: Evidence) -> float | None:
+    """Largest root mean square of a hidden kernel before training, times the root of its inputs, without BatchNorm"""
+    return None if e.network is None or e.network.batch_norm else max(_gains(e), default=None)
+
+
+def saturated_at_start(e: Evidence) -> float | None:
+    """Fraction of saturated outputs in the worst hidden layer before training, on scaled features"""
+    scaled = e.data.scale_ratio < 100 and e.data.largest < 100
+    return e.initial.saturated if e.initial and scaled else None
+
+
+# What training did
+
+
+def adaptive_rate(e: Evidence) -> float | None:
+    """Learning rate of an optimizer whose steps do not depend on the size of the gradient (Adam and its like)"""
+    n = e.network
+    return n.learning_rate if n and n.optimizer in ADAPTIVE else None
+
+
+def other_rate(e: Evidence) -> float | None:
+    """Learning rate of another optimizer (SGD)"""
+    n = e.network
+    return n.learning_rate if n and n.optimizer and n.optimizer not in ADAPTIVE else None
+
+
+def slow_rate(e: Evidence) -> float | None:
+    """Movement of the weights, or rate times steps over their size, at a rate under 3e-4 (Adam and its like)"""
+    rate = adaptive_rate(e)
+    if rate is None or rate >= USUAL_RATE:
+        return None
+    return e.movement if e.movement is not None else _reach(e)
+
+
+def movement(e: Evidence) -> float | None:
+    """Norm of the change of all kernels over the norm they began with"""
+    return e.movement
+
+
+def few_moves(e: Evidence) -> float | None:
+    """Movement of the weights at a usual rate"""
+    rate = adaptive_rate(e)
+    return e.movement if rate is None or rate >= USUAL_RATE else None
+
+
+def few_steps(e: Evidence) -> float | None:
+    """Updates of the weights"""
+    return float(e.network.n_steps) if e.network and e.network.n_steps is not None else None
+
+
+def killed(e: Evidence) -> float | None:
+    """Fraction of dead units in the worst hidden layer after training, less that before"""
+    if e.initial is None or e.final is None or not e.final.layers:
+        return None
+    return e.final.dead - e.initial.dead
+
+
+def not_finite(e: Evidence) -> float | None:
+    """1 where training met numbers that are not finite"""
+    return _holds(not e.final.finite or bool(e.curve and not e.curve.finite)) if e.final else None
+
+
+def rebound(e: Evidence) -> float | None:
+    """Last training loss above the lowest, over the lowest"""
+    return e.curve.rebound if e.curve else None
+
+
+def still_falling(e: Evidence) -> float | None:
+    """Fall of the training loss over the last quarter of the epochs, over the entropy of the classes"""
+    if e.curve is None or e.final is None or e.network is None or not e.final.chance_loss > 0:
+        return None
+    if e.network.loss not in CROSS_ENTROPIES:
+        return e.curve.falling  # over the loss itself: it has another unit
+    if e.curve.loss and e.curve.loss[-1] < LEARNED * e.final.chance_loss:
+        return 0.0  # what is left to fall is little
+    return e.curve.falling * _last_start(e.curve) / e.final.chance_loss
+
+
+def batch_norm_gap(e: Evidence) -> float | None:
+    """Balanced accuracy with BatchNorm statistics of the rows, less that with the stored ones"""
+    return e.batch_norm_gap
+
+
+def batch_norm_alone(e: Evidence) -> float | None:
+    """The same, where the statistics of the rows bring it near the quick models"""
+    gap = e.batch_norm_gap
+    if gap is None or e.reference is None or e.outcome.balanced_accuracy + gap < e.reference.best - DECISION_LAG:
+        return None
+    return gap
+
+
+# What it answers
+
+
+def decision_gap(e: Evidence) -> float | None:
+    """Balanced accuracy of the balanced decision less that of the answers, where it comes near the quick models"""
+    ranking = e.outcome.ranking
+    if ranking is None or (e.reference is not None and ranking < e.reference.best - DECISION_LAG):
+        return None
+    return ranking - e.outcome.balanced_accuracy
+
+
+def decision_at_fault(e: Evidence) -> float | None:
+    """1 where the answers lag behind the quick models because of the decision"""
+    if e.reference is None or e.outcome.outcome is not Outcome.THRESHOLD:
+        return None
+    return _holds(decision_is_to_blame(e.outcome, e.reference))
+
+
+def rank_gap(e: Evidence) -> float | None:
+    """ROC AUC where the answers say less than the scores"""
+    return e.outcome.roc_auc if e.outcome.outcome is Outcome.THRESHOLD else None
+
+
+def _holds(condition: bool) -> float:
+    return 1.0 if condition else 0.0
+
+
+def _last_start(curve: Curve) -> float:
+    """Loss at the start of the last quarter of the epochs."""
+    return abs(curve.loss[-1 - len(curve.loss) // 4]) if curve.loss else 0.0
+
+
+def _saturates(e: Evidence) -> bool:
+    return e.network is not None and bool(SATURATING & set(e.network.hidden_activations))
+
+
+def _gains(e: Evidence) -> list[float]:
+    """0.3 to 1.5 is usual."""
+    if e.network is None or e.initial is None or not e.initial.layers:
+        return []
+    inputs = (e.data.n_features, *e.network.hidden_sizes)
+    return [layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)]
+
+
+def _reach(e: Evidence) -> float | None:
+    """How far the updates can have moved a weight at most, over the size of the weights."""
+    rate = adaptive_rate(e)
+    weights = [layer.weight for layer in e.initial.layers] if e.initial else []
+    if rate is None or e.network is None or e.network.n_steps is None or not weights or not max(weights) > 0:
+        return None
+    return rate * e.network.n_steps / max(weights)

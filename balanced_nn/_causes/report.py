@@ -1,0 +1,320 @@
+"""What do we tell people about the outcome of a fit, and about its causes?"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._causes.evidence import Cause, Evidence
+from balanced_nn._causes.repair_search import RepairSearch
+from balanced_nn._causes.rules import Finding
+from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
+
+__all__ = ["CollapseReport"]
+
+MOST_CAUSES = 3  # that a text names
+CAUSE_WORDS: dict[Cause, str] = {
+    Cause.CLASS_IMBALANCE: "the classes are imbalanced, and training does not make up for it",
+    Cause.THRESHOLD: "the decision does not fit how rare the classes are",
+    Cause.LEARNING_RATE_TOO_HIGH: "the learning rate is too high",
+    Cause.LEARNING_RATE_TOO_LOW: "the learning rate is too low",
+    Cause.STOPPED_TOO_EARLY: "training stopped too early",
+    Cause.NETWORK_TOO_SMALL: "the network is too small",
+    Cause.OUTPUT_ACTIVATION: "the activation of the output does not fit the labels",
+    Cause.LOSS_MISMATCH: "the loss does not fit the labels and the output",
+    Cause.HIDDEN_ACTIVATION: "the activation of the hidden layers hinders training",
+    Cause.VANISHING_GRADIENT: "the gradient vanishes before it reaches the first layers",
+    Cause.EXPLODING_GRADIENT: "the gradient explodes",
+    Cause.DEAD_RELU: "ReLU units are dead: they answer 0 for every row",
+    Cause.POOR_INITIALIZATION: "the initial weights are badly chosen",
+    Cause.UNSCALED_FEATURES: "the features are not scaled",
+    Cause.BATCH_NORM_STATISTICS: "the statistics of BatchNorm do not fit the data",
+    Cause.BAD_LABELS: "something is wrong with the labels",
+    Cause.NO_SIGNAL: "the features say nothing about the labels",
+}
+# How sure a share of right answers makes us, from this share on.
+SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
+
+
+@dataclass(frozen=True)
+class CollapseReport:
+    """Whether a fitted classifier collapsed, with the facts, the causes and what to do.
+
+    Print it for a text; notebooks show it as HTML.
+
+    Parameters
+    ----------
+    facts : OutcomeReport
+        The outcome and its numbers, at the decision that was judged.
+    classes : tuple
+        Class labels, in the order of the numbers.
+    judged_on : {"held-out rows", "rows given for validation", "training rows, as none were held out"}
+        Which rows were judged.
+    causes : tuple of Finding, default=()
+        What is at fault, the most likely first.
+    evidence : Evidence or None, default=None
+        What the causes were read from; None where nobody looked.
+    hints : tuple of str, default=()
+        What to try that follows from no cause, the most promising first.
+    search : RepairSearch or None, default=None
+        What training again has shown; None where nobody did.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference" or "no_signal".
+    collapsed : bool
+        Whether training failed.
+    headline : str
+        What happened, in a sentence without a full stop.
+    missing_classes : list
+        Labels of the classes that are never found although the rows hold enough of them.
+    remedies : tuple of str
+        What to do: the remedies of the causes, but for refuted ones, then the hints.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> facts = find_outcome([0, 0, 0, 1], [[0.9, 0.1]] * 4)
+    >>> report = CollapseReport(facts, ("no", "yes"), "held-out rows", hints=("Use learning_rate_init='auto'.",))
+    >>> print(report)
+    Collapsed: the same probability for every row (4 held-out rows; probabilities vary by 0, healthy is above 0.001).
+    What to do: Use learning_rate_init='auto'.
+    """
+
+    facts: OutcomeReport
+    classes: tuple[Any, ...]
+    judged_on: str
+    causes: tuple[Finding, ...] = ()
+    evidence: Evidence | None = None
+    hints: tuple[str, ...] = ()
+    search: RepairSearch | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What happened."""
+        return self.facts.outcome
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether training failed."""
+        return self.facts.collapsed
+
+    @property
+    def missing_classes(self) -> list[Any]:
+        """Labels of the classes that are never found."""
+        return [self.classes[i] for i in self.facts.missing_classes]
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What to do, the most promising first."""
+        ordered = [finding.remedy for finding in _in_order(self.causes) if finding.status != "refuted"]
+        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self.hints) if remedy))
+
+    def __str__(self) -> str:
+        """Return what happened, why we think so, and what to do."""
+        lines = []
+        for kind, text in self._parts():
+            lines += [f"    {line}".rstrip() for line in text.splitlines()] if kind == "code" else [text]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook: no colours but that of the border, so that it reads on any ground."""
+        colour = "#d0454c" if self.collapsed else "#3a9d5d" if self.outcome is Outcome.HEALTHY else "#d99a1c"
+        style = f"border-left:4px solid {colour};padding:.4em .8em;margin:.3em 0;max-width:62em"
+        block = "background:rgba(127,127,127,.13);color:inherit;padding:.5em .7em;margin:.4em 0;overflow-x:auto"
+        html = []
+        for kind, text in self._parts():
+            if kind == "code":
+                html.append(f'<pre style="{block}">{escape(text)}</pre>')
+            elif kind == "headline":
+                html.append(f"<div><strong>{escape(text)}</strong></div>")
+            else:
+                label, colon, rest = text.partition(": ")
+                html.append(f'<div style="margin-top:.3em"><em>{escape(label + colon)}</em>{escape(rest)}</div>')
+        return f'<div style="{style}">{"".join(html)}</div>'
+
+    def _parts(self) -> Iterator[tuple[str, str]]:
+        """Yield the parts of the text with their kind: "headline", "line" or "code"."""
+        yield (
+            "headline",
+            f"{self.headline} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
+        )
+        if self.outcome is Outcome.HEALTHY:
+            return
+        ordered = _in_order(self.causes)[:MOST_CAUSES]
+        n_leading = max(
+            sum(finding.status == "confirmed" for finding in ordered),
+            sum(finding.status != "refuted" for finding in ordered[:1]),
+        )
+        leading, others = ordered[:n_leading], ordered[n_leading:]
+        for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
+            yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
+        if not self.causes and self.evidence is not None and self.outcome is not Outcome.NO_SIGNAL:
+            yield "line", "Why: no cause stands out in what was measured."
+        if self.search is not None:
+            yield "line", f"Trained again: {self._trials(self.search)}."
+        yield from self._advice(leading)
+        for finding in others:
+            word = "Ruled out by training again" if finding.status == "refuted" else "Less likely"
+            remedy = "" if finding.status == "refuted" else finding.remedy
+            yield "line", " ".join(filter(None, (f"{word}: {_name(finding)}.", _sentence(finding.seen), remedy)))
+        said = {finding.remedy for finding in ordered}
+        hints = [hint for hint in self.hints if hint not in said]
+        if leading and hints:
+            yield "line", "Or: " + " Or: ".join(hints)
+
+    @staticmethod
+    def _trials(search: RepairSearch) -> str:
+        times = "once" if search.n_fits == 1 else f"{search.n_fits} times"
+        if search.repairs is None:
+            return f"{times}, and no repair restored the result, alone or together with others"
+        if not search.repairs:
+            return f"{times}; unchanged it works, so that the failure was one of luck, or of other rows"
+        repairs = " and ".join(sorted(action.replace("_", " ") for action in search.repairs))
+        return f"{times}; {repairs} restored the result, and nothing less did"
+
+    def _advice(self, leading: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
+        remedies = tuple(dict.fromkeys(finding.remedy for finding in leading if finding.remedy))
+        if remedies:
+            yield "line", "What to do: " + " And: ".join(remedies)
+        elif self.hints and not leading:
+            yield "line", "What to do: " + " Or: ".join(self.hints)
+        yield from (("code", finding.code) for finding in leading if finding.code)
+
+    @property
+    def headline(self) -> str:
+        """What happened, in a sentence without a full stop."""
+        match self.outcome:
+            case Outcome.CONSTANT:
+                return "Collapsed: the same probability for every row"
+            case Outcome.ONE_CLASS:
+                return f"Collapsed: every row is answered {self._answer()!s}"
+            case Outcome.MISSING:
+                return f"Collapsed: never answers {', '.join(map(str, self.missing_classes))}"
+            case Outcome.THRESHOLD if sum(share > 0 for share in self.facts.predicted_share) > 1:
+                return f"The answers waste what the scores know: {self._comparison()}"
+            case Outcome.THRESHOLD:
+                return f"Every row is answered {self._answer()!s}, although the scores tell the classes apart"
+            case Outcome.WORSE_THAN_REFERENCE:
+                return f"The answers differ, but are worse than they could be: {self._comparison()}"
+            case Outcome.NO_SIGNAL:
+                return "Nothing was found that the features say about the labels"
+            case _:
+                return "No collapse: the answers differ"
+
+    @property
+    def _reference(self) -> Reference | None:
+        return None if self.evidence is None else self.evidence.reference
+
+    def _comparison(self) -> str:
+        reached = f"balanced accuracy {self.facts.balanced_accuracy:.2f}"
+        if self._reference is None:
+            return f"{reached}, which a simple model beats"
+        best, name = self._reference.best, self._reference.name
+        return f"{reached}, against {best:.2f} of {name} on the same rows"
+
+    def _beside(self) -> str:
+        """Say what a simple model reaches where this one collapsed."""
+        if self._reference is None or self.outcome not in {Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING}:
+            return ""
+        best, name = self._reference.best, self._reference.name
+        return f" On the same rows the balanced accuracy of {name} is {best:.2f}, chance is {self.facts.chance:.2f}."
+
+    def _answer(self) -> Any:
+        return self.classes[max(range(len(self.classes)), key=self.facts.predicted_share.__getitem__)]
+
+    def _numbers(self) -> str:
+        facts = self.facts
+        if self.outcome is Outcome.CONSTANT:
+            return f"probabilities vary by {facts.spread:.2g}, healthy is above {CONSTANT_SPREAD:g}"
+        if self.outcome is Outcome.NO_SIGNAL:
+            return (
+                f"balanced accuracy {facts.balanced_accuracy:.2f}{self._quick_models()}, chance is {facts.chance:.2f}"
+            )
+        recall = ", ".join(
+            f"{label!s} {share:.0%}"
+            for label, share in zip(self.classes, facts.recall, strict=True)
+            if share is not None
+        )
+        ranking = "" if facts.roc_auc is None else f"; ROC AUC {facts.roc_auc:.2f}"
+        return f"recall {recall}{ranking}"
+
+    def _quick_models(self) -> str:
+        if self._reference is None:
+            return ""
+        linear, trees = self._reference.linear, self._reference.trees
+        return f"; quick models stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, for a log or for JSON.
+
+        Returns
+        -------
+        dict of {str: object}
+            Numbers, strings, lists and dictionaries; a number that is not finite is None.
+        """
+        facts = {**_plain(self.facts), "missing_classes": _plain(self.missing_classes)}
+        return {
+            **facts,
+            "collapsed": self.collapsed,
+            "classes": _plain(self.classes),
+            "judged_on": self.judged_on,
+            "remedies": list(self.remedies),
+            "causes": _plain(self.causes),
+            "evidence": _plain(self.evidence),
+            "hints": list(self.hints),
+            "repairs_that_restore": None if self.search is None else _plain(sorted(self.search.repairs or ())),
+            "n_trainings": 0 if self.search is None else self.search.n_fits,
+        }
+
+
+def _in_order(causes: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Put confirmed causes first and refuted ones last."""
+    return tuple(sorted(causes, key=lambda finding: {"confirmed": 0, "refuted": 2}.get(finding.status, 1)))
+
+
+def _name(finding: Finding) -> str:
+    return CAUSE_WORDS[finding.cause]
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop.
+
+    >>> _sentence("the loss rose")
+    'The loss rose.'
+    """
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
+
+
+def _how_sure(finding: Finding) -> str:
+    if finding.status == "confirmed":
+        return "confirmed by training again"
+    word = next(word for share, word in SURENESS if finding.confidence >= share)
+    untried = ", not tried" if finding.status == "plausible" else ""
+    return f"{word}, {finding.confidence:.0%}{untried}"
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into what JSON knows.
+
+    >>> _plain((np.int64(1), float("nan"), Outcome.MISSING))
+    [1, None, 'missing']
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)

@@ -1,0 +1,238 @@
+"""Which causes does the evidence name, and how sure is each? Rules over frozen facts, readable as a table."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from balanced_nn._causes import measurements as signals
+from balanced_nn._causes.evidence import Cause, Evidence
+from balanced_nn._collapse.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause, why it is named, and what to do.
+
+    Attributes
+    ----------
+    cause : Cause
+        The cause.
+    seen : str
+        What was measured, in a sentence with the number.
+    number : float
+        The measurement.
+    threshold : float
+        What it was compared with.
+    confidence : float
+        How often the rule was right where it came first, on the tuning sets of the benchmark: ``(h + 1) / (n + 2)`` for
+        h of n. In [0, 1].
+    status : {"suspected", "confirmed", "plausible", "refuted"}
+        "suspected" where nothing was trained again; otherwise what training again has shown: "confirmed" causes are
+        those whose repairs together restore the result and none of which can be left out; "refuted" ones were repaired
+        without effect; "plausible" ones were not tried.
+    remedy : str
+        What to do, in a sentence.
+    code : str
+        The same as code that can be pasted; empty where there is none.
+    change : dict
+        Parameters to set, for an estimator that has them.
+    """
+
+    cause: Cause
+    seen: str
+    number: float
+    threshold: float
+    confidence: float
+    status: str = "suspected"
+    remedy: str = ""
+    code: str = ""
+    change: dict[str, Any] = field(default_factory=dict)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A format that knows no enumerations, such as that of skops, gives the text of the cause.
+        self.__dict__.update(state, cause=Cause(state["cause"]))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the table: names `cause` where `measure` gives a number above (or below) `threshold`.
+
+    `measure` gives None where the rule does not apply; `seen` is filled with ``number`` and ``threshold``.
+    """
+
+    cause: Cause
+    confidence: float
+    measure: Callable[[Evidence], float | None]
+    sign: Literal["<", ">"]  # how the number must lie to the threshold
+    threshold: float
+    seen: str
+
+    @property
+    def above(self) -> bool:
+        """Whether large numbers count."""
+        return self.sign == ">"
+
+    @property
+    def row(self) -> str:
+        """The rule as a line of a Markdown table: cause, measurement, threshold, confidence."""
+        cause = self.cause.replace("_", " ")
+        return f"| {cause} | {self.measure.__doc__} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
+
+    def finding(self, evidence: Evidence) -> Finding | None:
+        """What the rule says of `evidence`; None where it does not hold."""
+        number = self.measure(evidence)
+        if number is None or not (number > self.threshold if self.above else number < self.threshold):
+            return None
+        seen = self.seen.format(number=number, threshold=self.threshold, **_words(evidence))
+        if not math.isfinite(number):
+            seen = f"a measurement is not finite: {str(self.measure.__doc__).lower()}"
+        return Finding(self.cause, seen, float(number), self.threshold, self.confidence)
+
+
+def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
+    """Name the causes of a failure, the most probable first.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was seen.
+
+    Returns
+    -------
+    tuple of Finding
+        Each cause once, by the first rule that names it, in the order of the table. Empty for a healthy outcome. Only
+        NO_SIGNAL (and BAD_LABELS) where quick models stay at chance too: nothing can then be learned about the network.
+        Only causes of the decision where the scores are as good as can be expected.
+    """
+    outcome = evidence.outcome.outcome
+    if outcome is Outcome.HEALTHY:
+        return ()
+    found = [finding for rule in RULES if (finding := rule.finding(evidence)) is not None]
+    if outcome is Outcome.NO_SIGNAL:
+        found = [finding for finding in found if finding.cause in OF_THE_DATA]
+    elif signals.decision_at_fault(evidence):
+        found = [finding for finding in found if finding.cause in OF_THE_DECISION]
+    first: dict[Cause, Finding] = {}
+    for finding in found:
+        first.setdefault(finding.cause, finding)
+    return tuple(first.values())
+
+
+def _words(e: Evidence) -> dict[str, Any]:
+    network, curve = e.network, e.curve
+    return {
+        "activation": network.hidden_activations[0] if network and network.hidden_activations else "",
+        "depth": len(network.hidden_sizes) if network else 0,
+        "output": network.output_activation if network else "",
+        "n_outputs": network.n_outputs if network else 0,
+        "n_classes": len(e.data.class_rows),
+        "loss": network.loss if network else "",
+        "steps": f"{network.n_steps} steps" if network and network.n_steps is not None else "training",
+        "rate": f" of learning rate {network.learning_rate:g}" if network and network.learning_rate else "",
+        "epochs": network.epochs if network else (len(curve.loss) if curve else None),
+        "reference": f"{e.reference.best:.2f} of {e.reference.name}" if e.reference else "",
+        "accuracy": e.outcome.balanced_accuracy,
+        "ranking": e.outcome.ranking or 0.0,
+        "roc_auc": e.outcome.roc_auc or 0.0,
+        "rarest": min((share for share in e.data.class_share if share > 0), default=0.0),
+        "bad_labels": e.data.bad_labels,
+        "redrawn": " (weights drawn anew by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
+    }
+
+
+OF_THE_DATA = frozenset({Cause.NO_SIGNAL, Cause.BAD_LABELS})
+OF_THE_DECISION = frozenset({Cause.THRESHOLD, Cause.CLASS_IMBALANCE, Cause.BAD_LABELS, Cause.HIDDEN_ACTIVATION})
+RARE = 0.25  # of an even share
+
+# The first row that holds comes first. The confidence is how often that was right on the tuning sets; of the rows on
+# bad labels and on no signal, which speak of the data by definition, it is set.
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    Rule(Cause.BAD_LABELS,             0.99, signals.bad_labels, ">", 0.5,
+         "{bad_labels}"),
+    Rule(Cause.OUTPUT_ACTIVATION,      0.96, signals.lone_softmax, ">", 0.5,
+         "softmax over a single unit is 1 for every row"),
+    Rule(Cause.OUTPUT_ACTIVATION,      0.88, signals.spare_outputs, "<", 0,
+         "{n_outputs} output unit(s) for {n_classes} classes"),
+    Rule(Cause.LOSS_MISMATCH,          0.97, signals.wrong_loss, ">", 0.5,
+         "the loss {loss} does not fit {n_outputs} {output} unit(s) and class labels"),
+    Rule(Cause.NO_SIGNAL,              0.95, signals.no_signal, "<", 1,
+         "quick models stay at chance on the same rows, with a balanced accuracy of {reference}"),
+    Rule(Cause.OUTPUT_ACTIVATION,      0.91, signals.no_probability, ">", 0.5,
+         "the output is {output}, but the loss {loss} expects probabilities"),
+    Rule(Cause.NETWORK_TOO_SMALL,      0.95, signals.narrowest, "<", 4,
+         "a hidden layer has {number:.0f} unit(s)"),
+    Rule(Cause.HIDDEN_ACTIVATION,      0.95, signals.linear_gap, ">", 0.05,
+         "all hidden layers are linear, and boosted trees beat a linear model by {number:.2f} in balanced accuracy"),
+    Rule(Cause.NETWORK_TOO_SMALL,      0.50, signals.no_hidden_layer, ">", 0.05,
+         "there is no hidden layer, and boosted trees beat a linear model by {number:.2f} in balanced accuracy"),
+    Rule(Cause.THRESHOLD,              0.89, signals.decision_gap, ">", 0.1,
+         "the scores are fine: with the classes taken as equally frequent they reach a balanced accuracy of "
+         "{ranking:.2f}, the answers {accuracy:.2f}"),
+    Rule(Cause.CLASS_IMBALANCE,        0.86, signals.decision_at_fault, ">", 0.5,
+         "the rare classes are seldom the most probable ones, and nothing in the training or in the decision makes "
+         "up for that (ROC AUC {roc_auc:.2f})"),
+    Rule(Cause.UNSCALED_FEATURES,      0.93, signals.scale_ratio, ">", 100,
+         "the widest feature varies {number:,.0f} times as much as the narrowest"),
+    Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
+         "features reach {number:,.4g}; a network wants numbers around 1"),
+    Rule(Cause.DEAD_RELU,              0.98, signals.dead_at_start, ">", 0.4,
+         "before training, {number:.0%} of the units of a layer answer 0 for every row{redrawn}"),
+    Rule(Cause.EXPLODING_GRADIENT,     0.95, signals.first_outputs, ">", 1000,
+         "before training, hidden outputs reach {number:.3g} times the inputs{redrawn}"),
+    Rule(Cause.VANISHING_GRADIENT,     0.98, signals.spread_of_saturating, "<", 0.01,
+         "before training, the last of {depth} hidden {activation} layers varies {number:.1e} times as much over "
+         "the rows as the first{redrawn}"),
+    Rule(Cause.POOR_INITIALIZATION,    0.97, signals.spread_of_others, "<", 0.001,
+         "before training, the last hidden layer varies {number:.1e} times as much over the rows as the "
+         "first{redrawn}"),
+    Rule(Cause.POOR_INITIALIZATION,    0.50, signals.lowest_gain, "<", 0.05,
+         "initial weights are {number:.2g} times the size that keeps a signal alive{redrawn}"),
+    Rule(Cause.POOR_INITIALIZATION,    0.96, signals.highest_gain, ">", 2.2,
+         "initial weights are {number:.2g} times the size that keeps a signal in bounds{redrawn}"),
+    Rule(Cause.LEARNING_RATE_TOO_LOW,  0.98, signals.other_rate, "<", 0.002,
+         "a learning rate of {number:g} for plain gradient descent; 0.01 is usual"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.97, signals.adaptive_rate, ">", 0.05,
+         "a learning rate of {number:g} for Adam-like steps; 0.001 is usual"),
+    Rule(Cause.LEARNING_RATE_TOO_LOW,  0.98, signals.slow_rate, "<", 0.15,
+         "{steps}{rate} moved the weights by {number:.1%}; a network that learns moves them by {threshold:.0%} or "
+         "more"),
+    Rule(Cause.BATCH_NORM_STATISTICS,  0.96, signals.batch_norm_alone, ">", 0.1,
+         "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
+         "BatchNorm stored"),
+    Rule(Cause.STOPPED_TOO_EARLY,      0.98, signals.few_steps, "<", 60,
+         "training ended after {number:.0f} steps"),
+    Rule(Cause.STOPPED_TOO_EARLY,      0.86, signals.few_moves, "<", 0.08,
+         "training ended after {steps}, when the weights had moved by {number:.1%}"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.killed, ">", 0.7,
+         "{number:.0%} of a layer's units died during training"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.movement, ">", 20,
+         "the weights moved by {number:.0f} times their own size"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.not_finite, ">", 0.5,
+         "training met numbers that are not finite"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.other_rate, ">", 1,
+         "a learning rate of {number:g}; 0.01 is usual"),
+    Rule(Cause.LOSS_MISMATCH,          0.50, signals.twice_squashed, ">", 0.5,
+         "from_logits=True, but the output is {output} already"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.rebound, ">", 1,
+         "the loss ended {number:.0%} above its lowest value"),
+    Rule(Cause.VANISHING_GRADIENT,     0.50, signals.saturated_at_start, ">", 0.5,
+         "before training, {number:.0%} of a layer's outputs lie where its activation is flat{redrawn}"),
+    Rule(Cause.STOPPED_TOO_EARLY,      0.90, signals.still_falling, ">", 0.02,
+         "the loss still fell by {number:.0%} over the last quarter of the epochs"),
+    Rule(Cause.LOSS_MISMATCH,          0.88, signals.squared_error, ">", 0.5,
+         "mean squared error punishes a confident mistake little"),
+    Rule(Cause.CLASS_IMBALANCE,        0.80, signals.rarest, "<", RARE,
+         "the rarest class holds {rarest:.1%} of the rows, and nothing was seen that makes up for that"),
+    Rule(Cause.BATCH_NORM_STATISTICS,  0.50, signals.batch_norm_gap, ">", 0.1,
+         "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
+         "BatchNorm stored"),
+    Rule(Cause.THRESHOLD,              0.50, signals.rank_gap, ">", 0.65,
+         "the scores rank the rows (ROC AUC {roc_auc:.2f}) better than the answers tell"),
+    Rule(Cause.HIDDEN_ACTIVATION,      0.50, signals.all_linear, ">", 0.5,
+         "all hidden layers are linear: together they are one"),
+    Rule(Cause.NETWORK_TOO_SMALL,      0.50, signals.narrowest, "<", 16,
+         "the narrowest hidden layer has {number:.0f} units"),
+)
+# fmt: on

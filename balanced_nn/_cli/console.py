@@ -1,0 +1,84 @@
+"""How does a command speak? Checked arguments, errors of one line, exit codes, and what is told beside the output."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
+LARGEST_SEED = 2**32 - 1
+MOST_NAMES = 30  # that a message lists
+
+
+class OneLineError(Exception):
+    """What the user is told in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports an error in one line, and leaves the lines of examples as they are."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line, and leave with code 2."""
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def add_table(command: Any) -> None:
+    """Add the arguments of a command that looks at a table with labels."""
+    command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
+    command.add_argument(
+        "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
+    )
+
+
+def read_seed(text: str) -> int:
+    """Read a seed from an argument."""
+    if text.isdecimal() and int(text) <= LARGEST_SEED:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be an integer from 0 to {LARGEST_SEED}, got {text!r}")
+
+
+def read_count(text: str) -> int:
+    """Read a number of things from an argument."""
+    if text.isdecimal() and 1 <= int(text) <= LARGEST_SEED:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+
+
+def one_line(error: object) -> str:
+    """Return the message of an error or a warning without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def tell(line: str) -> None:
+    """Show a line beside the output, not in it."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def quiet_tensorflow_start() -> Iterator[None]:
+    """Keep TensorFlow's start-up messages, which C++ writes before any level can be set, off the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_tensorflow(*, quiet: bool = False) -> None:
+    """Load what trains, which takes some seconds, before anything is drawn on the terminal."""
+    if not quiet and "tensorflow" not in sys.modules:
+        tell("Loading TensorFlow ...")
+    with quiet_tensorflow_start():
+        import balanced_nn._training.keras.train  # noqa: F401

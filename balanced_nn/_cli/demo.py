@@ -1,0 +1,47 @@
+"""What does `balanced-nn demo` do?"""
+
+import argparse
+from typing import Any
+
+from balanced_nn._cli.console import quiet_tensorflow_start, read_count, read_seed, tell
+
+DESCRIPTION = """\
+Fits the plain Keras MLP of the tutorials and BalancedNNClassifier on the same
+real, imbalanced table that ships with the package, and shows both side by
+side."""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    demo = commands.add_parser(
+        "demo",
+        help="a plain Keras MLP and BalancedNNClassifier on the same real, imbalanced table",
+        description=DESCRIPTION,
+    )
+    demo.set_defaults(run=run)
+    choice = demo.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--seed", type=read_seed, default=0, metavar="N", help="seed of the split and of both networks (default: 0)"
+    )
+    choice.add_argument(
+        "--seeds",
+        type=read_count,
+        metavar="N",
+        help="compare with each of the seeds 0 to N-1 and print a Markdown table",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration, and print it."""
+    from balanced_nn._demo.compare import compare, compare_seeds
+    from balanced_nn._demo.plain_keras import load_keras
+    from balanced_nn._demo.report import comparison_text, seeds_table
+
+    tell("Loading TensorFlow ...")
+    with quiet_tensorflow_start():
+        load_keras()
+    if arguments.seeds is None:
+        print(comparison_text(compare(arguments.seed, tell=tell)))
+    else:
+        print(seeds_table(compare_seeds(range(arguments.seeds), tell=tell)))
+    return 0

@@ -1,0 +1,188 @@
+"""What does `balanced-nn fit` do? It fits, judges on rows held out, and writes the model and a page about it."""
+
+import argparse
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import balanced_nn
+from balanced_nn._causes.data_checks import too_many_classes
+from balanced_nn._cli.console import (
+    COLLAPSED,
+    OneLineError,
+    add_table,
+    load_tensorflow,
+    one_line,
+    read_count,
+    read_seed,
+    tell,
+)
+from balanced_nn._cli.evaluation import evaluate
+from balanced_nn._cli.html_report import Fit, page
+from balanced_nn._cli.model_files import WRITERS, check_format, save_model
+from balanced_nn._cli.table_files import check_output, read_labelled
+from balanced_nn._cli.table_summary import look_at
+from balanced_nn._data.dataset import HoldOut, hold_outs
+from balanced_nn._data.target import read_classes
+from balanced_nn._decision.rule import read_decision
+from balanced_nn.exceptions import CollapseWarning
+
+_TEST = 11  # stream of random numbers
+DESCRIPTION = """\
+Fits BalancedNNClassifier on a table, judges it on rows that it did not see,
+and writes the model and an HTML report. The rows of each class are held out
+alike. The table may hold numbers, text, categories and missing values."""
+EPILOG = """\
+Examples:
+  balanced-nn fit table.csv --target churn --out churn.joblib
+  balanced-nn fit table.parquet --target churn --out churn.joblib --drop customer
+  balanced-nn fit table.csv --target churn --out churn.joblib --decision f1
+  balanced-nn fit table.csv --target churn --out churn.joblib \\
+      --decision '[[0, 1], [50, 0]]'
+
+The model is a BalancedNNClassifier: joblib.load reads it in Python,
+`balanced-nn predict` from a shell. Loading a pickle or joblib file
+runs the code in it: only open files that you trust. A .skops file
+(needs skops) is safe to open, and can be given to others.
+
+Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
+(it is written all the same).
+"""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    fit = commands.add_parser(
+        "fit",
+        help="fit a model on a table, and write it with a report",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    fit.set_defaults(run=run)
+    add_table(fit)
+    fit.add_argument("--out", required=True, type=Path, metavar="FILE", help=f"the model: {' or '.join(WRITERS)}")
+    fit.add_argument("--report", type=Path, metavar="FILE", help="the report (default: beside the model, as .html)")
+    fit.add_argument(
+        "--test-size",
+        type=_read_fraction,
+        default=0.2,
+        metavar="F",
+        help="fraction of the rows to judge the model on, which it never sees; 0 fits on all rows (default: 0.2)",
+    )
+    fit.add_argument(
+        "--decision",
+        type=_read_decision,
+        default="auto",
+        metavar="RULE",
+        help="how labels are chosen: balanced, argmax, a threshold for the second of two classes, a metric to tune, "
+        "such as f1, or costs as JSON, a row for each true class (default: balanced)",
+    )
+    defaults = balanced_nn.BalancedNNClassifier()
+    fit.add_argument(
+        "--class-weight",
+        choices=["balanced", "none"],
+        default=defaults.class_weight,
+        help="how training weighs the classes (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--max-iter",
+        type=read_count,
+        default=defaults.max_iter,
+        metavar="N",
+        help="most epochs of a network (default: %(default)s)",
+    )
+    fit.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
+    fit.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _read_fraction(text: str) -> float:
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = -1.0
+    if 0.0 <= fraction < 1.0:
+        return fraction
+    raise argparse.ArgumentTypeError(f"must be a fraction from 0 to less than 1, got {text!r}")
+
+
+def _read_decision(text: str) -> Any:
+    if text.lstrip().startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            message = f"must be JSON such as [[0, 1], [50, 0]] where it begins with a bracket, got {text!r}"
+            raise argparse.ArgumentTypeError(message) from None
+    try:
+        threshold = float(text)
+    except ValueError:
+        return text
+    if 0.0 < threshold < 1.0:
+        return threshold
+    raise argparse.ArgumentTypeError(f"a threshold must lie between 0 and 1, got {text!r}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, judge and write."""
+    report = arguments.report or arguments.out.with_suffix(".html")
+    check_output(arguments.out, WRITERS, "the model")
+    check_format(arguments.out)
+    check_output(report, [".html", ".htm"], "the report")
+    columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
+    try:
+        look = look_at(arguments.table, arguments.target, columns, labels)
+        if too_many_classes(look.facts):
+            raise OneLineError(look.findings[0])
+        split = _split(arguments, columns, labels)
+        print(f"{look}\n", flush=True)
+        model, notes = _fitted(arguments, columns.iloc[split.train], labels[split.train])
+    except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
+        raise OneLineError(one_line(error)) from error
+    save_model(model, arguments.out)  # first of all: whatever fails from here on costs no training
+    try:
+        seen = evaluate(model, columns.iloc[split.valid], labels[split.valid]) if len(split.valid) else None
+    except (TypeError, ValueError) as error:
+        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {one_line(error)}") from error
+    without = tuple(str(look.classes[index]) for index in split.classes_without)
+    fit = Fit(look, model, len(split.train), seen, without, notes, arguments.out, arguments.seed)
+    report.write_text(page(fit), encoding="utf-8")
+    print(_text(fit))
+    print(f"\nThe model is in {arguments.out}, a report in {report}.")
+    return COLLAPSED if model.collapse_report_.collapsed else 0
+
+
+def _split(arguments: argparse.Namespace, columns: Any, labels: Any) -> HoldOut:
+    """Check what can be checked before TensorFlow is loaded, and choose the rows to fit and to judge on."""
+    codes, classes = read_classes(labels, columns)
+    read_decision(arguments.decision, classes.tolist(), None)
+    if not arguments.test_size:
+        return HoldOut(np.arange(len(codes)), np.empty(0, dtype=np.intp), ())
+    rng = np.random.default_rng([arguments.seed, _TEST])
+    return hold_outs(codes, arguments.test_size, rng, len(classes))[0]
+
+
+def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[Any, tuple[str, ...]]:
+    """Fit, and return the classifier and what was warned of beside a collapse, which the report tells."""
+    load_tensorflow(quiet=arguments.quiet)
+    estimator = balanced_nn.BalancedNNClassifier(
+        class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
+        max_iter=arguments.max_iter,
+        decision=arguments.decision,
+        random_state=arguments.seed,
+        verbose=0 if arguments.quiet else 1,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = estimator.fit(columns, labels)
+    notes = dict.fromkeys(one_line(w.message) for w in caught if not issubclass(w.category, CollapseWarning))
+    for note in notes:
+        tell(f"balanced-nn: {note}")
+    return model.set_params(verbose=0), tuple(notes)
+
+
+def _text(fit: Fit) -> str:
+    judged = "" if fit.evaluation is None else f"\n\n{fit.evaluation}"
+    settings = "\n".join(f"{name}: {value}" for name, value in fit.found.items())
+    return f"{fit.judged}{judged}\n\n{fit.model.collapse_report_}\n{settings}"

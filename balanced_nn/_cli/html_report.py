@@ -1,0 +1,222 @@
+"""What does the report of a fit look like? One HTML file that needs no other."""
+
+import base64
+import shlex
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import balanced_nn
+from balanced_nn._causes.data_checks import listed
+from balanced_nn._cli.console import MOST_NAMES
+from balanced_nn._cli.evaluation import HEAD, Evaluation
+from balanced_nn._cli.model_files import how_to_load
+from balanced_nn._cli.plots import pictures
+from balanced_nn._cli.table_summary import MOST_CLASSES, Look
+
+MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
+body { max-width: 60em; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.6em } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd }
+table { border-collapse: collapse; margin: .6em 0 }
+th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #eee }
+th:first-child, td:first-child { text-align: left }
+.scroll { overflow-x: auto } dt { color: #666 } dd { margin: 0 0 .5em }
+pre { background: #f5f5f5; padding: .7em; overflow-x: auto }
+figure { margin: 1em 0 } figure img { max-width: 100%; height: auto }
+footer { margin-top: 3em; color: #666; font-size: .85em }
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted classifier, and all that is told of it.
+
+    Parameters
+    ----------
+    look : Look
+        The table.
+    model : BalancedNNClassifier
+        The fitted classifier.
+    n_train : int
+        Rows that it was fitted on.
+    evaluation : Evaluation or None
+        How it answers the rows that were held out from it; None where none were.
+    without : tuple of str
+        Classes that should have been held out in part, but have too few rows.
+    notes : tuple of str
+        What was warned of, beside a collapse.
+    out : Path
+        The file of the model.
+    seed : int
+        The seed of everything.
+    """
+
+    look: Look
+    model: Any
+    n_train: int
+    evaluation: Evaluation | None
+    without: tuple[str, ...]
+    notes: tuple[str, ...]
+    out: Path
+    seed: int
+
+    @property
+    def judged(self) -> str:
+        """How many rows it was fitted and judged on, in words."""
+        if self.evaluation is None:
+            why = ": fewer than two classes have enough rows" if self.without else ""
+            return f"Fitted on all {self.n_train:,} rows; none were held out to judge the model on{why}."
+        numbers = f"Fitted on {self.n_train:,} rows, judged on {self.evaluation.n_rows:,} others."
+        if not self.without:
+            return numbers
+        classes = f"class{'es' * (len(self.without) > 1)} {listed(self.without, MOST_NAMES)}"
+        return f"{numbers} Not judged, for too few rows: {classes}."
+
+    @property
+    def found(self) -> dict[str, str]:
+        """What the fit found by itself, in words."""
+        model = self.model
+        epochs = [len(member.history.train_loss) for member in model.members_]
+        rate = f"{model.learning_rate_:.2g}"
+        if model.lr_search_ is not None:
+            rate += f" ({model.lr_search_.reason})"
+        n_networks = f"{len(epochs)} network{'s' * (len(epochs) > 1)}"
+        layers = ", ".join(map(str, model.network_.spec.hidden_layer_sizes)) or "none"
+        return {
+            "Decision": str(model.decision_rule_),
+            "Learning rate": rate,
+            "Networks": f"{n_networks} of {_counted(epochs)} epochs; hidden layers {layers}",
+            "Calibration": f"temperature {model.temperature_:.2f}",
+            **({"Repairs": "; ".join(map(_repair_text, model.repairs_))} if model.repairs_ else {}),
+        }
+
+
+def _counted(numbers: Sequence[int]) -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _repair_text(repair: Any) -> str:
+    what = "helped" if repair.helped else "did not help"
+    return f"{repair.change} (for {repair.reason.replace('_', ' ')}), which {what}"
+
+
+def page(fit: Fit) -> str:
+    """Write the report.
+
+    All text that comes from the table is escaped. Without matplotlib there are no pictures, and a line that says so.
+    """
+    title = f"{fit.look.target} in {fit.look.path.name}"
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            f'<head><meta charset="utf-8"><title>{escape(title)}</title>',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<style>{STYLE}</style></head>",
+            f"<body><h1>{escape(title)}</h1>",
+            *_table_part(fit.look),
+            *_outcome_part(fit),
+            *_evaluation_part(fit),
+            *_found_part(fit),
+            *_picture_part(fit.model),
+            *_use_part(fit),
+            f"<footer>balanced-nn {balanced_nn.__version__}, scikit-learn {version('scikit-learn')}, "
+            f"Keras {version('keras')}; seed {fit.seed}</footer>",
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _table_part(look: Look) -> Iterator[str]:
+    yield f"<h2>The table</h2><p>{escape(look.headline)}</p>"
+    rows = look.largest_first
+    yield _table(
+        ["class", "rows", "share"],
+        ([name, f"{count:,}", f"{share:.1%}"] for count, share, name in rows[:MOST_CLASSES]),
+    )
+    if len(rows) > MOST_CLASSES:
+        yield f"<p>and {len(rows) - MOST_CLASSES:,} more classes</p>"
+    if look.findings:
+        yield f"<p>Worth a look:</p>{_list(look.findings)}"
+
+
+def _outcome_part(fit: Fit) -> Iterator[str]:
+    yield f"<h2>Outcome</h2>{fit.model.collapse_report_._repr_html_()}"
+    if fit.notes:
+        yield f"<p>Warnings:</p>{_list(fit.notes)}"
+
+
+def _evaluation_part(fit: Fit) -> Iterator[str]:
+    seen = fit.evaluation
+    yield "<h2>On rows that the model did not see</h2>"
+    yield f"<p>{escape(fit.judged)}</p>"
+    if seen is None:
+        return
+    yield _table(HEAD, seen.cells)
+    yield _table(["score", "value"], ([name, f"{score:.3f}"] for name, score in seen.scores.items()))
+    if len(seen.classes) <= MOST_IN_MATRIX:
+        yield _matrix(seen)
+
+
+def _matrix(seen: Evaluation) -> str:
+    """A confusion matrix of which the cells are shaded by the share of their row."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in seen.classes)
+    body = []
+    for name, row in zip(seen.classes, seen.confusion, strict=True):
+        shares = row / max(1, row.sum())
+        cells = "".join(
+            f'<td style="background:rgba(0,114,178,{0.6 * share:.2f})">{count:,}</td>'
+            for count, share in zip(row, shares, strict=True)
+        )
+        body.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
+    caption = "Rows of each true class (down) by the answer that they were given (across)"
+    return (
+        f'<div class="scroll"><table><caption>{caption}</caption><tr><th></th>{head}</tr>{"".join(body)}</table></div>'
+    )
+
+
+def _found_part(fit: Fit) -> Iterator[str]:
+    yield "<h2>What the fit found</h2>"
+    yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in fit.found.items())}</dl>"
+
+
+def _picture_part(model: Any) -> Iterator[str]:
+    yield "<h2>Pictures</h2>"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a letter that no font has is drawn as a box
+            drawn = list(pictures(model))
+        for picture in drawn:
+            data = base64.b64encode(picture.svg).decode("ascii")
+            yield (
+                f'<figure><figcaption>{escape(picture.title)}</figcaption><img alt="{escape(picture.title)}" '
+                f'src="data:image/svg+xml;base64,{data}"></figure>'
+            )
+    except ImportError as error:
+        yield f"<p>There are none: {escape(str(error))}</p>"
+
+
+def _use_part(fit: Fit) -> Iterator[str]:
+    shell = shlex.join(["balanced-nn", "predict", str(fit.out), "NEW.csv", "--out", "answers.csv"])
+    load, warning = how_to_load(fit.out)
+    python = f"{load}\nmodel.predict_proba(X)"
+    yield f"<h2>How to use the model</h2><pre>{escape(shell)}</pre><pre>{escape(python)}</pre>"
+    yield f"<p>{escape(warning)}</p>"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"

@@ -1,0 +1,87 @@
+"""What does `balanced-nn lr-find` do?"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import balanced_nn
+from balanced_nn._cli.console import OneLineError, add_table, load_tensorflow, one_line, read_seed
+from balanced_nn._cli.plots import FORMATS, require_matplotlib, save_range_test
+from balanced_nn._cli.table_files import check_output, read_labelled
+from balanced_nn._training.learning_rate import search_learning_rate, usable_part
+from balanced_nn._typing import LearningRateSearch
+
+MOST_LINES = 16
+WIDTH = 40
+DESCRIPTION = """\
+Trains a throw-away network for 64 steps while the learning rate grows from
+0.0001 to 1, and suggests a rate from the losses. `balanced-nn fit` does this
+by itself; here it can be looked at."""
+EPILOG = """\
+Examples:
+  balanced-nn lr-find table.csv --target churn
+  balanced-nn lr-find table.csv --target churn --picture rates.png
+
+Exit codes: 0 success, 1 failure, 2 wrong arguments.
+"""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    find = commands.add_parser(
+        "lr-find",
+        help="suggest a learning rate for a table, by a range test",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    find.set_defaults(run=run)
+    add_table(find)
+    find.add_argument(
+        "--picture", type=Path, metavar="FILE", help="draw the losses too: .png, .svg or .pdf (needs matplotlib)"
+    )
+    find.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the range test, and print what it suggests."""
+    if arguments.picture is not None:
+        check_output(arguments.picture, FORMATS, "the picture")
+        require_matplotlib(str(arguments.picture))
+    columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
+    load_tensorflow()
+    estimator = balanced_nn.BalancedNNClassifier(random_state=arguments.seed)
+    try:
+        trace = balanced_nn.learning_rate_range_test(estimator, columns, labels)
+    except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
+        raise OneLineError(one_line(error)) from error
+    search = search_learning_rate(trace)
+    print(_text(search))
+    if arguments.picture is not None:
+        save_range_test(search, arguments.picture)
+    return 0
+
+
+def _text(search: LearningRateSearch) -> str:
+    """A table of smoothed losses with bars, and the suggestion."""
+    rates, losses = usable_part(search.trace)
+    chosen = np.unique(np.linspace(0, len(rates) - 1, min(MOST_LINES, len(rates))).round().astype(int))
+    lowest, span = min(losses, default=0.0), max(np.ptp(losses), 1e-12) if len(losses) else 1.0
+    lines = [
+        f"{rates[i]:>10.2g}  {losses[i]:>8.4f}  {'#' * round(WIDTH * (losses[i] - lowest) / span)}" for i in chosen
+    ]
+    n_lost = len(search.trace.losses) - len(losses)
+    return "\n".join(
+        [
+            f"{'rate':>10}  {'loss':>8}  (smoothed; the bars begin at the lowest)",
+            *lines,
+            *(
+                [f"{'':>10}  {'diverged':>8}  in the last {n_lost} of {len(search.trace.losses)} steps"]
+                if n_lost
+                else []
+            ),
+            "",
+            f"Suggested learning rate: {search.learning_rate:.2g} ({search.reason}).",
+        ]
+    )

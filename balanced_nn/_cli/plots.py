@@ -1,0 +1,60 @@
+"""Which pictures tell of a fit? The displays of the package, drawn without a window."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from balanced_nn._displays._files import file_content
+from balanced_nn._displays.collapse import CollapseDisplay
+from balanced_nn._displays.decision import DecisionDisplay
+from balanced_nn._displays.learning_rate import LearningRateDisplay
+from balanced_nn._displays.style import find_pyplot
+from balanced_nn._displays.training_curve import TrainingCurveDisplay
+from balanced_nn._typing import LearningRateSearch
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a fitted classifier."""
+
+    title: str
+    svg: bytes
+
+
+def pictures(model: Any) -> Iterator[Picture]:
+    """Draw a fitted BalancedNNClassifier: its training, its learning rate, its decision and its outcome.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    require_matplotlib("a picture")
+    yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
+    if model.lr_search_ is not None:
+        yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
+    decision = DecisionDisplay.from_estimator(model)
+    yield Picture(f"Decision, on the {decision.rows}", file_content(decision, "svg"))
+    yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
+
+
+def save_range_test(search: LearningRateSearch, path: Path) -> None:
+    """Draw a range test into a file, in the format that its suffix names, one of `FORMATS`.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    require_matplotlib(str(path))
+    path.write_bytes(file_content(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
+
+
+def require_matplotlib(caller: str) -> None:
+    """Load matplotlib so that it draws without a window; without it, raise an ImportError that names what needs it."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # read when matplotlib is first loaded
+    find_pyplot(caller)

@@ -1,0 +1,87 @@
+"""What does `balanced-nn predict` do?"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from balanced_nn._cli.console import OneLineError, one_line
+from balanced_nn._cli.model_files import load_model
+from balanced_nn._cli.table_files import (
+    PARQUET,
+    as_text,
+    as_written,
+    check_output,
+    check_writer,
+    columns_of,
+    read_frame,
+    require_columns,
+    text_columns,
+    write_frame,
+)
+
+PREDICTION, PROBABILITY = "prediction", "probability_"
+DESCRIPTION = """\
+Writes a row for each row of the table, in the same order: the columns that
+were asked for with --keep, the predicted label as "prediction", and the
+probability of each class as "probability_<class>". Columns that the model was
+not fitted on are ignored."""
+EPILOG = """\
+Examples:
+  balanced-nn predict churn.joblib new.csv > answers.csv
+  balanced-nn predict churn.joblib new.csv --keep customer --out answers.parquet
+
+Loading a pickle or joblib file runs the code in it: only open files that you
+trust. A .skops file is safe to open.
+
+Exit codes: 0 success, 1 failure, 2 wrong arguments.
+"""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    predict = commands.add_parser(
+        "predict",
+        help="labels and probabilities of the rows of a table",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    predict.set_defaults(run=run)
+    predict.add_argument("model", type=Path, metavar="MODEL", help="what `balanced-nn fit` wrote")
+    predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    predict.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write: .csv or .parquet (default: CSV to standard output)"
+    )
+    predict.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column of the table to write beside the answers, such as an identifier; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict, and write the answers."""
+    if arguments.out is not None:
+        check_output(arguments.out, [".csv", *PARQUET], "the answers")
+        check_writer(arguments.out)
+    model = load_model(arguments.model)
+    if not hasattr(model, "predict") or not hasattr(model, "classes_"):
+        raise OneLineError(
+            f"{arguments.model} holds {type(model).__name__}, which is no fitted scikit-learn classifier"
+        )
+    frame = read_frame(arguments.table, dtype=as_text(text_columns(model)))
+    require_columns(frame, arguments.keep, arguments.table)
+    rows = columns_of(model, frame, arguments.table)
+    names = [f"{PROBABILITY}{label}" for label in model.classes_] if hasattr(model, "predict_proba") else []
+    taken = [name for name in arguments.keep if name in {PREDICTION, *names}]
+    if taken:
+        raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
+    try:
+        answers = {PREDICTION: model.predict(rows)}
+        if names:
+            answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
+    except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
+        raise OneLineError(f"{arguments.table} does not fit the model: {one_line(error)}") from error
+    write_frame({**as_written(frame, arguments.keep, arguments.table), **answers}, arguments.out)
+    return 0

@@ -1,0 +1,206 @@
+"""How does a table come out of a file, and go into one?"""
+
+import importlib
+import os
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balanced_nn import BalancedNNClassifier
+from balanced_nn._causes.data_checks import listed
+from balanced_nn._cli.console import MOST_NAMES, OneLineError, one_line, tell
+
+PARQUET = (".parquet", ".pq")
+SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
+BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
+
+
+def read_frame(path: Path, **options: Any) -> Any:
+    """Read a CSV or Parquet file with pandas, which is needed here only.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    **options
+        Arguments of ``pandas.read_csv``; a Parquet file has its types, and takes none.
+
+    Raises
+    ------
+    OneLineError
+        If there is no such file, or no table in it.
+    ImportError
+        Without pandas, or without pyarrow for a Parquet file.
+    """
+    if not path.is_file():
+        raise OneLineError(f"there is no file {path}")
+    parquet = path.suffix.lower() in PARQUET
+    try:
+        pandas = _pandas()
+        return pandas.read_parquet(path) if parquet else _read_csv(pandas, path, **options)
+    except ImportError as error:
+        needed = "pandas pyarrow" if parquet else "pandas"
+        raise ImportError(f"reading {path} needs {' and '.join(needed.split())}: pip install {needed}") from error
+    except Exception as error:  # pandas, pyarrow and each kind of compressed file have errors of their own
+        raise OneLineError(f"cannot read {path}: {one_line(error)}") from error
+
+
+def _pandas() -> Any:
+    return importlib.import_module("pandas")
+
+
+def _read_csv(pandas: Any, path: Path, **options: Any) -> Any:
+    columns = pandas.read_csv(path, nrows=0).columns
+    found = [mark for mark in SEPARATORS if len(columns) == 1 and mark in str(columns[0])]
+    sep = found[0] if found else ","
+    return pandas.read_csv(path, sep=sep, low_memory=False, **options)  # one kind a column, not a chunk
+
+
+def as_text(names: Iterable[str]) -> dict[str, type]:
+    """Return the types with which pandas reads columns as they are written, whatever they look like."""
+    return dict.fromkeys(names, str)
+
+
+def as_written(frame: Any, names: Sequence[str], path: Path) -> dict[str, Any]:
+    """Return columns that are passed on: those of a CSV file as its text, in which 00002 is no number."""
+    if names and path.suffix.lower() not in PARQUET:
+        frame = read_frame(path, usecols=names, dtype=str, keep_default_na=False)
+    return {name: frame[name].to_numpy() for name in names}
+
+
+def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Collection[str] = ()) -> tuple[Any, Any]:
+    """Read a table, and return the columns beside the target, and the target, of the rows that have a label.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV or Parquet file.
+    target : str
+        The column that holds the labels.
+    drop : sequence of str, default=()
+        Columns to leave out.
+    text : collection of str, default=()
+        Columns of a CSV file that are text even where they look like numbers.
+
+    Raises
+    ------
+    OneLineError
+        If the table has no such column, no row with a label, or no further column.
+    """
+    frame = read_frame(path, dtype=as_text(text))
+    require_columns(frame, [target, *drop], path)
+    if target in drop:
+        raise OneLineError(f"column {target!r} cannot be both the target and dropped")
+    values = _target(frame, target, path, text)
+    labelled = values.notna().to_numpy()
+    if not labelled.all():
+        tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are left out.")
+    if not labelled.any():
+        raise OneLineError(f"{path} has no row with a label in column {target!r}")
+    columns = frame[labelled].drop(columns=[target, *drop])
+    if columns.shape[1] == 0:
+        raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
+    return columns, _labels(values[labelled].to_numpy())
+
+
+def _target(frame: Any, target: str, path: Path, text: Collection[str]) -> Any:
+    """Return the column of the labels; in a CSV file an empty cell is none, but NA, null and None are names."""
+    if path.suffix.lower() in PARQUET:
+        return frame[target]
+    types = as_text({target} & set(text))
+    return read_frame(path, usecols=[target], dtype=types, keep_default_na=False, na_values=[""])[target]
+
+
+def _labels(values: np.ndarray) -> np.ndarray:
+    """Return labels in their own type: where one is missing, pandas reads integers as floats and bools as objects."""
+    if values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values):
+        return values.astype(bool)
+    whole = values.dtype.kind == "f" and bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
+    return values.astype(np.int64) if whole else values
+
+
+def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
+    """Raise OneLineError for the first name that is no column of the table."""
+    for name in names:
+        if name not in frame.columns:
+            raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns), MOST_NAMES)}")
+
+
+def text_columns(model: Any) -> list[str]:
+    """Name the columns that held text when a BalancedNNClassifier was fitted; of other models nothing is known."""
+    return _category_columns(model, of_text=True)
+
+
+def _category_columns(model: Any, *, of_text: bool) -> list[str]:
+    """Name the category columns whose levels were text, or those whose levels were not."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None or not isinstance(model, BalancedNNClassifier):
+        return []
+    encodings = [encoding for member in model.members_ for encoding in member.preprocessing.encodings]
+    positions = {encoding.position for encoding in encodings}
+    text = {encoding.position for encoding in encodings if any(isinstance(code, str) for code in encoding.codes)}
+    return [str(names[position]) for position in sorted(text if of_text else positions - text)]
+
+
+def columns_of(model: Any, frame: Any, path: Path) -> Any:
+    """Return the table as a model was fitted on it: with its columns by name, or as an array.
+
+    Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
+    learned as booleans is given back to it as booleans.
+
+    Raises
+    ------
+    OneLineError
+        If columns are missing.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        return frame.to_numpy()
+    missing = [str(name) for name in names if name not in frame.columns]
+    if missing:
+        raise OneLineError(
+            f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
+        )
+    chosen = frame[list(names)].copy()
+    for name in _category_columns(model, of_text=False):
+        chosen[name] = chosen[name].map(_as_boolean)
+    return chosen
+
+
+def _as_boolean(cell: Any) -> Any:
+    return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
+
+
+def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
+    """Raise OneLineError where a file cannot be written, before anything is computed for it."""
+    if path.suffix.lower() not in suffixes:
+        raise OneLineError(f"{what} {path} must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
+    if path.is_dir():
+        raise OneLineError(f"{what} {path} is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OneLineError(f"{what} {path} must not be written: permission denied")
+
+
+def check_writer(path: Path) -> None:
+    """Raise an ImportError where the format of a table to be written needs a package that is not there."""
+    if path.suffix.lower() in PARQUET:
+        try:
+            importlib.import_module("pyarrow")
+        except ImportError as error:
+            raise ImportError(f"writing {path} needs pandas and pyarrow: pip install pandas pyarrow") from error
+
+
+def write_frame(columns: dict[str, Any], path: Path | None) -> None:
+    """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
+    frame = _pandas().DataFrame(columns)
+    if path is None:
+        frame.to_csv(sys.stdout, index=False)
+    elif path.suffix.lower() in PARQUET:
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)

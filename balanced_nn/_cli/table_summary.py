@@ -1,0 +1,98 @@
+"""What does a table hold, and what about it deserves a look before anything is trained on it?"""
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._causes.data_checks import preflight, table_facts
+from balanced_nn._causes.evidence import DataFacts
+from balanced_nn._cli.column_checks import column_findings
+from balanced_nn._data.table import read_table
+from balanced_nn._data.target import read_target
+from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
+
+MOST_CLASSES = 20  # that are listed
+
+
+@dataclass(frozen=True)
+class Look:
+    """A table that was looked at.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    target : str
+        The column of the labels.
+    facts : DataFacts
+        Rows, columns and classes in numbers.
+    classes : tuple
+        Class labels, in the order of the facts.
+    n_categories : int
+        Columns that hold no numbers.
+    findings : tuple of str
+        What deserves a look, the gravest first.
+    """
+
+    path: Path
+    target: str
+    facts: DataFacts
+    classes: tuple[Any, ...]
+    n_categories: int
+    findings: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """Rows and columns in a sentence."""
+        facts = self.facts
+        return (
+            f"{self.path}: {facts.n_rows:,} rows, {facts.n_features:,} columns beside {self.target!r} "
+            f"({facts.n_features - self.n_categories:,} of numbers, {self.n_categories:,} of categories)."
+        )
+
+    @property
+    def largest_first(self) -> list[tuple[int, float, str]]:
+        """Rows, share and name of each class; of equally many rows by name."""
+        counted = zip(self.facts.class_rows, self.facts.class_share, map(str, self.classes), strict=True)
+        return sorted(counted, key=lambda row: (-row[0], row[2]))
+
+    def __str__(self) -> str:
+        rows = self.largest_first
+        width = max(len(name) for _, _, name in rows[:MOST_CLASSES])
+        lines = [
+            self.headline,
+            "",
+            *(f"  {name:<{width}}  {count:>9,} rows  {share:6.1%}" for count, share, name in rows[:MOST_CLASSES]),
+            *([f"  and {len(rows) - MOST_CLASSES:,} more classes"] if len(rows) > MOST_CLASSES else []),
+            "",
+        ]
+        if not self.findings:
+            return "\n".join([*lines, "Nothing in this table stands in the way of training a network."])
+        return "\n".join([*lines, "Worth a look before a network is trained:", *(f"- {s}" for s in self.findings)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was seen as plain values."""
+        return {**asdict(self.facts), "classes": list(self.classes), "findings": self.findings}
+
+
+def look_at(path: Path, target: str, frame: Any, labels: Any) -> Look:
+    """Look at the columns and the labels of a table.
+
+    Raises
+    ------
+    ValueError
+        If the labels are none, or continuous.
+    TypeError
+        If a column holds neither numbers nor text.
+    """
+    unbounded = frame.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
+    table = read_table(TabularPreprocessor(), unbounded, reset=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # scikit-learn's on very many classes, which a finding says better
+        classes, y = np.unique(read_target(labels, frame), return_inverse=True)
+    facts = table_facts(table, y, len(classes))
+    findings = (*preflight(facts, classes.tolist()), *column_findings(table))
+    return Look(path, target, facts, tuple(classes.tolist()), len(table.categories), findings)

@@ -1,0 +1,1 @@
+"""Did a classifier collapse on these rows, and what would quick models have reached?"""

@@ -1,0 +1,159 @@
+"""Is training to blame for a poor outcome, the decision, or the data? Quick models on the same rows tell."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport
+
+# Balanced accuracy above chance from which a model is not compared with a reference.
+CLEARLY_ABOVE_CHANCE = 0.15
+# By how much a model must lag behind the reference to count as worse; by how much chance must be exceeded to count as
+# signal. Both grow with the standard error of a balanced accuracy on few rows.
+WORSE_BY = 0.10
+WEAK_SIGNAL = 0.20  # balanced accuracy of the reference above chance up to which a rare class may rightly get no answer
+UNTRAINED_SPREAD = 0.05  # of the probabilities of networks that learned next to nothing, at most (measured)
+RARE_SHARE = 0.5  # of an even share: a class with less is rare
+DECISION_LOSES = 0.05  # balanced accuracy that the balanced decision must gain for the decision to be to blame
+SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
+_ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
+_ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Balanced accuracy, a fraction, of quick models on the same rows."""
+
+    linear: float  # logistic regression
+    trees: float  # small boosted trees
+
+    @property
+    def best(self) -> float:
+        """The higher one."""
+        return max(self.linear, self.trees)
+
+    @property
+    def name(self) -> str:
+        """Which one that is."""
+        return "logistic regression" if self.linear >= self.trees else "small boosted trees"
+
+
+def needs_reference(report: OutcomeReport) -> bool:
+    """Whether the answers are so near to chance that a quick reference model should say what the rows allow.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> needs_reference(find_outcome([0, 0, 0, 1], [[0.9, 0.1]] * 4))
+    True
+    """
+    several = np.count_nonzero(report.class_rows) >= 2
+    return bool(several and report.balanced_accuracy < report.chance + CLEARLY_ABOVE_CHANCE)
+
+
+def compare_with_reference(report: OutcomeReport, reference: Reference) -> OutcomeReport:
+    """Judge an outcome again, knowing what quick models reach on the same rows.
+
+    Parameters
+    ----------
+    report : OutcomeReport
+        What :func:`find_outcome` said of a model.
+    reference : Reference
+        Balanced accuracies of the quick models.
+
+    Returns
+    -------
+    OutcomeReport
+        The outcome becomes, the first rule that holds:
+
+        - NO_SIGNAL where neither the model nor the better reference exceeds chance by more than 0.05 (1.96 standard
+          errors where the rows are few, but 0.08 at most: very few rows prove nothing), and the balanced decision over
+          the model's scores does not clearly do so either.
+        - THRESHOLD where the answers lag behind the reference by more than 0.10 (or a standard error), or a class gets
+          none, or they are near chance although the scores are not, and :func:`decision_is_to_blame`.
+        - WORSE_THAN_REFERENCE where answers that are no collapse lag by more than 0.10 and 1.96 standard errors behind
+          a reference that exceeds chance by more than 0.05 and 1.96 standard errors.
+
+        Otherwise it stays.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> report = find_outcome([0, 0, 0, 1], [[0.9, 0.1]] * 4)
+    >>> compare_with_reference(report, Reference(linear=0.5, trees=0.5)).outcome.value
+    'no_signal'
+    >>> compare_with_reference(report, Reference(linear=0.9, trees=0.8)).outcome.value
+    'constant'
+    """
+    error = _ONE_SIDED * report.standard_error
+    nothing = report.chance + float(np.clip(error, SIGNAL_FROM, SIGNAL_TO))
+    ranks = report.ranking is not None and report.ranking >= report.chance + max(error, SIGNAL_TO)
+    if max(reference.best, report.balanced_accuracy) < nothing and not ranks:
+        return replace(report, outcome=Outcome.NO_SIGNAL)
+    lags = report.balanced_accuracy < _aim(report, reference)
+    wastes = ranks and needs_reference(report)  # answers near chance from scores that are not
+    if report.outcome is Outcome.CONSTANT or not (lags or wastes or report.collapsed):
+        return report
+    if decision_is_to_blame(report, reference):
+        return replace(report, outcome=Outcome.THRESHOLD)
+    signal = reference.best >= report.chance + max(error, SIGNAL_FROM)
+    certain = signal and reference.best > report.balanced_accuracy + error
+    if report.outcome is Outcome.HEALTHY and lags and certain:
+        return replace(report, outcome=Outcome.WORSE_THAN_REFERENCE)
+    return report
+
+
+def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
+    """Whether poor answers come from the decision and not from the training.
+
+    Parameters
+    ----------
+    report : OutcomeReport
+        Poor answers whose probabilities are not constant.
+    reference : Reference
+        Balanced accuracies of quick models.
+
+    Returns
+    -------
+    bool
+        Whether the balanced decision over the same scores gains 0.05 or more and does not lag behind the reference; or
+        whether the signal is so weak that the most frequent class may be the most probable one for every row: all
+        classes that get no answer are rare, the reference is less than 0.20 above chance, and the probabilities vary as
+        those of a trained network do, by more than 0.05.
+    """
+    if report.ranking is None:
+        return False
+    gains = report.ranking > report.balanced_accuracy + DECISION_LOSES
+    if gains and report.ranking >= _aim(report, reference):
+        return True
+    even = report.chance
+    unanswered = [share for share, recall in zip(report.true_share, report.recall, strict=True) if recall == 0.0]
+    weak = reference.best < report.chance + WEAK_SIGNAL and report.spread > UNTRAINED_SPREAD
+    return weak and bool(unanswered) and max(unanswered) < RARE_SHARE * even
+
+
+def _aim(report: OutcomeReport, reference: Reference) -> float:
+    """Balanced accuracy from which a model does not lag behind the reference."""
+    return reference.best - max(WORSE_BY, report.standard_error) - _ROUNDING
+
+
+def is_restored(report: OutcomeReport, reference: Reference | None) -> bool:
+    """Whether a model that was trained again is sound: no failure, no matter of the decision, and near the reference.
+
+    Parameters
+    ----------
+    report : OutcomeReport
+        Its outcome.
+    reference : Reference or None
+        What quick models reach; None where that is not known.
+
+    Returns
+    -------
+    bool
+        Whether the outcome is HEALTHY and balanced accuracy at least 0.05 above chance and at most 0.10 (or a standard
+        error) below the better reference.
+    """
+    aim = report.chance + SIGNAL_FROM
+    if reference is not None:
+        aim = max(aim, _aim(report, reference))
+    return report.outcome is Outcome.HEALTHY and report.balanced_accuracy >= aim

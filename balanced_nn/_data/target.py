@@ -1,0 +1,197 @@
+"""Which classes does a target hold, and how much does each row weigh?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length
+
+from balanced_nn._data.table import is_missing
+from balanced_nn._sklearn import num_samples
+from balanced_nn._typing import FloatArray, IntArray
+
+NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
+
+
+def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
+    """Check a classification target and return it as a one-dimensional array of labels.
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, continuous, holds missing values, is not one-dimensional, or differs from `X` in length.
+    TypeError
+        If it mixes strings with other labels.
+    """
+    if y is None:
+        raise ValueError(
+            f"This BalancedNNClassifier estimator requires y to be passed, but the target {name} is None. "
+            "Pass one label a row."
+        )
+    labels = column_or_1d(_as_array(y), warn=True)
+    check_consistent_length(X, labels)
+    missing = _is_missing(labels)
+    if missing.any():
+        raise ValueError(
+            f"Input {name} contains NaN or None in {missing.sum()} of {len(labels)} rows. "
+            "Remove these rows: a label cannot be imputed."
+        )
+    labels = _plain_type(labels, name, is_list=isinstance(y, list | tuple))
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for {labels.dtype!r}. Remove these rows."
+        )
+    check_classification_targets(labels)
+    return labels
+
+
+def _as_array(y: Any) -> np.ndarray:
+    """Return an array that keeps missing labels missing and integers exact."""
+    if hasattr(y, "to_numpy"):
+        return np.asarray(y.to_numpy())  # pandas and polars, nullable types included
+    if isinstance(y, list | tuple):
+        return np.array(y, dtype=object)  # of strings and NaN, NumPy would make the string "nan"
+    return np.asarray(y)
+
+
+def _is_missing(labels: np.ndarray) -> np.ndarray:
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    if labels.dtype.kind != "O":
+        return np.zeros(len(labels), dtype=bool)
+    return np.array([is_missing(label) for label in labels], dtype=bool)
+
+
+def _plain_type(labels: np.ndarray, name: str, *, is_list: bool) -> np.ndarray:
+    """Give objects the type that NumPy has for them, but leave an object array of strings; refuse a mixture."""
+    if labels.dtype.kind != "O" or len(labels) == 0:
+        return labels
+    kinds = sorted({type(label).__name__ for label in labels})
+    is_text = [isinstance(label, str) for label in labels]
+    if all(is_text) and not is_list:
+        return labels
+    if any(is_text) and not all(is_text):
+        raise TypeError(
+            f"{name} mixes labels of the types {', '.join(kinds)}, which cannot be sorted. Convert them to one type."
+        )
+    return np.array(labels.tolist())
+
+
+def find_classes(labels: np.ndarray) -> np.ndarray:
+    """Return the sorted labels.
+
+    Raises
+    ------
+    ValueError
+        If there is only one.
+    """
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds 1 class, {classes[0]!s}; a classifier needs rows of at least two classes. "
+            "Check how the data was selected or split."
+        )
+    return classes
+
+
+def read_classes(y: ArrayLike, X: Any) -> tuple[IntArray, np.ndarray]:
+    """Return the class of each row as an index, and the sorted labels; see `read_target` and `find_classes`."""
+    labels = read_target(y, X)
+    classes = find_classes(labels)
+    return encode_labels(labels, classes, name="y"), classes
+
+
+def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntArray:
+    """Turn labels into indices of `classes`.
+
+    Raises
+    ------
+    ValueError
+        If a label is not in `classes`.
+    """
+    unknown = ~np.isin(labels, classes)
+    if unknown.any():
+        raise ValueError(
+            f"{name} holds {labels[unknown][0]!s}, which is no class of the training data; these are "
+            f"{', '.join(map(str, classes))}. "
+            f"Check that the labels have the same type, or remove these {unknown.sum()} rows."
+        )
+    return np.searchsorted(classes, labels)
+
+
+def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample_weight") -> FloatArray:
+    """Return float64 weights, one a row; ones where None was passed.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, all are zero, or their number is not that of the rows.
+    """
+    n_rows = num_samples(X)
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weights = check_array(sample_weight, dtype=np.float64, ensure_2d=False, copy=True, input_name=name)
+    if weights.shape != (n_rows,):
+        raise ValueError(f"{name} has shape {weights.shape}; X has {n_rows} rows. Give one weight a row.")
+    if (weights < 0).any():
+        raise ValueError(
+            f"{name} holds {(weights < 0).sum()} negative weights, the lowest {weights.min():g}. "
+            "Weights must be 0 or larger; a row of weight 0 is left out."
+        )
+    if not weights.any():
+        raise ValueError(f"{name} is zero for every row, so that nothing is left to learn from. Give some rows weight.")
+    with np.errstate(over="ignore"):
+        too_large = not np.isfinite(weights.sum())
+    return weights / weights.max() if too_large else weights
+
+
+def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarray) -> None:
+    """Refuse weights that take a class away as a whole.
+
+    Raises
+    ------
+    ValueError
+        If all rows of a class have weight 0.
+    """
+    mass = np.bincount(y, weights=weights, minlength=len(classes))
+    lost = classes[mass <= NEGLIGIBLE_MASS * mass.sum()]
+    if len(lost) > 0:
+        raise ValueError(
+            f"sample_weight is zero for every row of class {', '.join(map(str, lost))}. "
+            "Remove these rows from X and y, or give them weight."
+        )
+
+
+def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
+    """Bring what pandas labels by class into the order of the classes; anything else is taken to be in it.
+
+    Parameters
+    ----------
+    values : Series or DataFrame whose index (and columns) hold the labels, or any other object
+        A default index, 0, 1, ..., over other labels says nothing, and the order stays.
+    classes : sequence
+        Class labels.
+    name : str
+        What the caller passed it as, for messages.
+
+    Raises
+    ------
+    ValueError
+        If there are labels, but not those of the classes, each once.
+    """
+    if not hasattr(values, "to_numpy") or callable(getattr(values, "index", len)):
+        return values
+    result = np.asarray(values.to_numpy())
+    for axis, index in enumerate([values.index, *([values.columns] if result.ndim == 2 else [])]):
+        labels = index.tolist()
+        if len(labels) == len(classes) and set(labels) == set(classes):
+            result = result.take([labels.index(label) for label in classes], axis=axis)
+        elif labels != list(range(len(labels))):
+            raise ValueError(
+                f"{name} is labelled by {labels!r}, which are not the classes {list(classes)!r}, each once. "
+                "Label it by them, or pass an array in the order of classes_."
+            )
+    return result

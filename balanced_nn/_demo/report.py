@@ -1,0 +1,141 @@
+"""How is a comparison laid out for a reader? Pure functions from results to text."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from balanced_nn._demo.compare import Comparison, Result
+from balanced_nn._demo.survey import COMMON, RARE
+
+_LABEL, _CELL = 24, 16  # characters
+_WIDTH = _LABEL + 4 * _CELL
+_SIMILAR = 0.2  # fraction by which two average precisions may differ, when another seed makes that much of a difference
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Lay out one comparison: the question, both networks side by side, and one sentence of conclusion.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Both networks on one split.
+
+    Returns
+    -------
+    str
+        Several lines without a final line break.
+    """
+    sentence = textwrap.fill(conclusion(comparison), _WIDTH)
+    return "\n\n".join([_question(comparison), _confusion_block(comparison), _score_block(comparison), sentence])
+
+
+def seeds_table(comparisons: Sequence[Comparison]) -> str:
+    """Lay out several comparisons as a Markdown table, a row a seed, and count the collapses.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        One or more.
+
+    Returns
+    -------
+    str
+        Markdown without a final line break.
+    """
+    measures = "balanced accuracy | average precision | log-loss | s"
+    columns = " | ".join(f"{who}: found | false alarms | {measures}" for who in ("plain", "ours"))
+    head = [f"| seed | {columns} |", "|---|" + "---:|" * 12]
+    rows = [f"| {c.seed} | {_cells(c.plain, c)} | {_cells(c.ours, c)} |" for c in comparisons]
+    return "\n".join([*head, *rows, "", _count_sentence(comparisons)])
+
+
+def conclusion(comparison: Comparison) -> str:
+    """Say in one sentence what the numbers show, whatever they show."""
+    plain, ours = comparison.plain, comparison.ours
+    return f"{_deed(plain, comparison)}; {_deed(ours, comparison)}; {_ranking(plain, ours)}."
+
+
+def _question(c: Comparison) -> str:
+    return "\n".join(
+        [
+            "Which adults have prediabetes? A telephone survey knows their age, weight, habits and health.",
+            f"{c.n_train + c.n_test:,} adults, {c.n_train_rare + c.n_test_rare} with prediabetes: {c.n_train:,} to "
+            f"train on, {c.n_test:,} to test ({c.n_test_rare} with prediabetes), split by seed {c.seed}.",
+            "Data: CDC, Behavioral Risk Factor Surveillance System 2015, compiled by A. Teboul; public domain (CC0).",
+            "Both networks see the same training rows, and are measured on the same test rows.",
+        ]
+    )
+
+
+def _confusion_block(c: Comparison) -> str:
+    names = f"{'':{_LABEL}}" + "".join(f"{result.name:>{2 * _CELL}}" for result in (c.plain, c.ours))
+    answers = f"{'':{_LABEL}}" + f"{'-> ' + COMMON:>{_CELL}}{'-> ' + RARE:>{_CELL}}" * 2
+    rows = [
+        f"{'true: ' + label:{_LABEL}}"
+        + "".join(f"{count:>{_CELL},}" for result in (c.plain, c.ours) for count in result.confusion[index])
+        for index, label in enumerate((COMMON, RARE))
+    ]
+    return "\n".join([names, answers, *rows])
+
+
+def _score_block(c: Comparison) -> str:
+    lines: list[tuple[str, Callable[[Result], str]]] = [
+        (f"recall of {COMMON}", lambda r: f"{r.recall[0]:.1%}"),
+        (f"recall of {RARE}", lambda r: f"{r.recall[1]:.1%}"),
+        ("balanced accuracy", lambda r: f"{r.balanced_accuracy:.3f}"),
+        ("average precision", lambda r: f"{r.average_precision:.3f}"),
+        ("log-loss", lambda r: f"{r.log_loss:.3f}"),
+        ("learning rate", lambda r: f"{r.learning_rate:.2g} ({'fixed' if r is c.plain else 'found'})"),
+        ("epochs", lambda r: f"{r.n_epochs}"),
+        ("seconds to fit", lambda r: f"{r.seconds:.1f}"),
+    ]
+    width = 2 * _CELL
+    return "\n".join(f"{label:{_LABEL}}{text(c.plain):>{width}}{text(c.ours):>{width}}" for label, text in lines)
+
+
+def _deed(result: Result, c: Comparison) -> str:
+    """Say what a network answered."""
+    if result.single_answer is not None:
+        return (
+            f'{_subject(result)} answers "{result.single_answer}" for all {c.n_test:,} and so finds '
+            f"{result.found or 'none'} of the {c.n_test_rare} with prediabetes"
+        )
+    false_alarms = result.confusion[0][1]
+    return (
+        f"{_subject(result)} finds {result.found} of the {c.n_test_rare} with prediabetes, at {false_alarms:,} false "
+        f"{'alarm' if false_alarms == 1 else 'alarms'}"
+    )
+
+
+def _subject(result: Result) -> str:
+    return result.name if result.name[0].isupper() else f"The {result.name}"
+
+
+def _ranking(plain: Result, ours: Result) -> str:
+    """Say who ranks the adults better, which no decision changes."""
+    values = f"average precision {plain.average_precision:.3f} against {ours.average_precision:.3f}"
+    low, high = sorted([plain.average_precision, ours.average_precision])
+    if low >= (1 - _SIMILAR) * high:
+        return f"both rank the adults about equally well ({values}), so the difference lies in what they answer"
+    better = plain if plain.average_precision > ours.average_precision else ours
+    return f"{better.name} ranks the adults better ({values})"
+
+
+def _cells(result: Result, c: Comparison) -> str:
+    return (
+        f"{result.found} of {c.n_test_rare} | {result.confusion[0][1]} | {result.balanced_accuracy:.3f} | "
+        f"{result.average_precision:.3f} | {result.log_loss:.3f} | {result.seconds:.1f}"
+    )
+
+
+def _count_sentence(comparisons: Sequence[Comparison]) -> str:
+    n = len(comparisons)
+    plain = sum(c.plain.single_answer is not None for c in comparisons)
+    ours = sum(c.ours.single_answer is not None for c in comparisons)
+    most = max(c.plain.found for c in comparisons)
+    least = min(c.ours.found for c in comparisons)
+    rare = comparisons[0].n_test_rare
+    return (
+        f"Of {n} {'split' if n == 1 else 'splits'}, the plain MLP answered a single class on {plain} and found "
+        f"{f'at most {most}' if most else 'none'} of the {rare} adults with prediabetes; BalancedNNClassifier answered "
+        f"a single class on {ours} and found at least {least}."
+    )

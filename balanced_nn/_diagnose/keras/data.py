@@ -1,0 +1,241 @@
+"""How are rows, labels and outputs of a Keras model of anybody's read?"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import expit, softmax
+
+from balanced_nn._causes.evidence import NetworkFacts
+from balanced_nn._typing import FloatArray, IntArray
+
+DATASET_ROWS = 5_000
+HINGES = ("hinge", "squared_hinge")
+_LABELS_OF = {"X": "y", "X_val": "y_val", "X_train": "y_train"}
+
+
+def class_probabilities(outputs: FloatArray, facts: NetworkFacts) -> FloatArray:
+    """Turn the outputs of a model into one probability a class, as its users would read them.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_outputs)
+        What ``model.predict`` gives.
+    facts : NetworkFacts
+        Tells logits from probabilities.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Numbers that are not finite stay so.
+    """
+    proba = _probabilities(np.asarray(outputs, dtype=np.float64).reshape(len(outputs), -1), facts)
+    unknown = max(0, facts.n_classes - proba.shape[1])  # classes that no output stands for
+    return np.pad(proba, ((0, 0), (0, unknown)))
+
+
+def _probabilities(values: FloatArray, facts: NetworkFacts) -> FloatArray:
+    logits = facts.from_logits and facts.output_activation == "linear"
+    if values.shape[1] == 1:
+        if logits:
+            p = expit(values[:, 0])
+        elif facts.loss in HINGES and facts.output_activation in {"tanh", "linear"}:
+            p = (np.clip(values[:, 0], -1.0, 1.0) + 1.0) / 2.0
+        else:
+            p = np.clip(values[:, 0], 0.0, 1.0)
+        return np.column_stack([1.0 - p, p])
+    with np.errstate(all="ignore"):
+        if logits:
+            return np.asarray(softmax(values, axis=1))
+        positive = np.clip(values, 1e-12, None)
+        return np.asarray(positive / positive.sum(axis=1, keepdims=True))
+
+
+def decide(proba: FloatArray) -> IntArray:
+    """Answer the most probable class; a tie, and what is not finite, goes to the first."""
+    return np.nan_to_num(proba, nan=0.0).argmax(axis=1)
+
+
+def encode_labels(y: IntArray, facts: NetworkFacts) -> FloatArray:
+    """Labels in the form that the loss of a model asks for."""
+    loss = facts.loss or ""
+    if facts.n_outputs == 1:
+        labels = 2.0 * y - 1.0 if loss in HINGES else y.astype(np.float64)
+        return labels[:, None].astype(np.float32)
+    if loss.startswith("sparse"):
+        return y.astype(np.int32)
+    one_hot: FloatArray = (np.arange(facts.n_outputs) == y[:, None]).astype(np.float32)
+    return one_hot
+
+
+def materialise(X: Any, y: Any, *, name: str) -> tuple[Any, Any]:
+    """Rows and labels as arrays; of a dataset the first 5,000 rows.
+
+    Parameters
+    ----------
+    X : array, nested arrays or tf.data.Dataset
+        The rows.
+    y : array-like or None
+        The labels; None with a dataset.
+    name : {"X", "X_val", "X_train"}
+        What the rows are called in messages.
+
+    Raises
+    ------
+    ValueError
+        If arrays come without labels or with another number of them, a dataset without batches of pairs, or labels
+        are numbers that are not whole.
+    """
+    labels_name = _LABELS_OF[name]
+    if isinstance(X, tf.data.Dataset):
+        if y is not None:
+            raise ValueError(f"{name} is a tf.data.Dataset, which brings its labels along. Pass {labels_name}=None.")
+        rows, labels = _first_rows(X, name)
+        labels_name = f"the dataset {name}"
+    elif y is None:
+        raise ValueError(
+            f"{labels_name} is None. Pass one label for each row of {name}; only a tf.data.Dataset brings its own."
+        )
+    else:
+        table = isinstance(X, list) and np.ndim(keras.tree.flatten(X)[0]) == 0  # nested lists of numbers
+        rows, labels = np.asarray(X) if table else X, np.asarray(y)
+    rows = keras.tree.map_structure(_as_numbers, rows)
+    for part in keras.tree.flatten(rows):
+        if part.ndim == 0 or labels.ndim == 0 or len(part) != len(labels):
+            raise ValueError(
+                f"{name} has rows of shape {part.shape}, but the labels ({labels_name}) have shape {labels.shape}. "
+                "Pass arrays with one label for each row."
+            )
+    _check_labels(labels, labels_name)
+    return rows, labels
+
+
+def _first_rows(dataset: Any, name: str) -> tuple[Any, Any]:
+    parts: list[tuple[Any, Any]] = []
+    n_rows = 0
+    for batch in dataset:
+        if not isinstance(batch, tuple) or len(batch) < 2:
+            raise ValueError(f"{name} must give batches of (rows, labels); got {type(batch).__name__}.")
+        labels = np.asarray(batch[1])
+        if labels.ndim == 0:
+            raise ValueError(f"{name} gives single rows. Pass {name}.batch(32), as model.fit needs it too.")
+        parts.append((keras.tree.map_structure(np.asarray, batch[0]), labels))
+        n_rows += len(labels)
+        if n_rows >= DATASET_ROWS:
+            break
+    if not parts:
+        raise ValueError(f"{name} is an empty tf.data.Dataset. Pass one that gives rows.")
+    rows = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(part[0] for part in parts))
+    return rows, np.concatenate([part[1] for part in parts])
+
+
+def _as_numbers(part: Any) -> Any:
+    """An array; floats as float32, and so the cells of a DataFrame with columns of several kinds."""
+    values = np.asarray(part)
+    if values.dtype.kind == "O" and hasattr(part, "columns"):
+        try:
+            return values.astype(np.float32)
+        except (TypeError, ValueError):
+            return values
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
+def _check_labels(labels: Any, name: str) -> None:
+    if not len(labels):
+        raise ValueError(f"{name} holds no labels. Pass at least a row of each class.")
+    one_hot = labels.ndim > 1 and labels.shape[1] > 1
+    if labels.dtype.kind != "f" or one_hot:
+        return
+    broken = labels[np.isfinite(labels) & (labels != np.round(labels))]
+    if broken.size:
+        raise ValueError(
+            f"{name} holds numbers that are not whole, such as {broken.flat[0]:g}; a diagnosis is for classifiers. "
+            "Pass class labels."
+        )
+
+
+def class_indices(labels: Any, classes: tuple[Any, ...] | None = None) -> tuple[IntArray, tuple[Any, ...]]:
+    """Class indices and classes of labels of any kind; one-hot rows give the number of the column.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
+        The labels.
+    classes : tuple or None, default=None
+        The classes that are known already.
+
+    Raises
+    ------
+    ValueError
+        For a label that is not among `classes`.
+    """
+    values = np.asarray(labels)
+    if values.ndim == 2 and values.shape[1] > 1:
+        return values.argmax(axis=1), tuple(range(values.shape[1]))
+    found, positions = np.unique(values.ravel(), return_inverse=True)
+    if classes is None:
+        classes = tuple(found.tolist())
+    index = {_key(label): i for i, label in enumerate(classes)}
+    strange = [label for label in found.tolist() if _key(label) not in index]
+    if strange:
+        raise ValueError(
+            f"Rows to judge on are labelled {', '.join(map(str, strange[:5]))}, which is none of the classes "
+            f"{', '.join(map(str, classes[:10]))}. Pass labels of the same kind as those trained on."
+        )
+    numbers = np.array([index[_key(label)] for label in found.tolist()], dtype=np.intp)
+    return numbers[positions.ravel()], classes
+
+
+def _key(label: Any) -> Any:
+    return "NaN" if label != label else label
+
+
+def known_classes(labels: Any, facts: NetworkFacts) -> tuple[Any, ...]:
+    """The classes of the labels, and one for each output that has none."""
+    classes = class_indices(labels)[1]
+    numbers = np.asarray(classes)
+    whole = numbers.dtype.kind in "iufb" and bool(np.isfinite(numbers).all())
+    whole = whole and bool((numbers == numbers.astype(int)).all() and (numbers >= 0).all())
+    n_known = max(2, facts.n_outputs)
+    if whole and numbers.max() < n_known:
+        return tuple(range(n_known))
+    return (*classes, *(f"output {i}" for i in range(len(classes), n_known)))
+
+
+def find_bad_labels(labels: Any, facts: NetworkFacts) -> str:
+    """Say what keeps the loss of a model from understanding the labels; empty where nothing does."""
+    values = np.asarray(labels)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return "labels hold NaN or infinity"
+    if (values.ndim == 2 and values.shape[1] > 1) or values.dtype.kind not in "iufb":
+        return ""
+    lowest, highest = values.min(), values.max()
+    if lowest == highest:
+        return "all rows have the same label"
+    if facts.loss in HINGES or facts.loss is None:
+        return ""
+    largest = 1 if facts.n_outputs == 1 else facts.n_outputs - 1
+    n_found = len(np.unique(values))
+    if lowest == 0 and n_found == highest + 1 > largest + 1:
+        return ""  # sound class indices, of which the network has too few outputs
+    if lowest < 0 or highest > largest:
+        return f"labels run from {lowest:g} to {highest:g}, but {facts.n_outputs} output(s) need 0 to {largest}"
+    return ""
+
+
+def take_rows(X: Any, rows: Any) -> Any:
+    """Rows of one array, or of each array of a nested structure."""
+    return keras.tree.map_structure(lambda part: np.asarray(part)[rows], X)
+
+
+def as_matrix(X: Any) -> FloatArray:
+    """All numeric inputs side by side; float64."""
+    parts = [np.asarray(part) for part in keras.tree.flatten(X)]
+    numeric = [part.reshape(len(part), -1).astype(np.float64) for part in parts if part.dtype.kind in "fiub"]
+    if not numeric:
+        raise ValueError(
+            f"X holds no numbers but {parts[0].dtype}, which a diagnosis cannot look at. "
+            "Pass the rows as they are behind the layers that turn them into numbers, and a model without these."
+        )
+    return np.hstack(numeric)

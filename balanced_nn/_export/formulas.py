@@ -1,0 +1,362 @@
+"""What does a fitted predictor compute? Its formulas over the operations of a graph, once for Keras and ONNX.
+
+They are those of `Preprocessing`, `Correction`, `Calibration`, `Ensemble` and `DecisionRule`, from their arrays.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from balanced_nn._decision.rule import DecisionRule
+from balanced_nn._export.graph import Graph, Node
+from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
+from balanced_nn._preprocessing.scalers import (
+    LARGEST,
+    NEXT_TO_ZERO,
+    SMALLEST_SHARE,
+    SMOOTH_FROM,
+    SMOOTH_LIMIT,
+    AffineScaler,
+    CustomScaler,
+    QuantileScaler,
+)
+from balanced_nn._probability.calibration import Calibration
+from balanced_nn._probability.correction import SMALLEST_UNSMOOTHED, Correction
+from balanced_nn._training.members import Ensemble, Member
+from balanced_nn._typing import FOCAL_GAMMA, FloatArray
+
+Codes: TypeAlias = Callable[[Encoding], Node]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """All that a fitted classifier answers with.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The networks, their preprocessing and their corrections.
+    prior : ndarray of shape (n_classes,)
+        Class frequencies that the probabilities speak of.
+    rule : DecisionRule
+        How classes are answered.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    columns : tuple of str
+        Names of the columns of a table.
+    """
+
+    ensemble: Ensemble
+    prior: FloatArray
+    rule: DecisionRule
+    classes: np.ndarray
+    columns: tuple[str, ...]
+
+    @property
+    def first(self) -> Preprocessing:
+        """The preprocessing of the first network; which columns are categories is the same for all networks."""
+        return self.ensemble.members[0].preprocessing
+
+    def log_proba(self, graph: Graph, numbers: Node | None, codes: Codes | None = None) -> Node:
+        """Write the computation of the log-probabilities into a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        numbers : node of shape (n_samples, n_numeric) or None
+            The numeric columns, float64, NaN where missing; None where there is no such column.
+        codes : callable or None, default=None
+            Returns, for an encoding, the code of each cell of its column: float32, of shape (n_samples, 1). None where
+            no column is a category.
+
+        Returns
+        -------
+        node of shape (n_samples, n_classes)
+            float64.
+        """
+        ensemble = self.ensemble
+        each = [
+            _calibrated(graph, _scores(graph, member, k, numbers, codes), ensemble.calibration, ensemble.natural_prior)
+            for k, member in enumerate(ensemble.members, start=1)
+        ]
+        mean = _log_mean_exp(graph, each)
+        if np.array_equal(self.prior, ensemble.natural_prior):
+            return mean
+        return graph.log_softmax(graph.add(mean, np.log(self.prior / ensemble.natural_prior)))
+
+    def decision_scores(self, graph: Graph, log_proba: Node) -> Node:
+        """Write the computation of the scores whose largest one is answered."""
+        if self.rule.costs is not None:
+            return graph.matmul(graph.exp(log_proba), -self.rule.costs)
+        return graph.add(log_proba, self.rule.log_offsets)
+
+
+def check_scaler(predictor: Predictor, method: str) -> None:
+    """Refuse to export a transformer of the user's own.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    scaler = predictor.first.scaler
+    if isinstance(scaler, CustomScaler):
+        raise ValueError(
+            f"{method} cannot export scaler={scaler.transformer}, which is a transformer of your own. Use one of the "
+            "built-in scalers, or put the transformer before a network with scaler=None and export that network."
+        )
+
+
+def keras_model(predictor: Predictor) -> Any:
+    """Return a ``keras.Model`` from the raw matrix to probabilities; see ``BalancedNNClassifier.to_keras``."""
+    check_scaler(predictor, "to_keras")
+    if predictor.first.encodings:
+        names = ", ".join(repr(predictor.columns[encoding.position]) for encoding in predictor.first.encodings)
+        raise ValueError(
+            f"to_keras exports tables of numbers, and {names} held categories when fitted. "
+            "Use to_onnx, which takes columns of text, or turn categories into numbers before fit."
+        )
+    from balanced_nn._export.keras import model_of  # deferred: loads TensorFlow
+
+    return model_of(len(predictor.columns), predictor.log_proba)
+
+
+def _scores(graph: Graph, member: Member, number: int, numbers: Node | None, codes: Codes | None) -> Node:
+    """Log-probabilities of one network at uniform class frequencies, as `Member.scores`."""
+    features = _features(graph, member.preprocessing, numbers, codes)
+    return _corrected(graph, graph.network(features, member.network, number), member.correction)
+
+
+def _features(graph: Graph, preprocessing: Preprocessing, numbers: Node | None, codes: Codes | None) -> Node:
+    """Matrix that a network reads, as `Preprocessing.clean` and then `expand`."""
+    cleaned: list[Node] = []
+    expanded: list[Node] = []
+    if numbers is not None:
+        missing = graph.is_missing(numbers)
+        imputed = graph.where(missing, preprocessing.fill, numbers)
+        scaled = graph.cast(_scaled(graph, preprocessing.scaler, imputed), "float32")
+        cleaned.append(scaled)
+        expanded.append(scaled)
+        if len(preprocessing.bins):
+            expanded.append(_bins(graph, preprocessing, scaled))
+        if len(preprocessing.indicators):
+            cleaned.append(graph.cast(graph.columns(missing, preprocessing.indicators), "float32"))
+    if codes is not None:
+        cleaned += [codes(encoding) for encoding in preprocessing.encodings]
+    sources, ones, minus_ones = preprocessing.expansion
+    if len(sources):
+        code = graph.columns(graph.join(cleaned), sources)
+        plus, minus = graph.equal(code, ones), graph.equal(code, minus_ones)
+        expanded.append(graph.subtract(graph.cast(plus, "float32"), graph.cast(minus, "float32")))
+    return graph.join(expanded)
+
+
+def _bins(graph: Graph, preprocessing: Preprocessing, scaled: Node) -> Node:
+    bins = preprocessing.bins
+    passed = graph.multiply(graph.subtract(graph.columns(scaled, bins.source), bins.start), bins.slope)
+    return _clip(graph, passed, 0.0, 1.0)
+
+
+def _scaled(graph: Graph, scaler: Any, x: Node) -> Node:
+    if isinstance(scaler, QuantileScaler):
+        return _normal_quantile(graph, _shares(graph, scaler, x))
+    assert isinstance(scaler, AffineScaler)
+    centered = _clip(graph, graph.subtract(x, scaler.center), -LARGEST, LARGEST)
+    scaled = graph.multiply(centered, scaler.factor)
+    if not scaler.smooth:
+        return _clip(graph, scaled, -scaler.limit, scaler.limit)
+    z = _clip(graph, scaled, -SMOOTH_FROM, SMOOTH_FROM)
+    relative = graph.divide(z, SMOOTH_LIMIT)
+    return graph.divide(z, graph.sqrt(graph.add(graph.multiply(relative, relative), 1.0)))
+
+
+def _shares(graph: Graph, scaler: QuantileScaler, x: Node) -> Node:
+    """Share of the training rows below each number, as `QuantileScaler.apply` interpolates it."""
+    scaled = graph.multiply(x, scaler.unit)
+    near_zero = graph.less(graph.maximum(scaled, graph.subtract(0.0, scaled)), NEXT_TO_ZERO)
+    x = graph.where(near_zero, 0.0, scaled)
+    steps = [_Steps.of(quantiles, scaler.references) for quantiles in scaler.quantiles]
+    size = 2 ** max(len(step.values) for step in steps).bit_length()
+    arrays = [np.stack([getattr(step, name) for step in map(_padded(size), steps)]) for name in _STEP_FIELDS]
+    values, at, above, slope = map(graph.table, arrays)
+    last = _last_not_above(graph, arrays[0], values, x)
+    value = graph.lookup(values, last)
+    beyond = graph.maximum(graph.subtract(x, value), 0.0)
+    between = graph.add(graph.lookup(above, last), graph.multiply(graph.lookup(slope, last), beyond))
+    share = graph.where(graph.equal(x, value), graph.lookup(at, last), between)
+    share = graph.where(graph.less(scaler.quantiles[:, -1], graph.add(x, scaler.margin)), 1.0, share)
+    share = graph.where(graph.less(graph.subtract(x, scaler.margin), scaler.quantiles[:, 0]), 0.0, share)
+    varies = (~scaler.constant).astype(np.float64)
+    return graph.add(graph.multiply(share, varies), 0.5 * scaler.constant)
+
+
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """The distinct quantiles of a column, ascending, and the share at, just above and between them."""
+
+    values: FloatArray
+    at: FloatArray
+    above: FloatArray
+    slope: FloatArray  # of the share from there to the next value; 0 at the last one
+
+    @classmethod
+    def of(cls, quantiles: FloatArray, references: FloatArray) -> "_Steps":
+        values, first = np.unique(quantiles, return_index=True)
+        below, above = references[first], references[np.append(first[1:], len(quantiles)) - 1]
+        slope = np.append((below[1:] - above[:-1]) / np.diff(values), 0.0)
+        return cls(values, 0.5 * (below + above), above, slope)
+
+
+_STEP_FIELDS = ("values", "at", "above", "slope")
+
+
+def _padded(size: int) -> Callable[[_Steps], _Steps]:
+    """Return a function that repeats the last step until there are `size`, under the largest number."""
+
+    def pad(steps: _Steps) -> _Steps:
+        n_more = size - len(steps.values)
+        values = np.append(steps.values, np.full(n_more, LARGEST))
+        others = (np.append(array, np.full(n_more, array[-1])) for array in (steps.at, steps.above, steps.slope))
+        return _Steps(values, *others)
+
+    return pad
+
+
+def _last_not_above(graph: Graph, values: FloatArray, table: Any, x: Node) -> Node:
+    """Place, among all values, of the last one in each column's row that is at most `x`, or else of the first one.
+
+    A binary search in the table of the values. There is a power of two of them in a row, the last of which is above
+    `x`.
+    """
+    n_columns, size = values.shape
+    start = size * np.arange(n_columns)
+    half = size // 2
+    count = graph.multiply(graph.cast(graph.less_equal(values[:, half - 1], x), "int64"), half)
+    while half > 1:
+        half //= 2
+        probed = graph.lookup(table, graph.add(count, start + half - 1))
+        passed = graph.cast(graph.less_equal(probed, x), "int64")
+        count = graph.add(count, graph.multiply(passed, half))
+    return graph.add(graph.maximum(graph.subtract(count, 1), 0), start)
+
+
+# M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal Distribution", Applied Statistics 37(3), 1988,
+# PPND16: coefficients from the highest power to the lowest, numerators and denominators. Relative precision 1e-16.
+_CENTRE = (
+    [
+        2509.0809287301226727,
+        33430.575583588128105,
+        67265.770927008700853,
+        45921.953931549871457,
+        13731.693765509461125,
+        1971.5909503065514427,
+        133.14166789178437745,
+        3.387132872796366608,
+    ],
+    [
+        5226.495278852854561,
+        28729.085735721942674,
+        39307.89580009271061,
+        21213.794301586595867,
+        5394.1960214247511077,
+        687.1870074920579083,
+        42.313330701600911252,
+        1.0,
+    ],
+)
+_TAIL = (
+    [
+        7.7454501427834140764e-4,
+        0.0227238449892691845833,
+        0.24178072517745061177,
+        1.27045825245236838258,
+        3.64784832476320460504,
+        5.7694972214606914055,
+        4.6303378461565452959,
+        1.42343711074968357734,
+    ],
+    [
+        1.05075007164441684324e-9,
+        5.475938084995344946e-4,
+        0.0151986665636164571966,
+        0.14810397642748007459,
+        0.68976733498510000455,
+        1.6763848301838038494,
+        2.05319162663775882187,
+        1.0,
+    ],
+)
+
+
+def _normal_quantile(graph: Graph, share: Node) -> Node:
+    share = _clip(graph, share, SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
+    centered = graph.subtract(share, 0.5)
+    squared = graph.multiply(centered, centered)
+    near = graph.multiply(_ratio(graph, graph.subtract(0.180625, squared), _CENTRE), centered)
+    outside = graph.minimum(share, graph.subtract(1.0, share))
+    distance = graph.sqrt(graph.subtract(0.0, graph.log(outside)))
+    far = _ratio(graph, graph.subtract(distance, 1.6), _TAIL)
+    far = graph.where(graph.less(centered, 0.0), graph.subtract(0.0, far), far)
+    return graph.where(graph.less_equal(squared, 0.425**2), near, far)
+
+
+def _ratio(graph: Graph, x: Node, coefficients: tuple[list[float], list[float]]) -> Node:
+    numerator, denominator = (
+        reduce(lambda value, following: graph.add(graph.multiply(x, value), following), rest, first)
+        for first, *rest in coefficients
+    )
+    return graph.divide(numerator, denominator)
+
+
+def _clip(graph: Graph, x: Node, lowest: float, highest: float) -> Node:
+    return graph.minimum(graph.maximum(x, lowest), highest)
+
+
+def _corrected(graph: Graph, outputs: Node, correction: Correction) -> Node:
+    """Log-probabilities at uniform class frequencies, as `Correction.log_posterior`."""
+    if len(correction.fed_prior) == 2:
+        outputs = graph.matmul(outputs, np.array([[0.0, 1.0]]))
+    trained = graph.add(outputs, correction.logit_offset)
+    if correction.focal:
+        trained = _without_focal_loss(graph, graph.log_softmax(trained))
+    if correction.label_smoothing:
+        trained = _without_smoothing(graph, graph.log_softmax(trained), correction)
+    return graph.log_softmax(graph.subtract(trained, np.log(correction.fed_prior)))
+
+
+def _without_focal_loss(graph: Graph, log_confidence: Node) -> Node:
+    """As `undo_focal_loss`."""
+    log_v = graph.minimum(log_confidence, -1e-30)
+    one_minus_v = graph.subtract(0.0, graph.expm1(log_v))
+    slope = graph.subtract(one_minus_v, graph.multiply(graph.multiply(graph.exp(log_v), log_v), FOCAL_GAMMA))
+    bold = graph.subtract(log_v, graph.multiply(graph.log(one_minus_v), FOCAL_GAMMA - 1.0))
+    return graph.log_softmax(graph.subtract(bold, graph.log(slope)))
+
+
+def _without_smoothing(graph: Graph, log_confidence: Node, correction: Correction) -> Node:
+    """As `undo_label_smoothing`."""
+    smoothing = correction.label_smoothing
+    even = smoothing / len(correction.fed_prior)
+    lowest = even + (1.0 - smoothing) * SMALLEST_UNSMOOTHED
+    confidence = graph.maximum(graph.exp(log_confidence), lowest)
+    unsmoothed = graph.divide(graph.subtract(confidence, even), 1.0 - smoothing)
+    below = graph.minimum(graph.subtract(log_confidence, float(np.log(lowest))), 0.0)
+    return graph.log_softmax(graph.add(graph.log(unsmoothed), below))
+
+
+def _calibrated(graph: Graph, scores: Node, calibration: Calibration, prior: FloatArray) -> Node:
+    """As `Calibration.log_posterior`."""
+    cooled = graph.divide(scores, calibration.temperature)
+    return graph.log_softmax(graph.add(cooled, calibration.intercepts + np.log(prior)))
+
+
+def _log_mean_exp(graph: Graph, each: Sequence[Node]) -> Node:
+    """Logarithm of the mean of what the nodes are the logarithms of."""
+    if len(each) == 1:
+        return each[0]
+    largest = reduce(graph.maximum, each)
+    total = reduce(graph.add, [graph.exp(graph.subtract(node, largest)) for node in each])
+    return graph.add(graph.log(graph.divide(total, float(len(each)))), largest)

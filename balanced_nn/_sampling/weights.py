@@ -1,0 +1,154 @@
+"""How much does each row count in training, and which class frequencies does the network then see?"""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._typing import LOGIT_ADJUSTMENT_TAU, FloatArray, IntArray
+
+
+def class_mass(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
+    """Sum the weights of each class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices in [0, n_classes).
+    sample_weight : ndarray of shape (n_samples,)
+        Non-negative weights.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> class_mass(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2)
+    array([3., 5.])
+    """
+    return np.bincount(y, weights=sample_weight, minlength=n_classes)
+
+
+def class_frequencies(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
+    """Share of each class in the summed weights; the shares sum to 1.
+
+    Examples
+    --------
+    >>> class_frequencies(np.array([0, 0, 0, 1]), np.ones(4), 2)
+    array([0.75, 0.25])
+    """
+    mass = class_mass(y, sample_weight, n_classes)
+    return mass / mass.sum()
+
+
+def class_weight_vector(
+    class_weight: str | Mapping[Any, float] | None,
+    y: IntArray,
+    sample_weight: FloatArray,
+    classes: Sequence[Any] | np.ndarray,
+) -> FloatArray:
+    """Return the weight of each class.
+
+    Parameters
+    ----------
+    class_weight : None, "balanced" or mapping from class label to weight
+        "balanced" gives ``sum of all weights / (n_classes * sum of the class's weights)``: the heuristic of
+        G. King and L. Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9, 2001, with rows counted
+        by their weight. Labels that a mapping leaves out weigh 1.
+    y : ndarray of shape (n_samples,)
+        Class indices of the rows as they are fed to the network.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights of those rows.
+    classes : sequence of length n_classes
+        Class labels.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a mapping names a label that is not in `classes`, or gives a weight that is not positive and finite.
+    TypeError
+        If it gives a weight that is not a number.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 1])
+    >>> class_weight_vector("balanced", y, np.ones(4), ["no", "yes"]).round(3)
+    array([0.667, 2.   ])
+    >>> class_weight_vector({"yes": 10}, y, np.ones(4), ["no", "yes"])
+    array([ 1., 10.])
+    """
+    n_classes = len(classes)
+    if class_weight is None:
+        return np.ones(n_classes)
+    if isinstance(class_weight, Mapping):
+        return _stated_weights(class_weight, list(classes))
+    mass = class_mass(y, sample_weight, n_classes)
+    return mass.sum() / (n_classes * mass)
+
+
+def _stated_weights(class_weight: Mapping[Any, Any], classes: list[Any]) -> FloatArray:
+    weights = np.ones(len(classes))
+    for label, weight in class_weight.items():
+        if label not in classes:
+            raise ValueError(
+                f"class_weight names {label!s}, which is not in y; y holds {', '.join(map(str, classes))}. "
+                "Remove it, or check that the labels have the same type."
+            )
+        if not isinstance(weight, Real):
+            raise TypeError(
+                f"class_weight gives {label!s} the weight {weight!r}; a weight must be a number. "
+                "Use a positive number, such as 10."
+            )
+        if not 0 < float(weight) < np.inf:
+            raise ValueError(
+                f"class_weight gives {label!s} the weight {weight!s}; a weight must be positive and finite. "
+                "To leave a class out, remove its rows."
+            )
+        weights[classes.index(label)] = weight
+    return weights
+
+
+def training_weights(y: IntArray, sample_weight: FloatArray, per_class: FloatArray) -> FloatArray:
+    """Multiply row weights by class weights and scale them to mean 1.
+
+    Examples
+    --------
+    >>> training_weights(np.array([0, 0, 0, 1]), np.ones(4), np.array([2 / 3, 2.0]))
+    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
+    """
+    weights = sample_weight * per_class[y]
+    return weights / weights.mean()
+
+
+def logit_offset(loss: str, fed_prior: FloatArray) -> FloatArray:
+    """Offset that training adds to the logits: ``tau * log(prior)`` for the logit-adjusted loss, otherwise 0.
+
+    Parameters
+    ----------
+    loss : {"log_loss", "focal", "logit_adjusted"}
+        The training loss.
+    fed_prior : ndarray of shape (n_classes,)
+        Class frequencies as fed, after resampling and weighting.
+
+    References
+    ----------
+    .. [1] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
+
+    Examples
+    --------
+    >>> logit_offset("log_loss", np.array([0.9, 0.1]))
+    array([0., 0.])
+    >>> logit_offset("logit_adjusted", np.array([0.9, 0.1])).round(3)
+    array([-0.105, -2.303])
+    """
+    if loss == "logit_adjusted":
+        return LOGIT_ADJUSTMENT_TAU * np.log(fed_prior)
+    return np.zeros_like(fed_prior)

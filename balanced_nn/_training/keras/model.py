@@ -1,0 +1,131 @@
+"""How do our arrays become a Keras model, and how do they come back?"""
+
+from contextlib import suppress
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from balanced_nn._network.network import BATCH_NORM_EPSILON, KERAS_NAMES, FittedNetwork
+from balanced_nn._training.keras.process import threads_of_a_worker
+from balanced_nn._typing import FloatArray, NetworkSpec
+
+WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
+
+
+def share_the_processor() -> None:
+    """Give TensorFlow the threads that a worker may have, where nobody has set their number or started it yet."""
+    threads = threads_of_a_worker()
+    if threads is None or tf.config.threading.get_intra_op_parallelism_threads() != 0:
+        return
+    with suppress(RuntimeError):  # TensorFlow has started in this worker, for somebody else
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def padded_width(n_inputs: int) -> int:
+    """Round a number of columns up to a multiple of 16."""
+    return -(-max(n_inputs, 1) // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+
+
+class CounterDropout(keras.layers.Layer):
+    """Dropout whose rate is a variable and whose mask is a hash of (seed, call, unit).
+
+    In a compiled loop on a CPU, the generator behind ``keras.layers.Dropout`` costs about 1,000 ns a number and this
+    hash 3 ns. The mixing steps are the 32-bit finaliser of MurmurHash3 (A. Appleby, public domain).
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Create the rate, the seed and the call counter."""
+
+        def scalar(name: str, dtype: str) -> Any:
+            return self.add_weight(shape=(), dtype=dtype, initializer="zeros", trainable=False, name=name)
+
+        self.rate = scalar("rate", "float32")
+        self.seed = scalar("seed", "int32")
+        self.calls = scalar("calls", "int32")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Zero a random `rate` of the inputs and scale the others by ``1 / (1 - rate)``, in training only."""
+        if not training:
+            return inputs
+        calls = self.calls.assign_add(1)
+        key = _mix(tf.cast(calls, tf.uint32) ^ _mix(tf.cast(self.seed, tf.uint32)))
+        unit = tf.cast(tf.range(tf.size(inputs)), tf.uint32)
+        uniform = tf.cast(tf.bitwise.right_shift(_mix(unit ^ key), tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
+        kept = tf.reshape(uniform, tf.shape(inputs)) >= self.rate
+        return tf.where(kept, inputs / (1.0 - self.rate), tf.zeros_like(inputs))
+
+
+def _mix(bits: Any) -> Any:
+    def shifted(value: Any, n_bits: int) -> Any:
+        return tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, tf.constant(n_bits, tf.uint32)))
+
+    bits = shifted(bits, 16) * tf.constant(0x85EBCA6B, tf.uint32)
+    bits = shifted(bits, 13) * tf.constant(0xC2B2AE35, tf.uint32)
+    return shifted(bits, 16)
+
+
+def build_model(
+    spec: NetworkSpec,
+    *,
+    n_inputs: int,
+    dropout_layer: type[keras.layers.Layer] | None = None,
+    name: str = "balanced_mlp",
+) -> keras.Model:
+    """Build the multi-layer perceptron of a specification: Dense, BatchNorm, activation, dropout; then logits.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The architecture.
+    n_inputs : int
+        Number of input columns, padding included.
+    dropout_layer : subclass of keras.layers.Layer or None, default=None
+        Layer put behind each hidden activation.
+    name : str, default="balanced_mlp"
+        Name of the model.
+    """
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
+    inputs = keras.Input((n_inputs,), dtype="float32", name="features")
+    hidden = inputs
+    for i, width in enumerate(spec.hidden_layer_sizes, start=1):
+        hidden = _dense(width, use_bias=not spec.batch_norm, name=f"dense_{i}")(hidden)
+        if spec.batch_norm:
+            norm = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, dtype="float32", name=f"batch_norm_{i}")
+            hidden = norm(hidden)
+        hidden = keras.layers.Activation(activation, dtype="float32", name=f"activation_{i}")(hidden)
+        if dropout_layer is not None:
+            hidden = dropout_layer(dtype="float32", name=f"dropout_{i}")(hidden)
+    outputs = _dense(spec.n_outputs, use_bias=True, name="logits")(hidden)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
+    # Zeros: the weights are assigned from NumPy, and an initialiser would draw from a global generator.
+    return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer="zeros", dtype="float32", name=name)
+
+
+def network_variables(model: keras.Model) -> list[Any]:
+    """Return the variables of `model` that hold the arrays of a network, in the order of ``FittedNetwork.arrays``."""
+    found: list[Any] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            found += [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
+        elif isinstance(layer, keras.layers.Dense):
+            found += [layer.kernel, layer.bias] if layer.use_bias else [layer.kernel]
+    return found
+
+
+def product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Multiply two matrices with the threads of TensorFlow instead of those of NumPy's BLAS."""
+    result: FloatArray = tf.matmul(left, right).numpy()
+    return result
+
+
+def fitted_keras_model(network: FittedNetwork, name: str = "balanced_mlp") -> keras.Model:
+    """Return `network` as a ``keras.Model`` with standard layers, from the preprocessed matrix to raw logits."""
+    share_the_processor()
+    model = build_model(network.spec, n_inputs=network.spec.n_inputs, name=name)
+    for variable, array in zip(network_variables(model), network.arrays(), strict=True):
+        variable.assign(array)
+    return model

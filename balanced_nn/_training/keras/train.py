@@ -1,0 +1,256 @@
+"""How is a network trained, and how is its learning rate tested? Both run the steps of one compiled program."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+
+import numpy as np
+
+from balanced_nn._data.dataset import MAX_COPIES, Dataset
+from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
+from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
+from balanced_nn._training.callbacks import Epoch
+from balanced_nn._training.keras.batches import BatchStream, feed
+from balanced_nn._training.keras.program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._typing import FloatArray, History, RangeTestTrace, TrainingSpec
+
+BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
+_RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingTask:
+    """Everything that a training needs, except for the learning rate."""
+
+    training: TrainingSpec
+    initial: FittedNetwork
+    data: Dataset  # as fed: resampled and weighted
+    judged: Dataset  # natural frequencies
+    held_out: bool  # whether `judged` was; if not: fixed epochs, last weights
+    correction: Correction
+    seed: int
+    width: int  # columns that a network of this kind may have: at least those of `initial`
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last one is filled from the next epoch's rows.
+
+        Where rows are repeated, an epoch is a part of them in which each row comes about once.
+        """
+        return ceil(len(self.data) / (min(self.data.copies, MAX_COPIES) * self.training.batch_size))
+
+    def settings(self) -> ProgramSettings:
+        """Values of the program's variables."""
+        window = np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW)
+        return ProgramSettings(
+            self.training.weight_decay,
+            self.training.dropout,
+            1.0 - 1.0 / float(window),
+            self.training.label_smoothing,
+            self.correction.logit_offset,
+            self.seed,
+        )
+
+    def key(self) -> ProgramKey:
+        """Key of the compiled program."""
+        return ProgramKey.of(self.initial.spec, self.training, self.width)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What a training leaves behind.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        That of the best epoch; of the last where no rows were held out.
+    outputs : ndarray of shape (n_judged, n_outputs)
+        Its raw outputs for the rows of ``task.judged``, float32.
+    mean : FittedNetwork or None
+        The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, training
+        ended before there was one, or it diverged.
+    history : History
+    """
+
+    network: FittedNetwork
+    outputs: FloatArray
+    mean: FittedNetwork | None
+    history: History
+
+
+def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
+    """Train a throw-away copy for one batch a rate and record the losses.
+
+    Parameters
+    ----------
+    task : TrainingTask
+        Data, weights, loss and batches exactly as training will use them.
+    rates : ndarray of shape (n_steps,)
+        Ascending learning rates.
+    """
+    with _started(task, _RANGE_TEST_STREAM, len(rates)) as (program, chunks):
+        losses = _steps(program, chunks, rates)
+    return RangeTestTrace(rates, losses.astype(np.float64))
+
+
+def train_network(
+    task: TrainingTask, learning_rate: float, on_epoch: Callable[[Epoch], bool] | None = None
+) -> TrainingResult:
+    """Train until the validation loss stops falling, and return the best network.
+
+    Without a validation part, train for all epochs and return the last network. A training that meets a number that
+    is not finite ends there, with the best network before it.
+
+    Parameters
+    ----------
+    task : TrainingTask
+        What to train on, and how.
+    learning_rate : float
+        Step size of AdamW.
+    on_epoch : callable, default=None
+        Called after each epoch; training ends where it answers True.
+
+    Returns
+    -------
+    TrainingResult
+    """
+    rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
+    record = _Record(task, learning_rate)
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
+        for epoch in range(1, task.training.max_epochs + 1):
+            losses = _steps(program, chunks, rates)
+            record.add(epoch, float(losses.mean()), program)
+            if on_epoch is not None and on_epoch(record.last()) and not record.stop_reason:
+                record.stop_reason = "callback"
+            if record.stop_reason:
+                break
+        outputs = record.best_outputs
+        if outputs is None:
+            if record.stop_reason == "diverged":
+                program.load(record.best, task.settings())
+            outputs = program.outputs(task.judged.X)
+    return TrainingResult(record.best, outputs, record.mean(), record.history())
+
+
+def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
+    """Raw outputs of another network of the task for the rows of ``task.judged``, float32."""
+    with POOL.lend(task.key()) as program:
+        program.load(network, task.settings())
+        return program.outputs(task.judged.X)
+
+
+@contextmanager
+def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
+    """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
+    order = BatchStream(len(task.data), task.seed, stream)
+    with POOL.lend(task.key()) as program:
+        program.load(task.initial, task.settings())
+        with feed(partial(program.gather, task.data), order, program.chunk_sizes(n_steps)) as chunks:
+            yield program, chunks
+
+
+def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:
+    """Make a step a rate, and return their losses."""
+    losses: list[FloatArray] = []
+    done = 0
+    while done < len(rates):
+        chunk = next(chunks)
+        following = done + chunk.n_rows // program.key.batch_size
+        losses.append(program.run(chunk, rates[done:following]))
+        done = following
+    return np.concatenate(losses)
+
+
+class _Record:
+    """The curves of one training, its best network so far, and whether it is time to stop."""
+
+    def __init__(self, task: TrainingTask, learning_rate: float) -> None:
+        self._task = task
+        self._learning_rate = learning_rate
+        self.best = task.initial
+        self.best_outputs: FloatArray | None = None  # for the held-out rows
+        self._best_epoch = 0
+        self._best_loss = np.inf
+        self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
+        self._tol = task.training.tol * balance(task.judged.y, task.judged.weight)
+        self._mean = WeightMean()
+        self.train_loss: list[float] = []
+        self.valid_loss: list[float] = []
+        self._valid_accuracy: list[float] = []
+        self.stop_reason = ""
+
+    def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
+        """Record an epoch, after which `program` holds the network."""
+        self.train_loss.append(train_loss)
+        outputs = program.outputs(self._task.judged.X) if self._task.held_out else None
+        if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
+            self.stop_reason = "diverged"
+        elif outputs is None:
+            self._keep(epoch, program.network(self._task.initial.spec), None)
+        else:
+            self._compare(epoch, program, outputs)
+
+    def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
+        loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
+        averaged = self._task.training.average_weights and epoch >= FIRST_EPOCH
+        better = loss < self._best_loss or not self._task.training.keep_best
+        network = program.network(self._task.initial.spec) if averaged or better else self.best
+        if averaged:
+            self._mean.add(network)
+        if better:
+            self._keep(epoch, network, outputs)
+            if self.stop_reason:
+                return
+            self._best_loss = loss
+        self.valid_loss.append(loss)
+        self._valid_accuracy.append(accuracy)
+        if loss < self._reference_loss - self._tol:
+            self._reference_loss, self._reference_epoch = loss, epoch
+        if epoch - self._reference_epoch >= self._task.training.patience:
+            self.stop_reason = "patience"
+
+    def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
+        if network.is_finite:
+            self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
+        else:
+            self.stop_reason = "diverged"
+
+    def mean(self) -> FittedNetwork | None:
+        """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
+        return None if self.stop_reason == "diverged" else self._mean.network()
+
+    def last(self) -> Epoch:
+        """Return the epoch that was added last; one that diverged has no numbers of held-out rows."""
+        number = len(self.train_loss)
+        judged = len(self.valid_loss) == number
+        return Epoch(
+            number,
+            self.train_loss[-1],
+            self.valid_loss[-1] if judged else None,
+            self._valid_accuracy[-1] if judged else None,
+        )
+
+    def history(self) -> History:
+        """Return what was recorded."""
+        return History(
+            tuple(self.train_loss),
+            tuple(self.valid_loss),
+            tuple(self._valid_accuracy),
+            self._learning_rate,
+            self._best_epoch,
+            len(self.train_loss) * self._task.steps_per_epoch,
+            self.stop_reason or "max_iter",
+        )
+
+
+def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:
+    """Natural log-loss (nats) and balanced accuracy (fraction) of validation rows, from the raw outputs for them.
+
+    However the network was balanced, the loss is that of its corrected probabilities.
+    """
+    log_proba = correction.log_posterior(outputs.astype(np.float64))
+    loss = natural_log_loss(log_proba, valid.y, valid.weight)
+    return loss, balanced_accuracy(log_proba.argmax(axis=1), valid.y, valid.weight)

@@ -1,0 +1,260 @@
+"""Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from balanced_nn._causes.repair import Repair
+from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.dataset import thin_out
+from balanced_nn._data.table import Table
+from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
+from balanced_nn._preprocessing.preprocessor import Preprocessing
+from balanced_nn._probability.calibration import Calibration, HeldOut, calibrate
+from balanced_nn._probability.correction import Correction, log_softmax
+from balanced_nn._training.attempts import Attempt, in_doubt, train_until_sound
+from balanced_nn._training.callbacks import NOBODY, Watcher
+from balanced_nn._training.preparation import Split, make_plan
+from balanced_nn._typing import FloatArray, History
+
+HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
+SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
+_DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL)  # outcomes of a training that did not fail
+_MEMBER = 7  # stream of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network of an ensemble, with what stands before and after it.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        From a table to the matrix that the network reads; its statistics are those of the network's training rows.
+    network : FittedNetwork
+        The weights as arrays.
+    correction : Correction
+        What training did to the probabilities.
+    history : History
+        How training went.
+    attempts : tuple of History
+        The same of every attempt, in their order: `history` is the one that was kept.
+    """
+
+    preprocessing: Preprocessing
+    network: FittedNetwork
+    correction: Correction
+    history: History
+    attempts: tuple[History, ...]
+
+    def features(self, table: Table) -> FloatArray:
+        """Matrix that the network reads, float32."""
+        return self.preprocessing.expand(self.preprocessing.clean(table))
+
+    def scores(self, table: Table) -> FloatArray:
+        """Log-probabilities at uniform class frequencies, of shape (n_samples, n_classes)."""
+        return self.correction.log_posterior(self.network.logits(self.features(table)))
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Networks that answer together, and the calibration of each.
+
+    Parameters
+    ----------
+    members : tuple of Member
+        At least one.
+    calibration : Calibration
+        The same for all.
+    natural_prior : ndarray of shape (n_classes,)
+        Class frequencies of the training data, at which the networks are averaged.
+    """
+
+    members: tuple[Member, ...]
+    calibration: Calibration
+    natural_prior: FloatArray
+
+    def log_proba(self, table: Table, prior: FloatArray) -> FloatArray:
+        """Logarithm of the mean of the networks' probabilities, corrected to the class frequencies `prior`."""
+        return self.combine([member.scores(table) for member in self.members], prior)
+
+    def combine(self, scores: Sequence[FloatArray], prior: FloatArray) -> FloatArray:
+        """The same from what each network scores, as :meth:`Member.scores` returns it."""
+        each = [self.calibration.log_posterior(own, self.natural_prior) for own in scores]
+        mean: FloatArray = each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - np.log(len(each))
+        if np.array_equal(prior, self.natural_prior):
+            return mean
+        return log_softmax(mean + np.log(prior / self.natural_prior))
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The attempts that are kept, one for each network, and what it took."""
+
+    attempts: tuple[Attempt, ...]
+    repairs: tuple[Repair, ...]
+    notes: tuple[Warning, ...]
+    average_share: float = 0.0  # how far the networks were moved from their best epochs to the mean of the last ones
+
+    @property
+    def judged(self) -> Attempt:
+        """The attempt that the report speaks of: the worst one where a training failed, else one of the majority.
+
+        A part of few rows may look as if the features said nothing about the labels; most parts then do not.
+        """
+        worst = max(self.attempts, key=lambda attempt: attempt.rank)
+        if worst.outcome.collapsed:
+            return worst
+        mildest_first = sorted(
+            self.attempts, key=lambda attempt: (_DOUBTS.index(attempt.outcome.outcome), attempt.loss)
+        )
+        return mildest_first[(len(mildest_first) - 1) // 2]
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that repairs changed in a network that is kept."""
+        return {name: value for attempt in self.attempts for name, value in attempt.change.settings.items()}
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """What is needed to predict."""
+        return tuple(
+            Member(
+                attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history, attempt.trainings
+            )
+            for attempt in self.attempts
+        )
+
+    def held_out(self) -> HeldOut:
+        """What each network says of the rows that it was not trained on; of very many rows, a part.
+
+        A row that several networks held out counts once, with the mean of what they say; it is put down to the first.
+        """
+        plans = [attempt.plan for attempt in self.attempts]
+        rows = np.concatenate([plan.judged_rows for plan in plans])
+        _, first, same = np.unique(rows, return_index=True, return_inverse=True)
+        network = np.repeat(np.arange(len(plans), dtype=np.uint16), [len(plan.judged_rows) for plan in plans])[first]
+        y = np.concatenate([plan.judged.y for plan in plans])[first]
+        weight = np.concatenate([plan.judged.weight for plan in plans])[first]
+        proba = np.concatenate([np.exp(attempt.scores) for attempt in self.attempts])
+        mean = np.zeros((len(first), proba.shape[1]))
+        np.add.at(mean, same, proba)
+        scores = np.log(np.maximum(mean / np.bincount(same)[:, None], SMALLEST_PROBABILITY))
+        chosen, weight = thin_out(y, weight, HELD_OUT_ROWS)
+        return HeldOut(
+            scores[chosen].astype(np.float32),
+            y[chosen],
+            weight,
+            in_training=not plans[0].held_out,
+            network=network[chosen],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """Networks, and what their held-out rows say once they are calibrated."""
+
+    trained: Trained
+    held_out: HeldOut
+    calibration: Calibration
+
+
+def train_members(
+    estimator: Any,
+    defaults: Mapping[str, Any],
+    splits: Sequence[Split],
+    seed: int,
+    watcher: Watcher = NOBODY,
+) -> Trained:
+    """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
+
+    The learning rate is searched once, with the rows of the first network.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    defaults : mapping
+        Their default values.
+    splits : sequence of Split
+        Training and validation rows of each network.
+    seed : int
+        Seed of the fit.
+    watcher : Watcher, default=NOBODY
+        Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
+    """
+    settings = estimator.get_params(deep=False)
+    attempts: list[Attempt] = []
+    repairs: tuple[Repair, ...] = ()
+    notes: tuple[Warning, ...] = ()
+    for number, split in enumerate(splits):
+        own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
+        plan = make_plan(estimator, split, own_seed)
+        if attempts:  # folds differ by a column or two, and a program takes seconds to compile
+            plan = replace(plan, width=max(plan.width, attempts[0].plan.width))
+        searched = attempts[0].search if attempts else None
+        attempt, mended = train_until_sound(settings, defaults, split, plan, own_seed, search=searched, watcher=watcher)
+        attempts.append(attempt)
+        repairs += mended
+        notes = notes or plan.notes
+        if watcher.network_ends():
+            break
+    return Trained(tuple(attempts), repairs, notes)
+
+
+def calibrated(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+    """Calibrate networks on the rows that they held out.
+
+    Parameters
+    ----------
+    trained : Trained
+    prior : ndarray of shape (n_classes,)
+        Natural class frequencies.
+    synthetic : bool
+        Whether a sampler changed what the classes look like.
+    """
+    held_out = trained.held_out()
+    calibration = calibrate(held_out, prior, synthetic=synthetic)
+    return Calibrated(trained, held_out.calibrated(calibration), calibration)
+
+
+def with_averages(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+    """Step 10: move each network from its best epoch towards the mean of its last ones, as held-out rows ask for it.
+
+    The same share of the way for all networks, a quarter at a time while the log-loss falls by more than chance: a
+    network that goes on after its best epoch becomes too bold, but on some tables it orders the rows better.
+
+    Parameters
+    ----------
+    best : Calibrated
+        The networks of the best epochs.
+    prior : ndarray of shape (n_classes,)
+        Natural class frequencies.
+    synthetic : bool
+        Whether a sampler changed what the classes look like.
+
+    Returns
+    -------
+    Calibrated
+        `best` where a network has no such mean, or its training is in doubt.
+    """
+    start = best.trained
+    if any(attempt.mean is None or attempt.evidence is not None for attempt in start.attempts):
+        return best
+    moved, loss = best, best.held_out.log_loss(prior)
+    for share in SHARES:
+        attempts = tuple(attempt.towards_mean(share) for attempt in start.attempts)
+        further = calibrated(replace(start, attempts=attempts, average_share=share), prior, synthetic=synthetic)
+        gain = loss - further.held_out.log_loss(prior)
+        if gain < SMALLEST_GAIN:
+            break
+        moved, loss = further, loss - gain
+    if moved is best:
+        return best
+    attempts = tuple(attempt.judged_anew() for attempt in moved.trained.attempts)
+    if any(in_doubt(attempt.outcome) for attempt in attempts):
+        return best
+    return replace(moved, trained=replace(moved.trained, attempts=attempts))

@@ -1,0 +1,373 @@
+"""What exactly is trained on, validated on and corrected for? From a table to weighted rows (steps 1 to 4 of a fit)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from balanced_nn._data.dataset import Dataset, hold_outs, thin_out
+from balanced_nn._data.table import Table, read_table
+from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
+from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
+from balanced_nn._probability.correction import Correction
+from balanced_nn._sampling.training_rows import resample_rows
+from balanced_nn._sampling.weights import (
+    class_frequencies,
+    class_weight_vector,
+    logit_offset,
+    training_weights,
+)
+from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members
+from balanced_nn._typing import FloatArray, IntArray, NetworkSpec, TrainingSpec
+from balanced_nn.exceptions import RareClassWarning
+
+JUDGED_ROWS = 5_000  # of each class, at most, where a collapse has to be judged on the training rows
+# Of smoothing over the share of a class. At 10 its mean probability was 1.4 to 1.7 times too large, at 50 2.6 to 3.2
+# times (8,000 rows of two Gaussians, three seeds): the errors of a network are large beside such a share.
+SMOOTHING_PER_SHARE = 5
+_HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """The rows of a table that have weight, with their class indices and weights."""
+
+    table: Table
+    rows: IntArray
+    y: IntArray
+    weight: FloatArray
+    classes: np.ndarray
+
+    @property
+    def prior(self) -> FloatArray:
+        """Class frequencies by weight."""
+        return class_frequencies(self.y, self.weight, len(self.classes))
+
+    def take(self, chosen: IntArray) -> "LabelledRows":
+        """Return some of the rows."""
+        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes)
+
+    def names(self, indices: IntArray | tuple[int, ...]) -> str:
+        """Labels of some classes, for a message."""
+        return ", ".join(str(self.classes[i]) for i in indices)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training rows, and the rows to stop on, if there are any."""
+
+    train: LabelledRows
+    valid: LabelledRows | None
+    valid_was_given: bool
+    notes: tuple[Warning, ...]
+    number: int = 0  # of the network that they are for
+
+    def repeated(self, n_networks: int) -> "tuple[Split, ...]":
+        """Return the same rows for each network."""
+        return tuple(replace(self, number=number) for number in range(n_networks))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that training attempts share; they differ in seed and learning rate."""
+
+    network: NetworkSpec
+    training: TrainingSpec
+    preprocessing: Preprocessing
+    width: int  # columns that the training program has room for: at least those of the network
+    class_weight: FloatArray
+    data: Dataset  # as fed: resampled, expanded, weighted
+    judged: Dataset  # natural frequencies; the validation part where there is one
+    judged_rows: IntArray  # their numbers in the table
+    held_out: bool  # whether there is one; if not: fixed epochs, last weights
+    judged_on: str
+    correction: Correction
+    notes: tuple[Warning, ...]
+
+
+def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
+    """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
+    table = read_table(estimator, X, reset=True)
+    codes, classes = read_classes(y, X)
+    weight = read_weights(sample_weight, X)
+    check_every_class_weighs(codes, weight, classes)
+    return _with_weight(table, codes, weight, classes)
+
+
+def read_labelled(
+    estimator: BaseEstimator,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    classes: np.ndarray,
+    names: tuple[str, str] = ("y", "sample_weight"),
+) -> LabelledRows:
+    """Check further rows whose labels must be among `classes`; `names` are those of the labels and weights."""
+    table = read_table(estimator, X, reset=False)
+    codes = encode_labels(read_target(y, X, name=names[0]), classes, name=names[0])
+    return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
+
+
+def read_given_rows(
+    estimator: BaseEstimator, X_val: Any, y_val: ArrayLike, sample_weight_val: ArrayLike | None, classes: np.ndarray
+) -> LabelledRows:
+    """Check rows that were given for validation."""
+    given = read_labelled(estimator, X_val, y_val, sample_weight_val, classes, ("y_val", "sample_weight_val"))
+    present = np.unique(given.y)
+    if len(present) < 2:
+        raise ValueError(
+            f"y_val holds a single class, {given.names(present)}; stopping on it would reward a network that answers "
+            "nothing else. Give validation rows of at least two classes, or leave X_val out."
+        )
+    return given
+
+
+def _with_weight(table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray) -> LabelledRows:
+    kept = np.flatnonzero(weight)
+    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
+
+
+def split_rows(
+    estimator: Any,
+    rows: LabelledRows,
+    given: tuple[Any, ArrayLike | None, ArrayLike | None],
+    seed: int,
+) -> tuple[Split, ...]:
+    """Step 2: hold out a stratified part for each network, or take the rows that were given for validation.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    rows : LabelledRows
+        All rows passed as `X`.
+    given : tuple
+        ``X_val``, ``y_val`` and ``sample_weight_val`` as the caller passed them.
+    seed : int
+        Seed of the fit.
+
+    Returns
+    -------
+    tuple of Split
+        One for each network; what is to be told stands in the first.
+    """
+    X_val, y_val, sample_weight_val = given
+    if (X_val is None) != (y_val is None):
+        absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
+    if X_val is not None and y_val is not None:
+        valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
+        absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
+        notes = _note_absent(valid, absent_classes)
+        return Split(rows, valid, True, notes).repeated(_n_members(estimator, 1))
+    if not estimator.early_stopping:
+        return Split(rows, None, False, ()).repeated(_n_members(estimator, 1))
+    rng = np.random.default_rng([seed, _HOLD_OUT])
+    n_members = _n_members(estimator, auto_members(len(rows.y)))
+    parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
+    if len(parts[0].valid) == 0:
+        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(_n_members(estimator, 1))
+    notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
+    return tuple(
+        Split(rows.take(part.train), rows.take(part.valid), False, notes, number) for number, part in enumerate(parts)
+    )
+
+
+def _n_members(estimator: Any, automatic: int) -> int:
+    return automatic if estimator.n_members == "auto" else int(estimator.n_members)
+
+
+def _no_hold_out(rows: LabelledRows) -> Warning:
+    counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
+    return RareClassWarning(
+        f"No rows could be held out, because fewer than two classes can spare two rows (rows by class: {counts}). "
+        f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights, and "
+        "whether it collapsed is judged on the training rows. Collect more rows, or pass X_val and y_val."
+    )
+
+
+def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
+    counts = np.bincount(rows.y, minlength=len(rows.classes))
+    named = ", ".join(f"{rows.classes[i]!s} ({counts[i]})" for i in kept)
+    return RareClassWarning(
+        f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
+        "does not see these classes. Collect more rows of them, or pass X_val and y_val."
+    )
+
+
+def _note_absent(valid: LabelledRows, absent: IntArray) -> tuple[Warning, ...]:
+    if len(absent) == 0:
+        return ()
+    return (
+        RareClassWarning(
+            f"y_val holds no row of class {valid.names(absent)}, so that early stopping does not see it. "
+            "Add rows of it to X_val and y_val."
+        ),
+    )
+
+
+def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
+    """Steps 3 and 4: clean, resample, expand and weight; statistics from the training rows only.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Only its parameters are read.
+    split : Split
+        Training and validation rows.
+    seed : int
+        Seed of the fit.
+    """
+    train, classes = split.train, split.train.classes
+    preprocessing, cleaned = _clean(estimator, train)
+    fed = resample_rows(
+        cleaned,
+        train.y,
+        train.weight,
+        estimator.sampler,
+        categorical_features=preprocessing.categorical_features,
+        seed=int(np.random.default_rng([seed, _RESAMPLE]).integers(2**31)),
+        classes=classes,
+    )
+    class_weight = class_weight_vector(estimator.class_weight, fed.y, fed.weight, classes)
+    weight = training_weights(fed.y, fed.weight, class_weight)
+    fed_prior = class_frequencies(fed.y, weight, len(classes))
+    data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
+    training, batch_notes = _training_spec(estimator, len(data), stops=split.valid is not None)
+    if split.valid is not None:
+        valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
+        judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
+        judged_rows = split.valid.rows
+    else:
+        seen, seen_weight = thin_out(train.y, train.weight, JUDGED_ROWS)
+        judged = Dataset(preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
+        judged_rows = train.rows[seen]
+    return Plan(
+        network=NetworkSpec(
+            data.X.shape[1],
+            len(classes),
+            layer_widths(estimator.hidden_layer_sizes),
+            estimator.activation,
+            bool(estimator.batch_norm),
+        ),
+        training=training,
+        preprocessing=preprocessing,
+        width=preprocessing.possible_width,
+        class_weight=class_weight,
+        data=data,
+        judged=judged,
+        judged_rows=judged_rows,
+        held_out=split.valid is not None,
+        judged_on=_judged_on(split),
+        correction=Correction(
+            logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal", estimator.label_smoothing
+        ),
+        notes=split.notes
+        + fed.notes
+        + batch_notes
+        + _note_idle_loss(estimator, fed_prior)
+        + _note_smoothing(estimator.label_smoothing, fed_prior),
+    )
+
+
+def _clean(estimator: Any, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:
+    """Fit the preprocessing to the training rows, bins included, and return it with the cleaned rows."""
+    preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
+    cleaned = preprocessing.clean(train.table, train.rows)
+    if estimator.n_bins == "auto":
+        most = auto_bins(np.bincount(train.y).tolist(), preprocessing.scaler.width)
+    else:
+        most = int(estimator.n_bins or 0)
+    return preprocessing.with_bins(cleaned, train.y, train.weight, most), cleaned
+
+
+def _judged_on(split: Split) -> str:
+    if split.valid is None:
+        return "training rows, as none were held out"
+    return "rows given for validation" if split.valid_was_given else "held-out rows"
+
+
+def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the units of each hidden layer as plain integers.
+
+    Raises
+    ------
+    ValueError
+        If one is not a positive integer.
+
+    Examples
+    --------
+    >>> layer_widths(64), layer_widths([64, 32])
+    ((64,), (64, 32))
+    """
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    if not all(_is_width(size) for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be a positive integer or a sequence of them; got {hidden_layer_sizes!s}. "
+            "Use, for example, (256, 128)."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def _is_width(size: Any) -> bool:
+    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size > 0)
+
+
+def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:
+    notes: tuple[Warning, ...] = ()
+    batch_size = auto_batch_size(n_rows) if estimator.batch_size == "auto" else int(estimator.batch_size)
+    if batch_size > n_rows:
+        text = f"batch_size={batch_size} is larger than the {n_rows} training rows; batches of {n_rows} rows are used."
+        notes = (UserWarning(f'{text} Set batch_size="auto", or lower it.'),)
+        batch_size = n_rows
+    if batch_size == 1 and estimator.batch_norm:
+        raise ValueError(
+            "batch_size=1 leaves BatchNorm no spread to measure, so that no unit could vary. "
+            'Use batch_size="auto", or batch_norm=False.'
+        )
+    no_hold_out = estimator.early_stopping and not stops
+    epochs = min(estimator.max_iter, FIXED_EPOCHS) if no_hold_out else estimator.max_iter
+    return TrainingSpec(
+        loss=estimator.loss,
+        label_smoothing=float(estimator.label_smoothing),
+        batch_size=batch_size,
+        max_epochs=epochs,
+        patience=estimator.n_iter_no_change if estimator.early_stopping else epochs,
+        tol=estimator.tol,
+        weight_decay=estimator.alpha,
+        dropout=estimator.dropout,
+        keep_best=bool(estimator.early_stopping),
+        average_weights=bool(estimator.average_weights and estimator.early_stopping),
+    ), notes
+
+
+def _note_smoothing(label_smoothing: float, fed_prior: FloatArray) -> tuple[Warning, ...]:
+    """Smoothing that drowns a rare class: what the network says of it can hardly be undone."""
+    if label_smoothing / len(fed_prior) <= SMOOTHING_PER_SHARE * fed_prior.min():
+        return ()
+    return (
+        UserWarning(
+            f"label_smoothing={label_smoothing} gives each class {label_smoothing / len(fed_prior):.2g} of every row, "
+            f"and the rarest one holds {fed_prior.min():.2g} of the rows: its probabilities will come out too large. "
+            'Use class_weight="balanced" with it, or label_smoothing=0.'
+        ),
+    )
+
+
+def _note_idle_loss(estimator: Any, fed_prior: FloatArray) -> tuple[Warning, ...]:
+    if estimator.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
+        return ()
+    balancer = "sampler" if estimator.class_weight is None else "class_weight"
+    if isinstance(estimator.class_weight, Mapping) or getattr(estimator, balancer) is None:
+        return ()  # balanced by nature, not by a setting
+    return (
+        UserWarning(
+            f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(estimator, balancer)!r} already '
+            'balances the classes. Use class_weight=None and sampler=None with it, or loss="log_loss".'
+        ),
+    )

@@ -1,0 +1,234 @@
+"""How far is a fit? A bar on a terminal, a line a network elsewhere, and nothing unless asked for."""
+
+import multiprocessing
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from balanced_nn._training.callbacks import NOBODY, Epoch, Training, Watcher
+from balanced_nn._typing import History
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+FRAMES_PER_SECOND = 4
+_STOPPED = {
+    "diverged": ", ended by a number that is not finite",
+    "callback": ", ended by a callback",
+}
+
+
+@contextmanager
+def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterator[Watcher]:
+    """Show how far a fit is while the block runs, on standard error.
+
+    Parameters
+    ----------
+    verbose : int
+        0 shows nothing.
+    n_networks : int
+        How many networks will be trained.
+    bar : bool, default=True
+        Whether there may be a bar. Even so there is none where it could not be drawn or would disturb another one:
+        outside of terminals and notebooks, in worker processes and threads, and inside another live display of rich.
+    """
+    if not verbose or sys.stderr is None:
+        yield NOBODY
+        return
+    console = _live_console() if bar else None
+    if console is None:
+        yield _Lines(n_networks, _write)
+        return
+    from rich.live import Live  # deferred: seldom needed
+
+    def write(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    progress = _Bar(n_networks, write)
+    progress.live = Live(
+        get_renderable=progress.render,
+        console=console,
+        refresh_per_second=FRAMES_PER_SECOND,
+        transient=True,
+        redirect_stdout=console.is_jupyter or _is_terminal(sys.stdout),  # what goes to a file stays there
+    )
+    if "tensorflow" in sys.modules:  # else it comes with the first training: TensorFlow writes lines while it loads
+        progress.live.start()
+    try:
+        yield progress
+    finally:
+        progress.live.stop()
+
+
+def epochs_left(finished: Sequence[int], epoch: int, max_epochs: int, networks_left: int) -> int:
+    """Estimate how many epochs a fit still takes, repairs apart.
+
+    Parameters
+    ----------
+    finished : sequence of int
+        Epochs of the trainings that have ended. As early stopping is the rule, the next ones are taken to last as long
+        as these on the average; without any the estimate is the largest number possible.
+    epoch : int
+        The epoch that has just ended, from 0.
+    max_epochs : int
+        The most that a training may last.
+    networks_left : int
+        Networks that come after this one.
+
+    Examples
+    --------
+    >>> epochs_left([], 10, 200, 3)
+    790
+    >>> epochs_left([40, 50], 10, 200, 1)
+    80
+    """
+    usual = max_epochs if not finished else min(max_epochs, round(sum(finished) / len(finished)))
+    return max(0, usual - epoch) + networks_left * usual
+
+
+def _write(line: str) -> None:
+    """Write a line in one piece, so that the lines of several processes do not mix."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _live_console() -> "Console | None":
+    """Return a console that a bar can be drawn on, if there is one."""
+    if multiprocessing.parent_process() is not None or threading.current_thread() is not threading.main_thread():
+        return None
+    from rich.console import Console
+    from rich.file_proxy import FileProxy
+
+    if isinstance(sys.stderr, FileProxy):  # another live display has taken over the terminal, and shows lines above it
+        return None
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        return console if find_spec("ipywidgets") else None  # without it rich warns
+    return console if _is_terminal(sys.stderr) and console.is_interactive else None  # FORCE_COLOR makes no terminal
+
+
+def _is_terminal(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
+
+
+class _Lines:
+    """Writes a line for each training that has ended."""
+
+    def __init__(self, n_networks: int, write: Callable[[str], None]) -> None:
+        self.n_networks = n_networks
+        self.training: Training | None = None
+        self.finished: list[int] = []  # epochs of each training
+        self.started = time.monotonic()
+        self._write = write
+
+    @property
+    def name(self) -> str:
+        """What is being trained, in words."""
+        if self.training is None:
+            return f"{self.n_networks} networks" if self.n_networks > 1 else "network"
+        network = f"network {self.training.network + 1} of {self.n_networks}" if self.n_networks > 1 else "network"
+        return network + (f", attempt {self.training.attempt + 1}" if self.training.attempt else "")
+
+    def training_begins(self, training: Training) -> None:
+        self.training, self.started = training, time.monotonic()
+
+    def epoch_ends(self, epoch: Epoch) -> bool:
+        return False
+
+    def training_ends(self, history: History) -> None:
+        self._write(f"{self.name}: {_result(history, time.monotonic() - self.started)}")
+        self.finished.append(len(history.train_loss))
+
+    def network_ends(self) -> bool:
+        return False
+
+
+def _result(history: History, seconds: float) -> str:
+    n_epochs, best = len(history.train_loss), history.best_epoch - 1
+    if history.validation_loss and best >= 0:
+        reached = (
+            f"best epoch {best + 1}/{n_epochs}, loss {history.validation_loss[best]:.4f}, "
+            f"balanced accuracy {history.validation_balanced_accuracy[best]:.3f}"
+        )
+    else:
+        reached = f"{n_epochs} epoch{'s' * (n_epochs > 1)}: training loss {history.train_loss[-1]:.4f}"
+    return f"{reached} ({seconds:.1f} s{_STOPPED.get(history.stop_reason, '')})"
+
+
+class _Bar(_Lines):
+    """Draws a bar below these lines, with the numbers of the epoch that has just ended."""
+
+    live: "Live"
+
+    def __init__(self, n_networks: int, write: Callable[[str], None]) -> None:
+        super().__init__(n_networks, write)
+        self._began = self._last = time.monotonic()  # the fit; the last epoch that has ended, or its training
+        self._epoch: Epoch | None = None
+        self._seconds, self._n_epochs = 0.0, 0  # spent on all epochs so far
+
+    def training_begins(self, training: Training) -> None:
+        super().training_begins(training)
+        self._epoch, self._last = None, time.monotonic()
+        self.live.start()  # if it has not
+
+    def epoch_ends(self, epoch: Epoch) -> bool:
+        now = time.monotonic()
+        self._seconds, self._n_epochs = self._seconds + now - self._last, self._n_epochs + 1
+        self._last, self._epoch = now, epoch
+        return super().epoch_ends(epoch)
+
+    def training_ends(self, history: History) -> None:
+        super().training_ends(history)
+        self._epoch = None
+
+    def render(self) -> "RenderableType":
+        """Draw the bar and the numbers; called by a thread of rich, while the fit goes on."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        training, epoch, done = self.training, self._epoch, self._n_epochs  # as they are now
+        left = None
+        if training is not None and done:
+            networks_left = self.n_networks - 1 - training.network
+            left = epochs_left(self.finished, epoch.number if epoch else 0, training.max_epochs, networks_left)
+        bar = ProgressBar(total=done + (left or 0), completed=done, width=20, pulse=left is None)
+        position = f"epoch {epoch.number}/{training.max_epochs}" if training and epoch else ""
+        row = Table.grid(padding=(0, 1))
+        row.add_row(Text(self.name), bar, Text(position), Text(self._time(left, done)))
+        return Group(row, Text(_numbers(training, epoch), style="dim", overflow="ellipsis", no_wrap=True))
+
+    def _time(self, left: int | None, done: int) -> str:
+        if left is None:
+            return f"{_clock(time.monotonic() - self._began)} so far"
+        bound = "about" if self.finished else "at most"
+        return f"{bound} {_clock(left * self._seconds / done)} left"
+
+
+def _numbers(training: Training | None, epoch: Epoch | None) -> str:
+    if training is None:
+        return "preparing the rows, searching a learning rate"
+    parts = []
+    if epoch is not None:
+        parts.append(f"loss {epoch.train_loss:.4f}")
+        if epoch.validation_loss is not None and epoch.validation_balanced_accuracy is not None:
+            parts.append(f"held-out {epoch.validation_loss:.4f}")
+            parts.append(f"balanced accuracy {epoch.validation_balanced_accuracy:.3f}")
+    return ", ".join([*parts, f"learning rate {training.learning_rate:.2g}"])
+
+
+def _clock(seconds: float) -> str:
+    """Write a span of time.
+
+    >>> _clock(75.2), _clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
