@@ -11,15 +11,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._callbacks import call_back
-from balanced_nn._causes.remedies import ModelKind, advise
+from balanced_nn._causes.advise import ModelKind, advise
 from balanced_nn._causes.repair import setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.labelled_rows import read_labelled, read_rows
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._decision.rule import Decision, decision_notes, read_decision
 from balanced_nn._export.formulas import Predictor, keras_model
 from balanced_nn._export.onnx import onnx_model
+from balanced_nn._network.ensemble import Ensemble
 from balanced_nn._probability.calibration import Calibration, HeldOut
 from balanced_nn._probability.prior_shift import find_prior, read_class_prior
 from balanced_nn._sampling.training_rows import draws_at_random
@@ -35,10 +36,10 @@ from balanced_nn._sklearn import (
     has_callbacks,
 )
 from balanced_nn._training.attempts import Attempt
-from balanced_nn._training.callbacks import Watchers
+from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.keras.process import check_process
-from balanced_nn._training.members import Ensemble, Trained, calibrated, train_members, with_averages
-from balanced_nn._training.preparation import read_labelled, read_rows, split_rows
+from balanced_nn._training.members import Trained, calibrated, train_members, with_averages
+from balanced_nn._training.preparation import split_rows
 from balanced_nn._training.progress import show_progress
 from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning

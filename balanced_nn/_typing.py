@@ -1,6 +1,5 @@
 """What is said, once, about a network, its training, and what training recorded? Frozen values."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,90 +7,3 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[Any]  # float64, or float32 where the text says so
 IntArray = NDArray[np.intp]
-
-FOCAL_GAMMA = 2.0  # Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, use 2
-LOGIT_ADJUSTMENT_TAU = 1.0  # Menon et al., "Long-tail learning via logit adjustment", ICLR 2021: consistent only at 1
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """The architecture of a multi-layer perceptron.
-
-    Two classes have one output unit, more classes one unit each; outputs are logits.
-    """
-
-    n_inputs: int  # columns of the preprocessed matrix
-    n_classes: int
-    hidden_layer_sizes: tuple[int, ...]
-    activation: str  # "relu", "tanh", "logistic", "selu", "gelu" or "identity"
-    batch_norm: bool
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of output units."""
-        return 1 if self.n_classes == 2 else self.n_classes
-
-
-@dataclass(frozen=True)
-class TrainingSpec:
-    """How a network is trained, except for the learning rate, which a search may find."""
-
-    loss: str  # "log_loss", "focal" or "logit_adjusted"
-    label_smoothing: float  # share of the target that is spread evenly over the classes, in [0, 1)
-    batch_size: int  # rows
-    max_epochs: int
-    patience: int  # epochs without an improvement of more than `tol`
-    tol: float  # nats of the monitored loss
-    weight_decay: float  # decoupled, as in AdamW
-    dropout: float  # fraction of hidden units, in [0, 1)
-    keep_best: bool  # the network of the best epoch, not of the last
-    average_weights: bool  # whether the mean of the weights of the last epochs is wanted too
-
-
-@dataclass(frozen=True, eq=False)
-class RangeTestTrace:
-    """Loss per batch while the learning rate grew geometrically.
-
-    Parameters
-    ----------
-    learning_rates : ndarray of shape (n_steps,)
-        Ascending learning rates, one a batch.
-    losses : ndarray of shape (n_steps,)
-        Weighted mean loss of each batch, in nats, taken before its update; may hold NaN or infinity after divergence.
-    """
-
-    learning_rates: FloatArray
-    losses: FloatArray
-
-
-@dataclass(frozen=True)
-class LearningRateSearch:
-    """Which learning rate was chosen from a range test, and why."""
-
-    learning_rate: float
-    reason: str  # one sentence
-    is_fallback: bool  # True where the trace gave no answer
-    trace: RangeTestTrace
-
-
-@dataclass(frozen=True)
-class History:
-    """What one training recorded, an entry an epoch.
-
-    ``validation_loss`` and ``validation_balanced_accuracy`` are empty where no rows were held out.
-    """
-
-    train_loss: tuple[float, ...]  # weighted mean loss as trained, in nats
-    validation_loss: tuple[float, ...]  # log-loss of the validation rows, in nats
-    validation_balanced_accuracy: tuple[float, ...]  # fraction
-    learning_rate: float
-    best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
-    n_steps: int  # optimizer updates, the range test excluded
-    stop_reason: str  # "patience", "max_iter", "diverged" or "callback"
-
-    @property
-    def best_score(self) -> float:
-        """Lowest monitored loss, in nats; infinite where nothing finite was recorded."""
-        curve = self.validation_loss or self.train_loss[-1:]
-        finite = [value for value in curve if np.isfinite(value)]
-        return min(finite, default=float("inf"))

@@ -23,10 +23,10 @@ from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
-from balanced_nn._causes.remedies import ModelKind, advise
+from balanced_nn._causes.advise import ModelKind, advise
 from balanced_nn._causes.rules import diagnose_evidence
+from balanced_nn._collapse.baseline import find_reference
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._reference import find_reference
 from balanced_nn._training.attempts import gather_evidence
 
 HERE = Path(__file__).parent
@@ -104,9 +104,10 @@ def fixed(hidden: Sequence[int], batch: int | str, epochs: int, **settings: Any)
 
 def training_alone(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Callable[[], Any]:
     """From the initial network to the trained one: what is left of `fit` without reading, cleaning and checking."""
+    from balanced_nn._data.labelled_rows import read_rows
     from balanced_nn._training.attempts import training_task
     from balanced_nn._training.keras.train import train_network
-    from balanced_nn._training.preparation import make_plan, read_rows, split_rows
+    from balanced_nn._training.preparation import make_plan, split_rows
 
     plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)[0], 0)
     task = training_task(plan, 0)
@@ -609,8 +610,9 @@ def diagnosis() -> list[Row]:
 
 
 def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
+    from balanced_nn._data.labelled_rows import read_rows
     from balanced_nn._training.attempts import train_until_sound
-    from balanced_nn._training.preparation import make_plan, read_rows, split_rows
+    from balanced_nn._training.preparation import make_plan, split_rows
 
     (split,) = split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)
     settings = model.get_params(deep=False)

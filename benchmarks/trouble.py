@@ -30,11 +30,10 @@ from records import append_row, fill, read_rows
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._collapse.baseline import compare_with_reference, needs_reference
+from balanced_nn._collapse.baseline import compare_with_reference, needs_reference, quick_reference
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import read_answers
 from balanced_nn._data.dataset import Dataset
-from balanced_nn._reference import quick_reference
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"

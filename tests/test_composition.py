@@ -13,7 +13,6 @@ import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from imblearn.under_sampling import RandomUnderSampler
-from installed import HAS_TEMPERATURE
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -37,6 +36,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
 
 from balanced_nn import BalancedNNClassifier, TabularPreprocessor
+from tests.helpers.installed import HAS_TEMPERATURE
 
 X, Y = make_classification(n_samples=360, n_features=6, weights=[0.75], class_sep=1.5, flip_y=0.01, random_state=0)
 FRAME = pd.DataFrame(X, columns=list("abcdef")).assign(

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import PowerTransformer
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._training.preparation import Plan, Split, make_plan, read_rows, split_rows
+from balanced_nn._data.labelled_rows import read_rows
+from balanced_nn._training.preparation import Plan, Split, make_plan, split_rows
 
 SEED = 7
 N_ROWS = 300

@@ -8,6 +8,8 @@ import numpy as np
 
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._network.network import KERAS_NAMES
+from balanced_nn._network.specs import History, NetworkSpec
 from balanced_nn._typing import FloatArray, IntArray
 
 MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for
@@ -335,3 +337,25 @@ def probe_rows(y: IntArray, n_rows: int = PROBE_ROWS) -> IntArray:
         members = np.flatnonzero(y == label)
         chosen.append(members[:: -(-len(members) // each)])
     return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.intp)
+
+
+def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight_decay: float) -> NetworkFacts:
+    """Describe a network of ours as one of anybody's."""
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
+    return NetworkFacts(
+        hidden_sizes=spec.hidden_layer_sizes,
+        hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
+        batch_norm=spec.batch_norm,
+        batch_norm_momentum=None,
+        n_outputs=spec.n_outputs,
+        output_activation="linear",
+        n_classes=spec.n_classes,
+        loss="binary_crossentropy" if spec.n_outputs == 1 else "sparse_categorical_crossentropy",
+        from_logits=True,
+        optimizer="adamw",
+        learning_rate=history.learning_rate,
+        epochs=len(history.train_loss),
+        n_steps=history.n_steps,
+        dropout=dropout,
+        weight_decay=weight_decay,
+    )

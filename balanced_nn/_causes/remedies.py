@@ -1,102 +1,79 @@
-"""What do we advise against each cause, in the words of the library that the model is built with?"""
+"""What is a remedy, and what is advised whatever a model is built with?"""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from balanced_nn._advice import Advice
 from balanced_nn._causes.evidence import Cause, RepairAction
-from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS, OURS
-from balanced_nn._causes.remedies_keras import SKLEARN_DECISION, Settings, keras_code, sklearn_code
-from balanced_nn._causes.remedies_sklearn import KERAS, MLP, MLP_DEFAULTS, OTHER
-from balanced_nn._causes.rules import Finding
 
-__all__ = ["ModelKind", "advise"]
+Settings: TypeAlias = Mapping[str, Any]
+Option: TypeAlias = tuple[bool, str, dict[str, Any]]  # does it apply, what to do, parameters to set
 
-
-class ModelKind(StrEnum):
-    """With what a model is built."""
-
-    OURS = "balanced_nn"
-    KERAS = "keras"
-    MLP = "mlp"  # scikit-learn's MLPClassifier
-    OTHER = "other"  # any other classifier with scikit-learn's interface
+NARROW = 64  # units under which a hidden layer is widened
+DEEP = 4  # hidden layers from which saturating activations lose the gradient without BatchNorm
+USUAL_RATE = 1e-3  # of Adam
 
 
-_ASSUMED: dict[ModelKind, Settings] = {ModelKind.OURS: OUR_DEFAULTS, ModelKind.MLP: MLP_DEFAULTS}
-_TABLES: dict[ModelKind, dict[Cause, Callable[[Settings], Advice]]] = {
-    ModelKind.OURS: OURS,
-    ModelKind.KERAS: KERAS,
-    ModelKind.MLP: MLP,
-    ModelKind.OTHER: OTHER,
+@dataclass(frozen=True)
+class Advice:
+    """What to do about one cause; `actions` are those that no parameter stands for."""
+
+    remedy: str
+    change: dict[str, Any] = field(default_factory=dict)
+    actions: frozenset[RepairAction] = frozenset()
+
+
+def _same(value: Any, other: Any) -> bool:
+    if hasattr(value, "__len__") and isinstance(other, tuple):
+        return tuple(value) == other
+    return value is other or (isinstance(value, str | int | float) and value == other)
+
+
+def first(s: Settings, *options: Option) -> Advice:
+    """Take the first option that applies and that changes something, or that has nothing to change."""
+    for applies, remedy, change in options:
+        differing = {name: value for name, value in change.items() if not _same(s.get(name), value)}
+        if applies and (differing or not change):
+            return Advice(remedy, differing)
+    return Advice(options[-1][1])
+
+
+def say(remedy: str) -> Callable[[Settings], Advice]:
+    """Advise the same whatever the settings."""
+    return lambda s: Advice(remedy)
+
+
+_NO_SIGNAL = Advice(
+    "No setting mends this. Look at the data: were the labels joined to the wrong rows? Are the features that matter "
+    "known at prediction time, and in the table? Would more rows show a weak signal?"
+)
+
+
+_BAD_LABELS = Advice(
+    "No setting mends this. Look at the labels: count them with np.unique(y, return_counts=True), compare a few rows "
+    "with their source, and check that each class is coded as one value."
+)
+
+
+LABEL_ADVICE: dict[Cause, Callable[[Settings], Advice]] = {
+    Cause.NO_SIGNAL: lambda s: _NO_SIGNAL,
+    Cause.BAD_LABELS: lambda s: _BAD_LABELS,
 }
 
 
-def advise(
-    findings: Iterable[Finding],
-    kind: ModelKind | str,
-    *,
-    settings: Settings | None = None,
-    defaults: Settings | None = None,
-) -> tuple[Finding, ...]:
-    r"""Say of each finding what to do about it.
+def show(value: Any) -> str:
+    """Return a value as code.
 
-    Parameters
-    ----------
-    findings : iterable of Finding
-        What was found, the most likely first.
-    kind : {"balanced_nn", "keras", "mlp", "other"}
-        With what the model is built.
-    settings : mapping, default=None
-        What the model is set to: parameters of a scikit-learn estimator by name, for "keras" the fields of
-        `NetworkFacts`. None, or what is missing, is taken from `defaults`.
-    defaults : mapping, default=None
-        Default values of the parameters; None assumes those of the class.
-
-    Returns
-    -------
-    tuple of Finding
-        With `remedy`, `code` and `change`. Of several confirmed causes, which have to be mended together, the first
-        holds the code for all of them, and the others none.
-
-    Examples
-    --------
-    >>> finding = Finding(Cause.LEARNING_RATE_TOO_HIGH, "The loss rose.", 10.0, 0.1, 0.9)
-    >>> (advised,) = advise([finding], "balanced_nn", settings={"learning_rate_init": 10.0})
-    >>> print(advised.remedy, advised.code, sep="\n")
-    learning_rate_init was set to 10.0 by hand: leave it at "auto".
-    clf.set_params(learning_rate_init="auto").fit(X, y)
+    >>> show("auto"), show((256, 128))
+    ('"auto"', '(256, 128)')
     """
-    kind, findings = ModelKind(kind), tuple(findings)
-    current = {**_ASSUMED.get(kind, {}), **(defaults or {}), **(settings or {})}
-    table = _TABLES[kind]
-    advice = {finding.cause: table[finding.cause](current) for finding in findings}
-    confirmed = [finding.cause for finding in findings if finding.status == "confirmed"]
-
-    def code(finding: Finding) -> str:
-        if finding.status != "confirmed":
-            return _code([finding.cause], advice, kind, current)
-        return _code(confirmed, advice, kind, current) if finding.cause == confirmed[0] else ""
-
-    return tuple(
-        replace(
-            finding,
-            remedy=advice[finding.cause].remedy,
-            code=code(finding),
-            change=advice[finding.cause].change if kind is not ModelKind.KERAS else {},
-        )
-        for finding in findings
-    )
+    value = value.item() if hasattr(value, "item") else value
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _code(causes: list[Cause], advice: Mapping[Cause, Advice], kind: ModelKind, s: Settings) -> str:
-    """Return code that mends all of these causes."""
-    if kind is ModelKind.KERAS:
-        return keras_code(causes, s)
-    if causes == [Cause.THRESHOLD] and not advice[Cause.THRESHOLD].change and kind is not ModelKind.OURS:
-        return SKLEARN_DECISION
-    change: dict[str, Any] = {}
-    for cause in causes:
-        change = {**advice[cause].change, **change}  # the first word is that of the likelier cause
-    return sklearn_code(change, frozenset[RepairAction]().union(*(advice[cause].actions for cause in causes)))
+def widths_of(sizes: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in sizes) if hasattr(sizes, "__len__") else (int(sizes),)
+
+
+def wider(widths: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(NARROW, width) if min(widths) < NARROW else 2 * width for width in widths)

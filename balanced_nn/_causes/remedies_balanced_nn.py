@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from balanced_nn._advice import LABEL_ADVICE, Advice, first
 from balanced_nn._causes.evidence import Cause
-from balanced_nn._causes.remedies_keras import DEEP, NARROW, Settings, show, widths_of
+from balanced_nn._causes.remedies import DEEP, LABEL_ADVICE, NARROW, Advice, Settings, first, show, widths_of
 
 # What is assumed where nothing is known.
 OUR_DEFAULTS: Settings = {

@@ -1,11 +1,22 @@
-"""What is advised against each cause to users of Keras, of MLPClassifier, and of any other classifier?"""
+"""What is advised against each cause to users of MLPClassifier, and of any other classifier of scikit-learn's kind?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
-from balanced_nn._advice import LABEL_ADVICE, Advice, first, say
 from balanced_nn._causes.evidence import Cause, RepairAction
-from balanced_nn._causes.remedies_keras import DEEP, NARROW, USUAL_RATE, Settings, keras_rate, wider, widths_of
+from balanced_nn._causes.remedies import (
+    DEEP,
+    LABEL_ADVICE,
+    NARROW,
+    USUAL_RATE,
+    Advice,
+    Settings,
+    first,
+    say,
+    show,
+    widths_of,
+)
 
 # What is assumed of an MLPClassifier where nothing is known.
 MLP_DEFAULTS: Settings = {
@@ -20,66 +31,6 @@ MLP_DEFAULTS: Settings = {
 
 
 # Keras
-
-
-def _keras_rate_advice(s: Settings, cause: Cause) -> Advice:
-    rate, high = s.get("learning_rate"), cause is Cause.LEARNING_RATE_TOO_HIGH
-    word = "high" if high else "low"
-    given = "The learning rate" if rate is None else f"A learning rate of {rate:g}"
-    return Advice(f"{given} is too {word}: train anew with Adam at {keras_rate({cause}, s):g}.")
-
-
-def _keras_size(s: Settings) -> Advice:
-    widths = s.get("hidden_sizes")
-    if widths is None:
-        return Advice("The network is too small: give it two hidden layers of at least 64 units.")
-    if not widths:
-        return Advice("There is no hidden layer: add two, of 128 and 64 units.")
-    better = ", ".join(map(str, wider(widths_of(widths))))
-    return Advice(f"The narrowest hidden layer has {min(widths)} units: use hidden layers of {better} units.")
-
-
-def _keras_output_advice(s: Settings) -> Advice:
-    n_classes = s.get("n_classes") or 2
-    if n_classes <= 2:
-        return Advice(
-            'For two classes end in Dense(1, activation="sigmoid") with loss="binary_crossentropy" and labels 0 and 1.'
-        )
-    return Advice(
-        f'For {n_classes} classes end in Dense({n_classes}, activation="softmax") with '
-        f'loss="sparse_categorical_crossentropy" and labels 0 to {n_classes - 1} '
-        '("categorical_crossentropy" for one-hot labels).'
-    )
-
-
-KERAS: dict[Cause, Callable[[Settings], Advice]] = {
-    Cause.CLASS_IMBALANCE: say("Give each class the same summed weight in training, and judge by balanced accuracy."),
-    Cause.THRESHOLD: say(
-        "Keep the network, and do not ask for more than 0.5: compare each probability with the class's share."
-    ),
-    Cause.LEARNING_RATE_TOO_HIGH: lambda s: _keras_rate_advice(s, Cause.LEARNING_RATE_TOO_HIGH),
-    Cause.LEARNING_RATE_TOO_LOW: lambda s: _keras_rate_advice(s, Cause.LEARNING_RATE_TOO_LOW),
-    Cause.STOPPED_TOO_EARLY: say("Train longer; if early stopping ended the training, give it a larger patience."),
-    Cause.NETWORK_TOO_SMALL: _keras_size,
-    Cause.OUTPUT_ACTIVATION: _keras_output_advice,
-    Cause.LOSS_MISMATCH: _keras_output_advice,
-    Cause.HIDDEN_ACTIVATION: say("Use ReLU in the hidden layers, with He initialisation."),
-    Cause.VANISHING_GRADIENT: say(
-        "Use ReLU with He initialisation, and BatchNormalization where there are four hidden layers or more."
-    ),
-    Cause.EXPLODING_GRADIENT: say(
-        "Use He initialisation, a learning rate of 0.001, and clip the gradient; check that the features are scaled."
-    ),
-    Cause.DEAD_RELU: say("Draw new weights with He initialisation and biases of 0, and train with Adam at 0.001."),
-    Cause.POOR_INITIALIZATION: say("Leave the initial weights to He initialisation, and the biases at 0."),
-    Cause.UNSCALED_FEATURES: say(
-        "Bring each column to mean 0 and standard deviation 1 before the first layer, also when predicting."
-    ),
-    Cause.BATCH_NORM_STATISTICS: say(
-        "BatchNormalization's momentum of 0.99 takes hundreds of steps to follow: use momentum=0.9, or train longer."
-    ),
-    **LABEL_ADVICE,
-}
 
 
 # MLPClassifier
@@ -252,3 +203,33 @@ OTHER: dict[Cause, Callable[[Settings], Advice]] = {
     ),
     **LABEL_ADVICE,
 }
+
+
+def sklearn_code(change: Mapping[str, Any], actions: Collection[RepairAction]) -> str:
+    """Return code that sets parameters, scales and weighs.
+
+    >>> print(sklearn_code({"max_iter": 500}, ()))
+    clf.set_params(max_iter=500).fit(X, y)
+    """
+    scale, balance = RepairAction.SCALE_FEATURES in actions, RepairAction.BALANCE_CLASSES in actions
+    if not (change or scale or balance):
+        return ""
+    imports = []
+    model, arguments = "clf", "X, y"
+    if change:
+        model = f"clf.set_params({', '.join(f'{name}={show(value)}' for name, value in change.items())})"
+    if scale:
+        imports += ["from sklearn.pipeline import Pipeline", "from sklearn.preprocessing import StandardScaler"]
+        model = f'Pipeline([("scale", StandardScaler()), ("model", {model})])'
+    if balance:
+        imports += ["from sklearn.utils.class_weight import compute_sample_weight"]
+        arguments += f', {"model__" if scale else ""}sample_weight=compute_sample_weight("balanced", y)'
+    fit = f"{'clf = ' if scale else ''}{model}.fit({arguments})"
+    return "\n".join([*imports, "", fit] if imports else [fit])
+
+
+SKLEARN_DECISION = """\
+import numpy as np
+
+share = np.unique(y, return_counts=True)[1] / len(y)  # of each class in the training rows
+answers = clf.classes_[(clf.predict_proba(X) / share).argmax(axis=1)]"""

@@ -10,8 +10,8 @@ import balanced_nn
 from balanced_nn._cli.console import OneLineError, add_table, load_tensorflow, one_line, read_seed
 from balanced_nn._cli.plots import FORMATS, require_matplotlib, save_range_test
 from balanced_nn._cli.table_files import check_output, read_labelled
+from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._training.learning_rate import search_learning_rate, usable_part
-from balanced_nn._typing import LearningRateSearch
 
 MOST_LINES = 16
 WIDTH = 40

@@ -1,18 +1,18 @@
 """Which pictures tell of a fit? The displays of the package, drawn without a window."""
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balanced_nn._displays._files import file_content
 from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
 from balanced_nn._displays.style import find_pyplot
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
-from balanced_nn._typing import LearningRateSearch
+from balanced_nn._network.specs import LearningRateSearch
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -58,3 +58,20 @@ def require_matplotlib(caller: str) -> None:
     """Load matplotlib so that it draws without a window; without it, raise an ImportError that names what needs it."""
     os.environ.setdefault("MPLBACKEND", "agg")  # read when matplotlib is first loaded
     find_pyplot(caller)
+
+
+def file_content(display: Any, kind: str) -> bytes:
+    """Return a drawn display as the content of a file, and close its figure.
+
+    Parameters
+    ----------
+    display : display
+        One of this package, drawn on a figure of its own.
+    kind : {"svg", "png", "pdf"}
+        The format. An SVG file holds no date, so that the same picture is the same file.
+    """
+    plt = find_pyplot(type(display).__name__)
+    content = io.BytesIO()
+    display.figure_.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    plt.close(display.figure_)
+    return content.getvalue()

@@ -168,3 +168,39 @@ def _held_out_size(n_rows: int, fraction: float) -> int:
         largest = int(n_rows * max(fraction, MAX_FRACTION_OF_RARE_CLASS))
         size = MIN_HELD_OUT_ROWS if largest >= MIN_HELD_OUT_ROWS else 0
     return min(size, n_rows - 1)
+
+
+def class_mass(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
+    """Sum the weights of each class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices in [0, n_classes).
+    sample_weight : ndarray of shape (n_samples,)
+        Non-negative weights.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> class_mass(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2)
+    array([3., 5.])
+    """
+    return np.bincount(y, weights=sample_weight, minlength=n_classes)
+
+
+def class_frequencies(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
+    """Share of each class in the summed weights; the shares sum to 1.
+
+    Examples
+    --------
+    >>> class_frequencies(np.array([0, 0, 0, 1]), np.ones(4), 2)
+    array([0.75, 0.25])
+    """
+    mass = class_mass(y, sample_weight, n_classes)
+    return mass / mass.sum()

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import Evidence, RepairAction
-from balanced_nn._causes.remedies import ModelKind
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import OutcomeReport
 from balanced_nn._typing import IntArray

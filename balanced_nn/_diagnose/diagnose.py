@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from balanced_nn._causes.advise import advise
 from balanced_nn._causes.evidence import ACTION_OF, Evidence, RepairAction
-from balanced_nn._causes.remedies import advise
 from balanced_nn._causes.repair_search import RepairSearch, find_repairs
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence

@@ -15,11 +15,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, RepairAction, data_facts, probe_rows
+from balanced_nn._causes.advise import ModelKind
+from balanced_nn._causes.evidence import (
+    Curve,
+    Evidence,
+    NetworkFacts,
+    RepairAction,
+    data_facts,
+    network_facts,
+    probe_rows,
+)
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
-from balanced_nn._causes.remedies import ModelKind
 from balanced_nn._classifier import BalancedNNClassifier
-from balanced_nn._collapse.baseline import Reference, compare_with_reference
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
 from balanced_nn._data.dataset import Dataset
@@ -28,9 +36,8 @@ from balanced_nn._diagnose.case import Case, is_keras, judged_on_of, split_rows_
 from balanced_nn._diagnose.keras.case import keras_case
 from balanced_nn._diagnose.sklearn_retraining import SklearnTrainer
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork, LayerArrays
-from balanced_nn._reference import find_reference
-from balanced_nn._training.attempts import network_facts
-from balanced_nn._typing import FloatArray, IntArray, NetworkSpec
+from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._typing import FloatArray, IntArray
 
 
 def sklearn_case(

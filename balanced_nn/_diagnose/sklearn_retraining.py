@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
+from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import RepairAction
-from balanced_nn._causes.remedies import ModelKind
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import read_answers
 

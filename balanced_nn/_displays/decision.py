@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._data.labelled_rows import read_labelled
 from balanced_nn._decision.metrics import Metric, read_metric
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
-from balanced_nn._displays._fitted import fitted_classifier
 from balanced_nn._displays.decision_curves import (
     ClassScores,
     Reliability,
@@ -21,7 +21,7 @@ from balanced_nn._displays.decision_curves import (
     reliability,
     threshold_curve,
 )
-from balanced_nn._displays.inputs import read_predictions, read_proba
+from balanced_nn._displays.inputs import fitted_classifier, read_predictions, read_proba
 from balanced_nn._displays.style import (
     ANSWER,
     BLACK,
@@ -39,7 +39,6 @@ from balanced_nn._displays.style import (
 )
 from balanced_nn._probability.calibration import HeldOut
 from balanced_nn._probability.correction import log_softmax
-from balanced_nn._training.preparation import read_labelled
 from balanced_nn._typing import FloatArray
 
 METRIC_OF_RULE = {"balanced": "balanced_accuracy", "argmax": "accuracy", "threshold": "balanced_accuracy"}

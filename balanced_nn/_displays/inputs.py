@@ -1,12 +1,16 @@
 """What do labels and probabilities of anybody's say, once they are checked?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
+from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._data.target import encode_labels, find_classes, read_target, read_weights
+from balanced_nn._diagnose.sklearn_models import unwrap
 from balanced_nn._probability.prior_shift import SUM_TOLERANCE
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -123,3 +127,31 @@ def read_proba(y_proba: ArrayLike, n_rows: int, name: str = "y_proba") -> FloatA
             f"{np.nanmin(sums):g} to {np.nanmax(sums):g}. Pass probabilities: each in [0, 1], of a row 1 together."
         )
     return proba
+
+
+def fitted_classifier(estimator: Any, caller: str) -> tuple[BalancedNNClassifier, Callable[[Any], Any]]:
+    """Return the classifier, and what turns rows into those that it reads.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted BalancedNNClassifier, or a pipeline or search object that ends in one.
+    caller : str
+        Who asks, for the messages.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    NotFittedError
+        If it is not fitted.
+    """
+    found, read = unwrap(estimator)
+    if not isinstance(found, BalancedNNClassifier):
+        hint = " A search needs to be fitted with refit=True." if hasattr(found, "estimator") else ""
+        name = found.__name__ if isinstance(found, type) else type(found).__name__
+        raise TypeError(
+            f"{caller} shows a fitted BalancedNNClassifier, or a pipeline or search that ends in one; got {name}.{hint}"
+        )
+    check_is_fitted(found, "members_")
+    return found, read

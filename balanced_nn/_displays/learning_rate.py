@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from balanced_nn._displays._fitted import fitted_classifier
+from balanced_nn._displays.inputs import fitted_classifier
 from balanced_nn._displays.style import (
     BLACK,
     BLUE,
@@ -18,8 +18,9 @@ from balanced_nn._displays.style import (
     log_scale,
     open_canvas,
 )
+from balanced_nn._network.specs import LearningRateSearch, RangeTestTrace
 from balanced_nn._training.learning_rate import SMOOTHING, search_learning_rate, usable_part
-from balanced_nn._typing import FloatArray, LearningRateSearch, RangeTestTrace
+from balanced_nn._typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

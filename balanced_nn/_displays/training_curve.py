@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from balanced_nn._causes.repair import Repair
-from balanced_nn._displays._fitted import fitted_classifier
+from balanced_nn._displays.inputs import fitted_classifier
 from balanced_nn._displays.style import (
     BLACK,
     BLUE,
@@ -22,8 +22,9 @@ from balanced_nn._displays.style import (
     new_label,
     open_canvas,
 )
-from balanced_nn._training.members import Member
-from balanced_nn._typing import FloatArray, History
+from balanced_nn._network.ensemble import Member
+from balanced_nn._network.specs import History
+from balanced_nn._typing import FloatArray
 
 MANY_TIMES = 8.0  # the largest loss over the smallest, from which on the axis is logarithmic
 FEW_EPOCHS = 5  # so few that points say more than a line

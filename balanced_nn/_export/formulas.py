@@ -12,6 +12,7 @@ import numpy as np
 
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node
+from balanced_nn._network.ensemble import Ensemble, Member
 from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
 from balanced_nn._preprocessing.scalers import (
     LARGEST,
@@ -24,9 +25,8 @@ from balanced_nn._preprocessing.scalers import (
     QuantileScaler,
 )
 from balanced_nn._probability.calibration import Calibration
-from balanced_nn._probability.correction import SMALLEST_UNSMOOTHED, Correction
-from balanced_nn._training.members import Ensemble, Member
-from balanced_nn._typing import FOCAL_GAMMA, FloatArray
+from balanced_nn._probability.correction import FOCAL_GAMMA, SMALLEST_UNSMOOTHED, Correction
+from balanced_nn._typing import FloatArray
 
 Codes: TypeAlias = Callable[[Encoding], Node]
 

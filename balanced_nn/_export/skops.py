@@ -16,7 +16,7 @@ SKOPS_TYPES: list[str] = [
     "balanced_nn._causes.evidence.LayerProbe",
     "balanced_nn._causes.evidence.NetworkFacts",
     "balanced_nn._causes.evidence.Probe",
-    "balanced_nn._training.members.Member",
+    "balanced_nn._network.ensemble.Member",
     "balanced_nn._decision.metrics.Metric",
     "balanced_nn._network.network.BatchNormArrays",
     "balanced_nn._network.network.FittedNetwork",
@@ -32,10 +32,10 @@ SKOPS_TYPES: list[str] = [
     "balanced_nn._preprocessing.scalers.CustomScaler",
     "balanced_nn._preprocessing.scalers.QuantileScaler",
     "balanced_nn._preprocessing.scalers.RobustSmoothScaler",
-    "balanced_nn._typing.History",
-    "balanced_nn._typing.LearningRateSearch",
-    "balanced_nn._typing.NetworkSpec",
-    "balanced_nn._typing.RangeTestTrace",
+    "balanced_nn._network.specs.History",
+    "balanced_nn._network.specs.LearningRateSearch",
+    "balanced_nn._network.specs.NetworkSpec",
+    "balanced_nn._network.specs.RangeTestTrace",
     "balanced_nn._decision.threshold_tuning.Tuning",
 ]
 """Names of the types of this package that a fitted model is made of, for ``skops.io.load(file, trusted=SKOPS_TYPES)``.

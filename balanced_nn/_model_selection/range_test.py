@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._data.labelled_rows import read_rows
+from balanced_nn._network.specs import RangeTestTrace
 from balanced_nn._sklearn import Interval, validate_params
 from balanced_nn._training.attempts import range_test, training_task
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates
-from balanced_nn._training.preparation import make_plan, read_rows, split_rows
-from balanced_nn._typing import RangeTestTrace
+from balanced_nn._training.preparation import make_plan, split_rows
 
 _LOWEST, _HIGHEST, _STEPS = RANGE_TEST_RATES
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import loguniform, uniform
 
 from balanced_nn._classifier import BalancedNNClassifier
+from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._training.auto_settings import auto_bins
-from balanced_nn._training.preparation import read_rows
 
 WIDE_FROM = 1000  # rows from which three wide layers are worth a try
 FEW_BINS = 4  # where the default has none

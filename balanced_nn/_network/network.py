@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import erf, expit
 
-from balanced_nn._typing import FloatArray, NetworkSpec
+from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._typing import FloatArray
 
 BATCH_NORM_EPSILON = 1e-3  # the default of Keras
 BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: the next step finds them in cache

@@ -3,7 +3,8 @@
 import numpy as np
 
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._typing import FloatArray, NetworkSpec
+from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._typing import FloatArray
 
 FIRST_EPOCH = 4  # whose weights are in the mean
 NEWEST = 0.2  # weight of the newest epoch in the running mean, from its fifth on

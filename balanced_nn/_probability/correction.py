@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
-from balanced_nn._typing import FOCAL_GAMMA, FloatArray, IntArray
+from balanced_nn._typing import FloatArray, IntArray
+
+FOCAL_GAMMA = 2.0  # Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, use 2
+LOGIT_ADJUSTMENT_TAU = 1.0  # Menon et al., "Long-tail learning via logit adjustment", ICLR 2021: consistent only at 1
 
 SMALLEST_FREQUENCY = 1e-12  # of a class without rows
 SMALLEST_UNSMOOTHED = (
@@ -227,3 +230,29 @@ def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArra
     mass = np.bincount(y, weights=sample_weight)
     hits = np.bincount(y, weights=sample_weight * (predicted == y))
     return float(np.mean(hits[mass > 0] / mass[mass > 0]))
+
+
+def logit_offset(loss: str, fed_prior: FloatArray) -> FloatArray:
+    """Offset that training adds to the logits: ``tau * log(prior)`` for the logit-adjusted loss, otherwise 0.
+
+    Parameters
+    ----------
+    loss : {"log_loss", "focal", "logit_adjusted"}
+        The training loss.
+    fed_prior : ndarray of shape (n_classes,)
+        Class frequencies as fed, after resampling and weighting.
+
+    References
+    ----------
+    .. [1] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
+
+    Examples
+    --------
+    >>> logit_offset("log_loss", np.array([0.9, 0.1]))
+    array([0., 0.])
+    >>> logit_offset("logit_adjusted", np.array([0.9, 0.1])).round(3)
+    array([-0.105, -2.303])
+    """
+    if loss == "logit_adjusted":
+        return LOGIT_ADJUSTMENT_TAU * np.log(fed_prior)
+    return np.zeros_like(fed_prior)

@@ -6,43 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from balanced_nn._typing import LOGIT_ADJUSTMENT_TAU, FloatArray, IntArray
-
-
-def class_mass(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
-    """Sum the weights of each class.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Class indices in [0, n_classes).
-    sample_weight : ndarray of shape (n_samples,)
-        Non-negative weights.
-    n_classes : int
-        Number of classes.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-
-    Examples
-    --------
-    >>> class_mass(np.array([0, 0, 1]), np.array([1.0, 2.0, 5.0]), 2)
-    array([3., 5.])
-    """
-    return np.bincount(y, weights=sample_weight, minlength=n_classes)
-
-
-def class_frequencies(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:
-    """Share of each class in the summed weights; the shares sum to 1.
-
-    Examples
-    --------
-    >>> class_frequencies(np.array([0, 0, 0, 1]), np.ones(4), 2)
-    array([0.75, 0.25])
-    """
-    mass = class_mass(y, sample_weight, n_classes)
-    return mass / mass.sum()
+from balanced_nn._data.dataset import class_mass
+from balanced_nn._typing import FloatArray, IntArray
 
 
 def class_weight_vector(
@@ -126,29 +91,3 @@ def training_weights(y: IntArray, sample_weight: FloatArray, per_class: FloatArr
     """
     weights = sample_weight * per_class[y]
     return weights / weights.mean()
-
-
-def logit_offset(loss: str, fed_prior: FloatArray) -> FloatArray:
-    """Offset that training adds to the logits: ``tau * log(prior)`` for the logit-adjusted loss, otherwise 0.
-
-    Parameters
-    ----------
-    loss : {"log_loss", "focal", "logit_adjusted"}
-        The training loss.
-    fed_prior : ndarray of shape (n_classes,)
-        Class frequencies as fed, after resampling and weighting.
-
-    References
-    ----------
-    .. [1] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
-
-    Examples
-    --------
-    >>> logit_offset("log_loss", np.array([0.9, 0.1]))
-    array([0., 0.])
-    >>> logit_offset("logit_adjusted", np.array([0.9, 0.1])).round(3)
-    array([-0.105, -2.303])
-    """
-    if loss == "logit_adjusted":
-        return LOGIT_ADJUSTMENT_TAU * np.log(fed_prior)
-    return np.zeros_like(fed_prior)

@@ -1,6 +1,5 @@
 """How often is a network trained before we believe it? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -9,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, data_facts, probe_rows
+from balanced_nn._causes.evidence import Curve, Evidence, data_facts, network_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
 from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change
 from balanced_nn._causes.rules import Finding, diagnose_evidence
-from balanced_nn._collapse.baseline import Reference, compare_with_reference, needs_reference
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference, needs_reference
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._data.dataset import thin_out
-from balanced_nn._network.network import KERAS_NAMES, FittedNetwork, initial_network
+from balanced_nn._network.network import FittedNetwork, initial_network
+from balanced_nn._network.specs import History, LearningRateSearch, RangeTestTrace
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import balanced_accuracy, natural_log_loss
-from balanced_nn._reference import find_reference
 from balanced_nn._training.callbacks import NOBODY, Training, Watcher
 from balanced_nn._training.keras.process import check_process
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
-from balanced_nn._typing import FloatArray, History, LearningRateSearch, NetworkSpec, RangeTestTrace
+from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
     from balanced_nn._training.keras.train import TrainingTask
@@ -106,26 +105,6 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
         plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt,
         plan.width,
     )  # fmt: skip
-
-
-def clear_compiled_programs() -> None:
-    """Forget the training programs that this process has compiled and keeps for further fits.
-
-    At most 16 programs are kept, the most recently used ones; each holds a Keras model, its optimizer and the buffers
-    of two chunks of rows. Fitted classifiers do not need them. The next fit compiles its program again, which takes
-    one to three seconds. TensorFlow is not loaded for this. It keeps the machine code of what it compiled, 10 to 25 MB
-    a program, until the process ends: forget programs to free their buffers, not in a loop over many fits. After some
-    300 programs Linux has no memory maps left for more, and a network of a new shape is trained without compiling,
-    which a warning tells.
-
-    Examples
-    --------
-    >>> from balanced_nn import clear_compiled_programs
-    >>> clear_compiled_programs()
-    """
-    room = sys.modules.get("balanced_nn._training.keras.program")
-    if room is not None:
-        room.POOL.clear()
 
 
 def range_test(task: "TrainingTask", rates: FloatArray) -> RangeTestTrace:
@@ -284,28 +263,6 @@ def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
         movement=movement(kernels(attempt.initial), kernels(attempt.network)),
         train_balanced_accuracy=balanced_accuracy(answers, y[rows], np.ones(len(rows))),
         curve=Curve(attempt.history.train_loss, attempt.history.validation_loss),
-    )
-
-
-def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight_decay: float) -> NetworkFacts:
-    """Describe a network of ours as one of anybody's."""
-    activation = KERAS_NAMES.get(spec.activation, spec.activation)
-    return NetworkFacts(
-        hidden_sizes=spec.hidden_layer_sizes,
-        hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
-        batch_norm=spec.batch_norm,
-        batch_norm_momentum=None,
-        n_outputs=spec.n_outputs,
-        output_activation="linear",
-        n_classes=spec.n_classes,
-        loss="binary_crossentropy" if spec.n_outputs == 1 else "sparse_categorical_crossentropy",
-        from_logits=True,
-        optimizer="adamw",
-        learning_rate=history.learning_rate,
-        epochs=len(history.train_loss),
-        n_steps=history.n_steps,
-        dropout=dropout,
-        weight_decay=weight_decay,
     )
 
 

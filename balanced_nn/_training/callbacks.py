@@ -1,10 +1,12 @@
 """What does somebody who follows a fit get to know, and when?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from balanced_nn._typing import History
+from balanced_nn._causes.repair import MAX_REPAIRS
+from balanced_nn._network.specs import History
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,64 @@ class Watchers:
 
 
 NOBODY = Watchers()
+
+
+@contextmanager
+def call_back(estimator: Any, n_networks: int, X: Any, y: Any, sample_weight: Any) -> Iterator[Watcher]:
+    """Call the callbacks that are set on an estimator, or come from one around it, while the block runs.
+
+    To them a fit is a tree of tasks: the fit holds its networks, a network its epochs and its repairs, a repair its
+    epochs. At the end of the block the estimator is fitted. Before scikit-learn 1.9 there are no callbacks.
+
+    Parameters
+    ----------
+    estimator : BalancedNNClassifier
+        Its method `fit` is running, decorated with scikit-learn's context of a fit, which closes the callbacks.
+    n_networks : int
+        How many networks will be trained.
+    X, y, sample_weight : object
+        What `fit` was given.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        yield NOBODY
+        return
+    fit = estimator._init_callback_context(max_subtasks=n_networks)
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    fit.call_on_fit_task_begin(estimator=estimator, X=X, y=y, metadata=metadata)
+    yield _Tasks(estimator, fit)
+    fit.call_on_fit_task_end(estimator=estimator, X=X, y=y, metadata=metadata, reconstruction_attributes={})
+
+
+class _Tasks:
+    """Turns what happens in a fit into tasks that begin and end."""
+
+    def __init__(self, estimator: Any, fit: Any) -> None:
+        self._estimator, self._fit = estimator, fit
+        self._network: Any = None
+        self._training: Any = None  # the network itself, or one of its repairs
+
+    def training_begins(self, training: Training) -> None:
+        if training.attempt == 0:
+            repairs = MAX_REPAIRS if self._estimator.on_collapse == "repair" else 0
+            self._network = self._begin(self._fit, f"network {training.network + 1}", training.max_epochs + repairs)
+            self._training = self._network
+        else:
+            self._training = self._begin(self._network, f"repair {training.attempt}", training.max_epochs)
+
+    def epoch_ends(self, epoch: Epoch) -> bool:
+        return self._end(self._begin(self._training, "epoch", 0))
+
+    def training_ends(self, history: History) -> None:
+        if self._training is not self._network:
+            self._end(self._training)
+
+    def network_ends(self) -> bool:
+        return self._end(self._network)
+
+    def _begin(self, parent: Any, name: str, n_tasks: int) -> Any:
+        task = parent.subcontext(task_name=name, max_subtasks=n_tasks)
+        task.call_on_fit_task_begin(estimator=self._estimator)
+        return task
+
+    def _end(self, task: Any) -> bool:
+        return bool(task.call_on_fit_task_end(estimator=self._estimator))

@@ -4,8 +4,9 @@ from numbers import Real
 
 import numpy as np
 
+from balanced_nn._network.specs import LearningRateSearch, RangeTestTrace
 from balanced_nn._sklearn import Interval, validate_params
-from balanced_nn._typing import FloatArray, LearningRateSearch, RangeTestTrace
+from balanced_nn._typing import FloatArray
 
 FALLBACK_LEARNING_RATE = 1e-3  # the default of Adam, for a trace that gives no answer
 MIN_POINTS = 20  # fewer losses say nothing about a slope

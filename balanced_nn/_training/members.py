@@ -9,85 +9,18 @@ import numpy as np
 from balanced_nn._causes.repair import Repair
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.dataset import thin_out
-from balanced_nn._data.table import Table
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.ensemble import Member
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
-from balanced_nn._preprocessing.preprocessor import Preprocessing
 from balanced_nn._probability.calibration import Calibration, HeldOut, calibrate
-from balanced_nn._probability.correction import Correction, log_softmax
 from balanced_nn._training.attempts import Attempt, in_doubt, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
-from balanced_nn._typing import FloatArray, History
+from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
 _DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL)  # outcomes of a training that did not fail
 _MEMBER = 7  # stream of random numbers
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One network of an ensemble, with what stands before and after it.
-
-    Parameters
-    ----------
-    preprocessing : Preprocessing
-        From a table to the matrix that the network reads; its statistics are those of the network's training rows.
-    network : FittedNetwork
-        The weights as arrays.
-    correction : Correction
-        What training did to the probabilities.
-    history : History
-        How training went.
-    attempts : tuple of History
-        The same of every attempt, in their order: `history` is the one that was kept.
-    """
-
-    preprocessing: Preprocessing
-    network: FittedNetwork
-    correction: Correction
-    history: History
-    attempts: tuple[History, ...]
-
-    def features(self, table: Table) -> FloatArray:
-        """Matrix that the network reads, float32."""
-        return self.preprocessing.expand(self.preprocessing.clean(table))
-
-    def scores(self, table: Table) -> FloatArray:
-        """Log-probabilities at uniform class frequencies, of shape (n_samples, n_classes)."""
-        return self.correction.log_posterior(self.network.logits(self.features(table)))
-
-
-@dataclass(frozen=True, eq=False)
-class Ensemble:
-    """Networks that answer together, and the calibration of each.
-
-    Parameters
-    ----------
-    members : tuple of Member
-        At least one.
-    calibration : Calibration
-        The same for all.
-    natural_prior : ndarray of shape (n_classes,)
-        Class frequencies of the training data, at which the networks are averaged.
-    """
-
-    members: tuple[Member, ...]
-    calibration: Calibration
-    natural_prior: FloatArray
-
-    def log_proba(self, table: Table, prior: FloatArray) -> FloatArray:
-        """Logarithm of the mean of the networks' probabilities, corrected to the class frequencies `prior`."""
-        return self.combine([member.scores(table) for member in self.members], prior)
-
-    def combine(self, scores: Sequence[FloatArray], prior: FloatArray) -> FloatArray:
-        """The same from what each network scores, as :meth:`Member.scores` returns it."""
-        each = [self.calibration.log_posterior(own, self.natural_prior) for own in scores]
-        mean: FloatArray = each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - np.log(len(each))
-        if np.array_equal(prior, self.natural_prior):
-            return mean
-        return log_softmax(mean + np.log(prior / self.natural_prior))
 
 
 @dataclass(frozen=True, eq=False)

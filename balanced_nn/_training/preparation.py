@@ -8,20 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from balanced_nn._data.dataset import Dataset, hold_outs, thin_out
-from balanced_nn._data.table import Table, read_table
-from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
+from balanced_nn._data.dataset import Dataset, class_frequencies, hold_outs, thin_out
+from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
+from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
-from balanced_nn._probability.correction import Correction
+from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
-from balanced_nn._sampling.weights import (
-    class_frequencies,
-    class_weight_vector,
-    logit_offset,
-    training_weights,
-)
+from balanced_nn._sampling.weights import class_weight_vector, training_weights
 from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members
-from balanced_nn._typing import FloatArray, IntArray, NetworkSpec, TrainingSpec
+from balanced_nn._typing import FloatArray, IntArray
 from balanced_nn.exceptions import RareClassWarning
 
 JUDGED_ROWS = 5_000  # of each class, at most, where a collapse has to be judged on the training rows
@@ -29,30 +24,6 @@ JUDGED_ROWS = 5_000  # of each class, at most, where a collapse has to be judged
 # times (8,000 rows of two Gaussians, three seeds): the errors of a network are large beside such a share.
 SMOOTHING_PER_SHARE = 5
 _HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledRows:
-    """The rows of a table that have weight, with their class indices and weights."""
-
-    table: Table
-    rows: IntArray
-    y: IntArray
-    weight: FloatArray
-    classes: np.ndarray
-
-    @property
-    def prior(self) -> FloatArray:
-        """Class frequencies by weight."""
-        return class_frequencies(self.y, self.weight, len(self.classes))
-
-    def take(self, chosen: IntArray) -> "LabelledRows":
-        """Return some of the rows."""
-        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes)
-
-    def names(self, indices: IntArray | tuple[int, ...]) -> str:
-        """Labels of some classes, for a message."""
-        return ", ".join(str(self.classes[i]) for i in indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,29 +59,6 @@ class Plan:
     notes: tuple[Warning, ...]
 
 
-def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
-    """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
-    table = read_table(estimator, X, reset=True)
-    codes, classes = read_classes(y, X)
-    weight = read_weights(sample_weight, X)
-    check_every_class_weighs(codes, weight, classes)
-    return _with_weight(table, codes, weight, classes)
-
-
-def read_labelled(
-    estimator: BaseEstimator,
-    X: Any,
-    y: ArrayLike,
-    sample_weight: ArrayLike | None,
-    classes: np.ndarray,
-    names: tuple[str, str] = ("y", "sample_weight"),
-) -> LabelledRows:
-    """Check further rows whose labels must be among `classes`; `names` are those of the labels and weights."""
-    table = read_table(estimator, X, reset=False)
-    codes = encode_labels(read_target(y, X, name=names[0]), classes, name=names[0])
-    return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
-
-
 def read_given_rows(
     estimator: BaseEstimator, X_val: Any, y_val: ArrayLike, sample_weight_val: ArrayLike | None, classes: np.ndarray
 ) -> LabelledRows:
@@ -123,11 +71,6 @@ def read_given_rows(
             "nothing else. Give validation rows of at least two classes, or leave X_val out."
         )
     return given
-
-
-def _with_weight(table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray) -> LabelledRows:
-    kept = np.flatnonzero(weight)
-    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
 
 
 def split_rows(

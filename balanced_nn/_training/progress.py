@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from balanced_nn._network.specs import History
 from balanced_nn._training.callbacks import NOBODY, Epoch, Training, Watcher
-from balanced_nn._typing import History
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

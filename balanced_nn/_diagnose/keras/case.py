@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import RepairAction
-from balanced_nn._causes.remedies import ModelKind
-from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.baseline import Reference, find_reference
 from balanced_nn._collapse.outcome import OutcomeReport
 from balanced_nn._data.dataset import Dataset
 from balanced_nn._data.target import read_weights
 from balanced_nn._diagnose.case import Case, judged_on_of, split_rows_of
-from balanced_nn._reference import find_reference
 from balanced_nn._typing import IntArray
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, chance_loss, data_facts, probe_rows
 from balanced_nn._causes.layer_statistics import layer_probe, movement
-from balanced_nn._collapse.baseline import Reference, compare_with_reference
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._data.dataset import Dataset
 from balanced_nn._diagnose.keras.data import as_matrix, class_probabilities, decide, encode_labels, take_rows
@@ -28,7 +28,6 @@ from balanced_nn._diagnose.keras.layers import (
     units_of,
 )
 from balanced_nn._probability.correction import balanced_accuracy
-from balanced_nn._reference import find_reference
 from balanced_nn._typing import FloatArray, IntArray
 
 BATCH_NORM_ROWS = 1_000

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from balanced_nn._causes.advise import ModelKind, advise
 from balanced_nn._causes.evidence import Curve, NetworkFacts
-from balanced_nn._causes.remedies import ModelKind, advise
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import diagnose_evidence
 from balanced_nn._collapse.outcome import OutcomeReport

@@ -7,8 +7,9 @@ import keras
 import tensorflow as tf
 
 from balanced_nn._network.network import BATCH_NORM_EPSILON, KERAS_NAMES, FittedNetwork
+from balanced_nn._network.specs import NetworkSpec
 from balanced_nn._training.keras.process import threads_of_a_worker
-from balanced_nn._typing import FloatArray, NetworkSpec
+from balanced_nn._typing import FloatArray
 
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
 

@@ -19,9 +19,11 @@ import tensorflow as tf
 
 from balanced_nn._data.dataset import Dataset
 from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.specs import NetworkSpec, TrainingSpec
+from balanced_nn._probability.correction import FOCAL_GAMMA
 from balanced_nn._training.keras.model import CounterDropout, build_model, network_variables, padded_width
 from balanced_nn._training.keras.process import may_compile
-from balanced_nn._typing import FOCAL_GAMMA, FloatArray, IntArray, NetworkSpec, TrainingSpec
+from balanced_nn._typing import FloatArray, IntArray
 
 BATCHES_PER_CHUNK = 32
 CHUNK_BYTES = 2**23  # bounds the buffer of a wide table

@@ -10,12 +10,13 @@ import numpy as np
 
 from balanced_nn._data.dataset import MAX_COPIES, Dataset
 from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.specs import History, RangeTestTrace, TrainingSpec
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
-from balanced_nn._typing import FloatArray, History, RangeTestTrace, TrainingSpec
+from balanced_nn._typing import FloatArray
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed

@@ -1,0 +1,102 @@
+"""What do we advise against each cause, in the words of the library that the model is built with?"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from balanced_nn._causes.evidence import Cause, RepairAction
+from balanced_nn._causes.remedies import Advice, Settings
+from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS, OURS
+from balanced_nn._causes.remedies_keras import KERAS, keras_code
+from balanced_nn._causes.remedies_sklearn import MLP, MLP_DEFAULTS, OTHER, SKLEARN_DECISION, sklearn_code
+from balanced_nn._causes.rules import Finding
+
+
+class ModelKind(StrEnum):
+    """With what a model is built."""
+
+    OURS = "balanced_nn"
+    KERAS = "keras"
+    MLP = "mlp"  # scikit-learn's MLPClassifier
+    OTHER = "other"  # any other classifier with scikit-learn's interface
+
+
+_ASSUMED: dict[ModelKind, Settings] = {ModelKind.OURS: OUR_DEFAULTS, ModelKind.MLP: MLP_DEFAULTS}
+
+
+_TABLES: dict[ModelKind, dict[Cause, Callable[[Settings], Advice]]] = {
+    ModelKind.OURS: OURS,
+    ModelKind.KERAS: KERAS,
+    ModelKind.MLP: MLP,
+    ModelKind.OTHER: OTHER,
+}
+
+
+def advise(
+    findings: Iterable[Finding],
+    kind: ModelKind | str,
+    *,
+    settings: Settings | None = None,
+    defaults: Settings | None = None,
+) -> tuple[Finding, ...]:
+    r"""Say of each finding what to do about it.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        What was found, the most likely first.
+    kind : {"balanced_nn", "keras", "mlp", "other"}
+        With what the model is built.
+    settings : mapping, default=None
+        What the model is set to: parameters of a scikit-learn estimator by name, for "keras" the fields of
+        `NetworkFacts`. None, or what is missing, is taken from `defaults`.
+    defaults : mapping, default=None
+        Default values of the parameters; None assumes those of the class.
+
+    Returns
+    -------
+    tuple of Finding
+        With `remedy`, `code` and `change`. Of several confirmed causes, which have to be mended together, the first
+        holds the code for all of them, and the others none.
+
+    Examples
+    --------
+    >>> finding = Finding(Cause.LEARNING_RATE_TOO_HIGH, "The loss rose.", 10.0, 0.1, 0.9)
+    >>> (advised,) = advise([finding], "balanced_nn", settings={"learning_rate_init": 10.0})
+    >>> print(advised.remedy, advised.code, sep="\n")
+    learning_rate_init was set to 10.0 by hand: leave it at "auto".
+    clf.set_params(learning_rate_init="auto").fit(X, y)
+    """
+    kind, findings = ModelKind(kind), tuple(findings)
+    current = {**_ASSUMED.get(kind, {}), **(defaults or {}), **(settings or {})}
+    table = _TABLES[kind]
+    advice = {finding.cause: table[finding.cause](current) for finding in findings}
+    confirmed = [finding.cause for finding in findings if finding.status == "confirmed"]
+
+    def code(finding: Finding) -> str:
+        if finding.status != "confirmed":
+            return _code([finding.cause], advice, kind, current)
+        return _code(confirmed, advice, kind, current) if finding.cause == confirmed[0] else ""
+
+    return tuple(
+        replace(
+            finding,
+            remedy=advice[finding.cause].remedy,
+            code=code(finding),
+            change=advice[finding.cause].change if kind is not ModelKind.KERAS else {},
+        )
+        for finding in findings
+    )
+
+
+def _code(causes: list[Cause], advice: Mapping[Cause, Advice], kind: ModelKind, s: Settings) -> str:
+    """Return code that mends all of these causes."""
+    if kind is ModelKind.KERAS:
+        return keras_code(causes, s)
+    if causes == [Cause.THRESHOLD] and not advice[Cause.THRESHOLD].change and kind is not ModelKind.OURS:
+        return SKLEARN_DECISION
+    change: dict[str, Any] = {}
+    for cause in causes:
+        change = {**advice[cause].change, **change}  # the first word is that of the likelier cause
+    return sklearn_code(change, frozenset[RepairAction]().union(*(advice[cause].actions for cause in causes)))

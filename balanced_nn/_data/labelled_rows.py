@@ -1,0 +1,65 @@
+"""Which rows of a table count, with which class and which weight? Step 1 of a fit."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from balanced_nn._data.dataset import class_frequencies
+from balanced_nn._data.table import Table, read_table
+from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
+from balanced_nn._typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """The rows of a table that have weight, with their class indices and weights."""
+
+    table: Table
+    rows: IntArray
+    y: IntArray
+    weight: FloatArray
+    classes: np.ndarray
+
+    @property
+    def prior(self) -> FloatArray:
+        """Class frequencies by weight."""
+        return class_frequencies(self.y, self.weight, len(self.classes))
+
+    def take(self, chosen: IntArray) -> "LabelledRows":
+        """Return some of the rows."""
+        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes)
+
+    def names(self, indices: IntArray | tuple[int, ...]) -> str:
+        """Labels of some classes, for a message."""
+        return ", ".join(str(self.classes[i]) for i in indices)
+
+
+def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
+    """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
+    table = read_table(estimator, X, reset=True)
+    codes, classes = read_classes(y, X)
+    weight = read_weights(sample_weight, X)
+    check_every_class_weighs(codes, weight, classes)
+    return _with_weight(table, codes, weight, classes)
+
+
+def read_labelled(
+    estimator: BaseEstimator,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    classes: np.ndarray,
+    names: tuple[str, str] = ("y", "sample_weight"),
+) -> LabelledRows:
+    """Check further rows whose labels must be among `classes`; `names` are those of the labels and weights."""
+    table = read_table(estimator, X, reset=False)
+    codes = encode_labels(read_target(y, X, name=names[0]), classes, name=names[0])
+    return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
+
+
+def _with_weight(table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray) -> LabelledRows:
+    kept = np.flatnonzero(weight)
+    return LabelledRows(table, kept, codes[kept], weight[kept], classes)

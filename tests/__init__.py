@@ -1,0 +1,1 @@
+"""Does the package do what it promises? The folders are those of the package."""
