@@ -114,6 +114,29 @@ class Metric:
         rows = self._scale(table) * table.sum(axis=1)
         return bool((rows[rows > 0] < FEWEST_ROWS).any())
 
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether a classifier that answers one class for all rows, or for all but one, scores as a perfect one does.
+
+        Examples
+        --------
+        >>> [read_metric(name, (0, 1)).is_one_sided for name in ("recall", "precision", "f1")]
+        [True, True, False]
+        """
+        n = len(self.classes)
+        perfect = np.diag(np.full(n, 10.0))
+        tables = [perfect]
+        for label in range(n):
+            constant = np.zeros((n, n))
+            constant[:, label] = 10.0
+            tables.append(constant)
+            for other in set(range(n)) - {label}:
+                nearly = constant.copy()
+                nearly[other, [label, other]] = 9.0, 1.0
+                tables.append(nearly)
+        best, *others = self.of_tables(np.array(tables))
+        return bool(np.isclose(others, best).any())
+
     def as_reported(self, score: float) -> float:
         """Score as scikit-learn reports it: only the scorers called "neg_..." turn a loss round."""
         return score if self.name.startswith("neg_") else self.sign * score
@@ -150,7 +173,7 @@ class Metric:
         return float(min(wanted, MOST_ROWS / n))
 
 
-def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision") -> Metric:
+def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision", *, positive: int = 1) -> Metric:
     """Find the metric that a name or a scorer of scikit-learn stands for.
 
     Parameters
@@ -160,10 +183,11 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
         (``"geometric_mean_score"``; one whose name ends in "_loss", "_error" or "_deviance" is made small), or
         what ``make_scorer`` returns.
     classes : sequence
-        Class labels. The positive class of two is the one that the scorer names; else 1, as in scikit-learn, where
-        there is such a label, and the second one where there is none.
+        Class labels.
     parameter : str, default="decision"
         What the caller passed it as, for messages.
+    positive : int, default=1
+        Index of the positive class of two, where the scorer does not name one.
 
     Raises
     ------
@@ -174,8 +198,7 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
     parameters = _parameters(function)
     average = kwargs.get("average", parameters["average"].default if "average" in parameters else "binary")
     if "pos_label" in parameters and "pos_label" not in kwargs and average == "binary" and len(classes) == 2:
-        usual = parameters["pos_label"].default
-        kwargs = {**kwargs, "pos_label": usual if usual in classes else classes[1]}
+        kwargs = {**kwargs, "pos_label": classes[positive]}
     found = Metric(name, function, sign, kwargs, tuple(classes))
     try:
         value = np.asarray(found.of_table(np.ones((len(classes), len(classes))) + np.eye(len(classes))))

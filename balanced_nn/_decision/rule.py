@@ -35,6 +35,8 @@ class DecisionRule:
         Cost of each answer (column) for each true class (row), where the offsets do not say it.
     tuning : Tuning or None, default=None
         How the offsets were found, where a metric was tuned.
+    positive : int, default=1
+        Index of the positive class of two.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DecisionRule:
     log_offsets: FloatArray
     costs: FloatArray | None = None
     tuning: Tuning | None = None
+    positive: int = 1
 
     def scores(self, log_proba: FloatArray) -> FloatArray:
         """Scores of shape (n_samples, n_classes) whose argmax is the answer."""
@@ -55,27 +58,40 @@ class DecisionRule:
 
     @property
     def threshold(self) -> float | None:
-        """Probability of the second of two classes above which it is answered; None where there is no such number."""
+        """Probability of the positive class above which it is answered; None where there is no such number."""
         if len(self.classes) != 2 or self.costs is not None:
             return None
-        return threshold_of(self.log_offsets)
+        return threshold_of(self.log_offsets, self.positive)
 
     def __str__(self) -> str:
         lines = [_WORDS.get(self.name, f"Tuned for {self.name}") + f": {self._how()}."]
         if self.tuning is not None:
-            lines.append(_tuned_on(self.tuning, self.classes))
+            lines.append(self._tuned_on(self.tuning))
         return " ".join(lines)
 
     def _how(self) -> str:
         if self.costs is not None:
             return f"answers the class of the lowest expected cost, of the costs {self.costs.tolist()}"
         if self.threshold is not None:
-            return f"answers {self.classes[1]!s} where its probability is above {threshold_text(self.threshold)}"
+            positive = self.classes[self.positive]
+            return f"answers {positive!s} where its probability is above {threshold_text(self.threshold)}"
         if not self.log_offsets.any():
             return "answers the most probable class"
         factors = np.exp(self.log_offsets - self.log_offsets.min())
         named = ", ".join(f"{label!s} x {factor:.3g}" for label, factor in zip(self.classes, factors, strict=True))
         return f"answers the class whose probability is largest after multiplication ({named})"
+
+    def _tuned_on(self, tuning: Tuning) -> str:
+        spread = ""
+        if len(self.classes) == 2:
+            low, high = sorted(threshold_of(offsets, self.positive) for offsets in tuning.spread)
+            between = f"between {threshold_text(low)} and {threshold_text(high)}"
+            if tuning.n_networks > 1:
+                spread = f"; about four in five fits with other seeds would put the threshold {between}"
+            else:
+                spread = f"; nine in ten resamples of these rows put the threshold {between}, the training left out"
+        rows = f"{tuning.n_rows} rows, {tuning.n_rarest} of the rarest class"
+        return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
 
 
 _WORDS = {
@@ -87,22 +103,14 @@ _WORDS = {
 }
 
 
-def threshold_of(log_offsets: FloatArray) -> float:
-    return float(expit(log_offsets[0] - log_offsets[1]))
+def threshold_of(log_offsets: FloatArray, positive: int = 1) -> float:
+    """Probability of the positive one of two classes above which offsets answer it."""
+    return float(expit(log_offsets[1 - positive] - log_offsets[positive]))
 
 
 def threshold_text(threshold: float) -> str:
     digits = 3 + max(0, int(-np.log10(max(1 - threshold, 1e-12))) - 1)  # as many more as there are nines
     return f"{threshold:.{digits}g}"
-
-
-def _tuned_on(tuning: Tuning, classes: tuple[Any, ...]) -> str:
-    spread = ""
-    if len(classes) == 2:
-        high, low = (threshold_of(offsets) for offsets in tuning.spread)
-        spread = f"; half of the resamples put the threshold between {threshold_text(low)} and {threshold_text(high)}"
-    rows = f"{tuning.n_rows} rows, {tuning.n_rarest} of the rarest class"
-    return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +129,8 @@ class Decision:
         Costs that no offsets express.
     metric : Metric or None, default=None
         What is tuned.
+    positive : int, default=1
+        Index of the positive class of two.
     """
 
     name: str
@@ -128,6 +138,7 @@ class Decision:
     log_offsets: FloatArray | None = None
     costs: FloatArray | None = None
     metric: Metric | None = None
+    positive: int = 1
 
     def rule(self, prior: FloatArray, rows: HeldOut | None = None) -> DecisionRule:
         """Make the rule.
@@ -144,9 +155,10 @@ class Decision:
         DecisionRule
         """
         balanced = -np.log(prior)
-        rule = DecisionRule(self.name, self.classes, balanced, self.costs)
+        rule = DecisionRule(self.name, self.classes, balanced, self.costs, positive=self.positive)
         if self.metric is not None and rows is not None:
-            tuning = tune_offsets(rows.log_proba_at(prior), rows.y, rows.weights_at(prior), self.metric, balanced)
+            log_proba, weight = rows.log_proba_at(prior), rows.weights_at(prior)
+            tuning = tune_offsets(log_proba, rows.y, weight, self.metric, balanced, network=rows.network)
             return replace(rule, log_offsets=tuning.log_offsets, tuning=tuning)
         return rule if self.log_offsets is None else replace(rule, log_offsets=self.log_offsets)
 
@@ -178,24 +190,32 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
             ),
         )
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
+    remedy = 'Take a metric that looks at both kinds of error, such as "f1" or "balanced_accuracy".'
     if len(answered) == 1:
+        constant = (
+            f"For decision={rule.name!r} it is best to answer {rule.classes[answered[0]]!s} for every row tuned on."
+        )
+        notes += (DecisionWarning(f"{constant} {remedy}"),)
+    elif rule.tuning.is_one_sided:
         notes += (
             DecisionWarning(
-                f"For decision={rule.name!r} it is best to answer {rule.classes[answered[0]]!s} for every row tuned "
-                'on. Take a metric that looks at both kinds of error, such as "f1" or "balanced_accuracy".'
+                f"decision={rule.name!r} looks at one kind of error only: a classifier that answers one class for "
+                f"(nearly) every row scores as a perfect one does. {remedy}"
             ),
         )
     return notes
 
 
-def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArray | None) -> Decision:
+def read_decision(
+    decision: Any, classes: Sequence[Any], class_weight: FloatArray | None, *, positive: int = 1
+) -> Decision:
     """Check the parameter `decision`.
 
     Parameters
     ----------
     decision : str, float in (0, 1), array-like of shape (n_classes, n_classes), or scorer
         "balanced" answers the class with the highest ``p / prior``, which maximises balanced accuracy [1]_; "argmax"
-        the most probable class; a float (two classes only) answers the second class where its probability is above
+        the most probable class; a float (two classes only) answers the positive class where its probability is above
         it; a matrix of costs (true class by answer) the class of the lowest expected cost [2]_; a metric is tuned,
         except "balanced_accuracy", which is "balanced"; "auto" weighs probabilities by `class_weight`, or is "balanced"
         without it.
@@ -203,6 +223,8 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
         Class labels.
     class_weight : ndarray of shape (n_classes,) or None
         Costs from a `class_weight` mapping.
+    positive : int, default=1
+        Index of the positive class of two: see :func:`~balanced_nn._decision.positive_class.find_positive`.
 
     Returns
     -------
@@ -230,7 +252,11 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
     >>> print(read_decision([[0, 1], [9, 0]], ("no", "yes"), None).rule(np.array([0.5, 0.5])))
     Lowest expected cost: answers yes where its probability is above 0.1.
     """
-    labels, n_classes = tuple(classes), len(classes)
+    return replace(_read_wanted(decision, tuple(classes), class_weight, positive), positive=positive)
+
+
+def _read_wanted(decision: Any, labels: tuple[Any, ...], class_weight: FloatArray | None, positive: int) -> Decision:
+    n_classes = len(labels)
     if isinstance(decision, str) and decision == "auto":
         decision = "balanced"
         if class_weight is not None:
@@ -238,9 +264,9 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
     if isinstance(decision, str) and decision in {"balanced", "argmax"}:
         return Decision(decision, labels, np.zeros(n_classes) if decision == "argmax" else None)
     if isinstance(decision, float | np.floating):
-        return Decision("threshold", labels, _offsets_of_threshold(float(decision), n_classes))
+        return Decision("threshold", labels, _offsets_of_threshold(float(decision), n_classes, positive))
     if isinstance(decision, str) or callable(decision):
-        metric = read_metric(decision, labels)
+        metric = read_metric(decision, labels, positive=positive)
         if (
             metric.function is balanced_accuracy_score and metric.sign > 0
         ):  # its best thresholds are known: nothing is left to tune
@@ -249,7 +275,7 @@ def read_decision(decision: Any, classes: Sequence[Any], class_weight: FloatArra
     return _read_costs(decision, labels)
 
 
-def _offsets_of_threshold(threshold: float, n_classes: int) -> FloatArray:
+def _offsets_of_threshold(threshold: float, n_classes: int, positive: int) -> FloatArray:
     if n_classes > 2:
         raise ValueError(
             f"decision={threshold} is a threshold, which needs two classes; y holds {n_classes}. "
@@ -257,7 +283,9 @@ def _offsets_of_threshold(threshold: float, n_classes: int) -> FloatArray:
         )
     if not 0 < threshold < 1:
         raise ValueError(f"decision={threshold} is no threshold on a probability. Give a number between 0 and 1.")
-    return np.array([0.0, np.log1p(-threshold) - np.log(threshold)])
+    offsets = np.zeros(2)
+    offsets[positive] = np.log1p(-threshold) - np.log(threshold)
+    return offsets
 
 
 def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:

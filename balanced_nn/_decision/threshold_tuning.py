@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._decision.metrics import Metric
@@ -14,6 +15,9 @@ from balanced_nn._typing import FloatArray, IntArray
 LABEL_SHARE = 0.5
 PLATEAU = 0.002  # of the range of the metric: less than that below the best counts as equally good
 RESAMPLES, FEWER_RESAMPLES = 25, 5  # fewer for a slow metric, and for many classes
+# How sure a threshold is. Between these quantiles, over resamples of the networks and of the rows that each held out,
+# lie the thresholds of about four in five fits with other seeds; benchmarks/probability/thresholds.py measures it.
+SPREAD, RESAMPLES_OF_NETWORKS = (0.05, 0.95), 60
 MANY_CLASSES = 10
 # Thresholds that a slow metric is asked for, of each kind: evenly spread over the rows of a class, and over the others.
 CANDIDATES, FEWEST_CANDIDATES = 50, 10  # with two classes, and with many
@@ -42,9 +46,13 @@ class Tuning:
     log_offsets : ndarray of shape (n_classes,)
         What was found: the median over the resamples.
     spread : ndarray of shape (2, n_classes)
-        Lower and upper quartile of the offsets over the resamples.
+        Fifth and 95th percentile of the offsets over resamples of the networks and of the rows that each held out.
+    n_networks : int, default=1
+        How many networks were resampled; of one alone, `spread` leaves out how trainings differ.
     is_coarse : bool, default=False
         Whether the metric could not tell thresholds apart, as it takes no weights.
+    is_one_sided : bool, default=False
+        Whether an answer of one class for (nearly) all rows scores as a perfect one does.
     """
 
     metric: str
@@ -53,11 +61,20 @@ class Tuning:
     n_rarest: int
     log_offsets: FloatArray
     spread: FloatArray
+    n_networks: int = 1
     is_coarse: bool = False
+    is_one_sided: bool = False
 
 
 def tune_offsets(
-    log_proba: FloatArray, y: IntArray, weight: FloatArray, metric: Metric, start: FloatArray, seed: int = 0
+    log_proba: FloatArray,
+    y: IntArray,
+    weight: FloatArray,
+    metric: Metric,
+    start: FloatArray,
+    *,
+    network: NDArray[np.integer] | None = None,
+    seed: int = 0,
 ) -> Tuning:
     """Find the offsets of the log-probabilities that make a metric of the answers best.
 
@@ -77,6 +94,8 @@ def tune_offsets(
         What is made best.
     start : ndarray of shape (n_classes,)
         Offsets to begin with.
+    network : ndarray of shape (n_samples,), default=None
+        Number of the network that gave each row its log-probabilities; None where all of them did.
     seed : int, default=0
         Of the resamples.
 
@@ -106,19 +125,31 @@ def tune_offsets(
     search = _Search(scores, target, metric, movable)
     rng = np.random.default_rng(seed)
     found = search.from_starts(thinned, [start] if n_classes == 2 else [start, np.zeros(n_classes)])
+    is_cheap = metric.is_fast and n_classes <= MANY_CLASSES
     resampled = [
         search.from_starts(_resample(labels, thinned, rng), [found])
-        for _ in range(RESAMPLES if metric.is_fast and n_classes <= MANY_CLASSES else FEWER_RESAMPLES)
+        for _ in range(RESAMPLES if is_cheap else FEWER_RESAMPLES)
     ]
-    lower, offsets, upper = np.quantile(resampled, [0.25, 0.5, 0.75], axis=0)
+    offsets = np.quantile(resampled, 0.5, axis=0)
+    networks = np.zeros(len(labels), dtype=np.intp)
+    if network is not None:
+        networks = np.unique(network[chosen], return_inverse=True)[1]
+    if is_cheap and n_classes == 2:  # how sure the threshold is
+        resampled = [
+            search.from_starts(_resample_networks(labels, networks, thinned, rng), [found])
+            for _ in range(RESAMPLES_OF_NETWORKS)
+        ]
     answers = (log_proba + offsets).argmax(axis=1)
     cells = np.bincount(y * n_classes + answers, weights=weight, minlength=n_classes**2)
     table = cells.reshape(n_classes, n_classes)
     score = metric.as_reported(float(metric.of_tables(table[None])[0]))
     counts = np.bincount(y)
     n_rarest = int(counts[counts > 0].min())
-    spread = np.array([lower, upper])
-    return Tuning(metric.name, score, len(y), n_rarest, offsets, spread, is_coarse=metric.is_coarse(table))
+    low, high = np.quantile(resampled, SPREAD, axis=0)
+    spread = np.array([np.minimum(low, offsets), np.maximum(high, offsets)])
+    n_networks = int(networks.max(initial=0)) + 1
+    flaws = {"is_coarse": metric.is_coarse(table), "is_one_sided": metric.is_one_sided}
+    return Tuning(metric.name, score, len(y), n_rarest, offsets, spread, n_networks, **flaws)
 
 
 def _resample(y: IntArray, weight: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -128,6 +159,16 @@ def _resample(y: IntArray, weight: FloatArray, rng: np.random.Generator) -> Floa
         members = np.flatnonzero(y == label)
         counts += np.bincount(rng.choice(members, len(members)), minlength=len(y))
     return counts * weight
+
+
+def _resample_networks(y: IntArray, network: IntArray, weight: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Weights of a bootstrap in two stages: networks are drawn, then of each its own rows, class by class."""
+    n_networks = int(network.max(initial=0)) + 1
+    total = np.zeros(len(y))
+    for drawn in rng.choice(n_networks, n_networks):
+        own = np.flatnonzero(network == drawn)
+        total[own] += _resample(y[own], weight[own], rng)
+    return total
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,7 +116,7 @@ def test_a_formula_of_a_mean_over_classes_agrees_with_scikit_learn(function, ave
 @given(tables_of(2), st.sampled_from([None, "no", "yes"]), st.floats(0.2, 5))
 @pytest.mark.parametrize("function", PER_CLASS)
 def test_a_formula_of_the_positive_class_agrees_with_scikit_learn(function, table, positive, beta):
-    """The second of two classes without a 1 is the positive one, unless the scorer names it."""
+    """The second of two classes is the positive one by default, unless the scorer names it."""
     kwargs = {"beta": beta} if function is fbeta_score else {}
     named = {} if positive is None else {"pos_label": positive}
     metric = read_metric(make_scorer(function, **kwargs, **named), ("no", "yes"))
@@ -127,12 +127,12 @@ def test_a_formula_of_the_positive_class_agrees_with_scikit_learn(function, tabl
 
 @pytest.mark.parametrize(
     ("classes", "positive"),
-    [((0, 1), 1), ((1, 2), 0), ((-1, 1), 1), ((False, True), 1), ((4, 7), 1), (("no", "yes"), 1)],
+    [((0, 1), 1), ((1, 2), 0), ((-1, 1), 1), ((False, True), 1), ((4, 7), 0), (("no", "yes"), 1)],
 )
 @pytest.mark.parametrize("name", ["f1", "precision", "recall", "jaccard", "f1_score"])
-def test_the_positive_class_is_that_of_scikit_learn_and_else_the_second(name, classes, positive):
+def test_a_metric_speaks_of_the_positive_class(name, classes, positive):
     expected = read_metric(name, ("no", "yes")).of_tables(A_TABLE if positive else A_TABLE[:, ::-1, ::-1])
-    np.testing.assert_allclose(read_metric(name, classes).of_tables(A_TABLE), expected)
+    np.testing.assert_allclose(read_metric(name, classes, positive=positive).of_tables(A_TABLE), expected)
     if name == "f1" and 1 in classes:
         y, answers = np.repeat(classes, [100, 20]), np.repeat(np.array(classes)[[0, 1, 0, 1]], [80, 20, 5, 15])
         assert expected[0] == pytest.approx(f1_score(y, answers))
@@ -409,3 +409,21 @@ def test_two_classes_are_not_pointed_at_metrics_for_more():
         read_metric("neg_mean_squared_error", ("no", "yes"))
     assert "f1_macro" not in str(caught.value)
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("classes", [(0, 1), ("churn", "stay")])
+@pytest.mark.parametrize(
+    ("metric", "one_sided"),
+    [
+        ("recall", True),
+        ("precision", True),
+        ("specificity_score", True),
+        (make_scorer(fbeta_score, beta=4), False),
+        ("f1", False),
+        ("accuracy", False),
+        ("matthews_corrcoef", False),
+        ("geometric_mean_score", False),
+    ],
+)
+def test_a_metric_that_one_answer_satisfies_is_one_sided(metric, one_sided, classes):
+    assert read_metric(metric, classes).is_one_sided is one_sided

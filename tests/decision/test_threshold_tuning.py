@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from imblearn.metrics import geometric_mean_score
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matthews_corrcoef, precision_score
 
 from balanced_nn._decision import threshold_tuning
@@ -289,6 +289,32 @@ def test_the_spread_lies_around_what_is_found(metric):
     assert (found.spread[0] <= found.log_offsets).all()
     assert (found.log_offsets <= found.spread[1]).all()
     assert found.spread[0, 1] < found.spread[1, 1]
+
+
+def test_networks_that_disagree_widen_the_spread_and_leave_the_threshold():
+    p, y = calibrated_rows(3_000, 1, 6)
+    network = np.arange(len(y)) % 4
+    shifted = expit(logit(p) + network - 1.5)
+    together, alone = tuned("f1", shifted, y, network=network), tuned("f1", shifted, y)
+    np.testing.assert_array_equal(together.log_offsets, alone.log_offsets)
+    assert (together.n_networks, alone.n_networks) == (4, 1)
+    assert np.ptp(together.spread[:, 1]) > 2 * np.ptp(alone.spread[:, 1])
+
+
+@pytest.mark.slow
+def test_about_four_in_five_fits_with_other_seeds_lie_within_the_spread():
+    """Other rows, and four networks whose probabilities are off by another shift each."""
+    shifts, found, covered = np.random.default_rng(0), [], []
+    for seed in range(40):
+        p, y = calibrated_rows(800, 1, 6, seed)
+        network = np.arange(len(y)) % 4
+        shifted = expit(logit(p) + 0.3 * shifts.normal(size=4)[network])
+        found.append(tuned("f1", shifted, y, network=network))
+    thresholds = np.array([fit.log_offsets[1] for fit in found])
+    for i, fit in enumerate(found):
+        others = np.delete(thresholds, i)
+        covered.append(np.mean((others >= fit.spread[0, 1]) & (others <= fit.spread[1, 1])))
+    assert 0.7 < np.mean(covered) < 0.92
 
 
 def test_more_rows_narrow_the_spread():
