@@ -25,7 +25,7 @@ from balanced_nn._cli.html_report import Fit, page
 from balanced_nn._cli.model_files import WRITERS, check_format, save_model
 from balanced_nn._cli.table_files import check_output, read_labelled
 from balanced_nn._cli.table_summary import look_at
-from balanced_nn._data.dataset import HoldOut, hold_outs
+from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.target import read_classes
 from balanced_nn._decision.rule import read_decision
 from balanced_nn.exceptions import CollapseWarning

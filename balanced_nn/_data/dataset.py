@@ -10,8 +10,6 @@ from balanced_nn._typing import FloatArray, IntArray
 # Of a row, where "over" is asked for; weights stand for more. Into as many parts, at most, an epoch of repeated rows is
 # cut, so that early stopping looks before copies are known by heart.
 MAX_COPIES = 4
-MIN_HELD_OUT_ROWS = 2  # of each class that is held out
-MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +62,6 @@ class Dataset:
         return self.X[self.rows[::step]]
 
 
-@dataclass(frozen=True, eq=False)
-class HoldOut:
-    """Indices of the training rows and of the rows held out, and the classes that could spare none."""
-
-    train: IntArray
-    valid: IntArray  # empty: no hold-out
-    classes_without: tuple[int, ...]  # class indices
-
-
 def thin_out(y: IntArray, weight: FloatArray, most: int) -> tuple[IntArray, FloatArray]:
     """Choose at most `most` rows of each class, evenly spread, for a look at very many rows.
 
@@ -104,70 +93,6 @@ def thin_out(y: IntArray, weight: FloatArray, most: int) -> tuple[IntArray, Floa
         chosen[kept] = True
         scaled[kept] *= weight[members].sum() / weight[kept].sum()
     return np.flatnonzero(chosen), scaled[chosen]
-
-
-def hold_outs(
-    y: IntArray, fraction: float, rng: np.random.Generator, n_classes: int, n_parts: int = 1
-) -> tuple[HoldOut, ...]:
-    """Split off stratified parts of the rows, one for each network of an ensemble.
-
-    Each class gives `fraction` of its rows to a part, and at least two: for a rare class the fraction grows, up to 0.3.
-    A class that cannot spare two rows then stays in training as a whole. Where fewer than two classes could be held
-    out, nothing is: such a part could not tell a collapsed network from a good one. Parts have no row in common as long
-    as a class has rows that are in none; then it starts again with its first ones.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Class indices.
-    fraction : float
-        Fraction of each class to hold out, in (0, 1).
-    rng : numpy.random.Generator
-        Source of the draw.
-    n_classes : int
-        Number of classes.
-    n_parts : int, default=1
-        How many parts.
-
-    Returns
-    -------
-    tuple of HoldOut
-        Each with the training rows and the rows held out, in ascending order.
-
-    Examples
-    --------
-    >>> split, other = hold_outs(np.repeat([0, 1], [90, 10]), 0.1, np.random.default_rng(0), 2, n_parts=2)
-    >>> len(split.train), len(split.valid), split.classes_without
-    (89, 11, ())
-    >>> np.intersect1d(split.valid, other.valid).size
-    0
-    """
-    shuffled: list[tuple[IntArray, int]] = []
-    without: list[int] = []
-    for label in range(n_classes):
-        members = np.flatnonzero(y == label)
-        size = _held_out_size(len(members), fraction)
-        if size == 0:
-            without.append(label)
-        else:
-            shuffled.append((rng.permutation(members), size))
-    if len(shuffled) < 2:
-        nothing = HoldOut(np.arange(len(y)), np.empty(0, dtype=np.intp), tuple(range(n_classes)))
-        return (nothing,) * n_parts
-    parts = []
-    for part in range(n_parts):
-        held = [members.take(range(part * size, (part + 1) * size), mode="wrap") for members, size in shuffled]
-        valid = np.sort(np.concatenate(held))
-        parts.append(HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without)))
-    return tuple(parts)
-
-
-def _held_out_size(n_rows: int, fraction: float) -> int:
-    size = round(n_rows * fraction)
-    if size < MIN_HELD_OUT_ROWS:
-        largest = int(n_rows * max(fraction, MAX_FRACTION_OF_RARE_CLASS))
-        size = MIN_HELD_OUT_ROWS if largest >= MIN_HELD_OUT_ROWS else 0
-    return min(size, n_rows - 1)
 
 
 def class_mass(y: IntArray, sample_weight: FloatArray, n_classes: int) -> FloatArray:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from balanced_nn._data.dataset import Dataset, class_frequencies, hold_outs, thin_out
+from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
+from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing

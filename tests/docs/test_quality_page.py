@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from balanced_nn._data.dataset import hold_outs
+from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._training.auto_settings import auto_batch_size, auto_bins, auto_members
 
 PAGE = (Path(__file__).parents[2] / "docs/quality.md").read_text()

@@ -7,7 +7,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._data.dataset import hold_outs
+from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._training.members import HELD_OUT_ROWS

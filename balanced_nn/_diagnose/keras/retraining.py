@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from balanced_nn._causes.evidence import NetworkFacts, RepairAction
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
-from balanced_nn._data.dataset import class_frequencies, hold_outs
+from balanced_nn._data.dataset import class_frequencies
+from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._diagnose.keras.data import encode_labels, take_rows
 from balanced_nn._diagnose.keras.gathering import judge
 from balanced_nn._diagnose.keras.layers import cloned, layer_from, network_facts, quietly, random_state_kept, units_of

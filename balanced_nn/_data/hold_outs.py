@@ -1,0 +1,172 @@
+"""Which rows train a network, and which are held out? Whole groups where rows belong together (step 2 of a fit)."""
+
+import warnings
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from balanced_nn._typing import IntArray
+
+MIN_HELD_OUT_ROWS = 2  # of each class that is held out
+MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
+
+
+@dataclass(frozen=True, eq=False)
+class HoldOut:
+    """Indices of the training rows and of the rows held out, and the classes that could spare none."""
+
+    train: IntArray
+    valid: IntArray  # empty: no hold-out
+    classes_without: tuple[int, ...]  # class indices
+
+
+def hold_outs(
+    y: IntArray,
+    fraction: float,
+    rng: np.random.Generator,
+    n_classes: int,
+    n_parts: int = 1,
+    *,
+    copies: IntArray | None = None,
+) -> tuple[HoldOut, ...]:
+    """Split off stratified parts of the rows, one for each network of an ensemble.
+
+    Each class gives `fraction` of its rows to a part, and at least two: for a rare class the fraction grows, up to 0.3.
+    A class that cannot spare two rows then stays in training as a whole. Where fewer than two classes could be held
+    out, nothing is: such a part could not tell a collapsed network from a good one. Parts have no row in common as long
+    as a class has rows that are in none; then it starts again with its first ones.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    fraction : float
+        Fraction of each class to hold out, in (0, 1).
+    rng : numpy.random.Generator
+        Source of the draw.
+    n_classes : int
+        Number of classes.
+    n_parts : int, default=1
+        How many parts.
+    copies : ndarray of shape (n_samples,), default=None
+        Number of the distinct row that each row is a copy of; copies, which are of one class, stay on one side. None
+        takes each row for itself.
+
+    Returns
+    -------
+    tuple of HoldOut
+        Each with the training rows and the rows held out, in ascending order.
+
+    Examples
+    --------
+    >>> split, other = hold_outs(np.repeat([0, 1], [90, 10]), 0.1, np.random.default_rng(0), 2, n_parts=2)
+    >>> len(split.train), len(split.valid), split.classes_without
+    (89, 11, ())
+    >>> np.intersect1d(split.valid, other.valid).size
+    0
+    """
+    if copies is not None:
+        _, first, copy_of = np.unique(copies, return_index=True, return_inverse=True)
+        return tuple(
+            HoldOut(
+                np.flatnonzero(np.isin(copy_of, part.train)),
+                np.flatnonzero(np.isin(copy_of, part.valid)),
+                part.classes_without,
+            )
+            for part in hold_outs(y[first], fraction, rng, n_classes, n_parts)
+        )
+    shuffled: list[tuple[IntArray, int]] = []
+    without: list[int] = []
+    for label in range(n_classes):
+        members = np.flatnonzero(y == label)
+        size = _held_out_size(len(members), fraction)
+        if size == 0:
+            without.append(label)
+        else:
+            shuffled.append((rng.permutation(members), size))
+    if len(shuffled) < 2:
+        return (_nothing_held_out(y, n_classes),) * n_parts
+    parts = []
+    for part in range(n_parts):
+        held = [members.take(range(part * size, (part + 1) * size), mode="wrap") for members, size in shuffled]
+        valid = np.sort(np.concatenate(held))
+        parts.append(HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without)))
+    return tuple(parts)
+
+
+def _held_out_size(n_rows: int, fraction: float) -> int:
+    size = round(n_rows * fraction)
+    if size < MIN_HELD_OUT_ROWS:
+        largest = int(n_rows * max(fraction, MAX_FRACTION_OF_RARE_CLASS))
+        size = MIN_HELD_OUT_ROWS if largest >= MIN_HELD_OUT_ROWS else 0
+    return min(size, n_rows - 1)
+
+
+def grouped_hold_outs(
+    y: IntArray, groups: IntArray, fraction: float, seed: int, n_classes: int, n_parts: int = 1
+) -> tuple[HoldOut, ...]:
+    """Split off whole groups of rows, stratified as far as they allow, one part for each network of an ensemble.
+
+    The parts are folds of scikit-learn's StratifiedGroupKFold, as many as `fraction` asks for, with another shuffle
+    where more parts are wanted than there are folds. A class of which a fold holds every row stays in training: its
+    groups leave the fold. A fold that then no longer holds two classes is not used.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    groups : ndarray of shape (n_samples,)
+        Number of the group of each row.
+    fraction : float
+        Fraction of the rows to hold out, in (0, 1).
+    seed : int
+        Seed of the shuffles.
+    n_classes : int
+        Number of classes.
+    n_parts : int, default=1
+        How many parts.
+
+    Returns
+    -------
+    tuple of HoldOut
+
+    Examples
+    --------
+    >>> y, patients = np.tile([0, 0, 0, 1], 20), np.repeat(np.arange(20), 4)
+    >>> (part,) = grouped_hold_outs(y, patients, 0.2, 0, 2)
+    >>> len(part.valid), np.intersect1d(patients[part.train], patients[part.valid]).size
+    (16, 0)
+    """
+    n_folds = min(max(2, round(1 / fraction)), len(np.unique(groups)), int(np.bincount(y).max()))
+    if n_folds < 2:
+        return (_nothing_held_out(y, n_classes),) * n_parts
+    parts: list[HoldOut] = []
+    for shuffle in range(-(-n_parts // n_folds)):
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + shuffle) % 2**32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a class with fewer rows than folds: what follows looks after it
+            drawn = [valid for _, valid in folds.split(np.zeros(len(y)), y, groups)]
+        parts += [_without_whole_classes(y, groups, valid, n_classes) for valid in drawn]
+    useful = [part for part in parts if len(part.valid)]
+    return tuple(islice(cycle(useful or parts), n_parts))
+
+
+def _without_whole_classes(y: IntArray, groups: IntArray, valid: IntArray, n_classes: int) -> HoldOut:
+    """A fold without the groups that hold the last rows of a class."""
+    counts = np.bincount(y, minlength=n_classes)
+    while True:
+        whole = np.flatnonzero((np.bincount(y[valid], minlength=n_classes) == counts) & (counts > 0))
+        if len(whole) == 0:
+            break
+        valid = valid[~np.isin(groups[valid], groups[valid][np.isin(y[valid], whole)])]
+    held = np.bincount(y[valid], minlength=n_classes)
+    if np.count_nonzero(held >= MIN_HELD_OUT_ROWS) < 2:
+        return _nothing_held_out(y, n_classes)
+    train = np.setdiff1d(np.arange(len(y)), valid, assume_unique=True)
+    return HoldOut(train, np.sort(valid), tuple(np.flatnonzero((held == 0) & (counts > 0)).tolist()))
+
+
+def _nothing_held_out(y: IntArray, n_classes: int) -> HoldOut:
+    return HoldOut(np.arange(len(y)), np.empty(0, dtype=np.intp), tuple(range(n_classes)))
