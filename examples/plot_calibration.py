@@ -1,9 +1,9 @@
 """
-Probabilities that keep their word
+Probabilities that stay calibrated
 ==================================
 
-Class weights teach a classifier that half of the rows are rare, and its probabilities say so. Those of
-``BalancedNNClassifier`` are corrected, and :func:`~balanced_nn.correct_prior` corrects those of other models.
+Class weights teach a classifier that half of the rows are rare, and its probabilities reflect that. The probabilities
+of ``BalancedNNClassifier`` are corrected; :func:`~balanced_nn.correct_prior` corrects those of other models.
 """
 
 from sklearn.datasets import make_classification
@@ -25,7 +25,7 @@ probabilities = {
 }
 
 # %%
-# On the diagonal, of the rows that are given 20 % one in five belongs to the class.
+# On the diagonal, one in five of the rows with a probability of 20 % belongs to the class.
 
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay

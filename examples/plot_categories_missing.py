@@ -1,9 +1,9 @@
 """
-Categories, missing values, and a level that nobody has seen
-============================================================
+Categories, missing values, and an unseen level
+===============================================
 
-A table as it comes: numbers with gaps, strings, booleans. Nothing has to be encoded or filled in first, and nothing of
-the test rows gets into what is learned about the table.
+A raw table: numbers with gaps, strings, booleans. You do not need to encode or impute anything first, and nothing that
+is learned about the table comes from the test rows.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ customers.loc[rng.random(n_rows) < 0.05, "contract"] = None
 customers.head()
 
 # %%
-# Labels may be strings. The order of `classes_` is that of scikit-learn, so "left" is the first one.
+# Labels may be strings. `classes_` is sorted as in scikit-learn, so "left" comes first.
 
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
@@ -46,18 +46,18 @@ print(f"share that left {np.mean(y_train == 'left'):.3f}")
 print(f"balanced accuracy {balanced_accuracy_score(y_test, clf.predict(X_test)):.2f}")
 
 # %%
-# What the network sees: scaled numbers, a column that says where a number is missing, a column for each level.
+# What the network sees: scaled numbers, a column that marks missing numbers, and a column for each level.
 
 print(*clf.preprocessing_.feature_names(clf.feature_names_in_), sep="\n")
 
 # %%
-# A level that was not there in training is no error; the row is judged by its other columns.
+# A level that was not in training is no error; the row is predicted from its other columns.
 
 stranger = X_test.iloc[[0]].assign(contract="for life")
 print(clf.predict_proba(stranger).round(3))
 
 # %%
-# How probable leaving is, by age, for each contract: the other columns are those of the test rows.
+# The probability of leaving by age, for each contract; the other columns come from the test rows.
 
 import matplotlib.pyplot as plt
 

@@ -2,9 +2,9 @@
 Did it collapse?
 ================
 
-:class:`~balanced_nn.CollapseDisplay` draws a report: how often each class is answered beside how often it is true, how
-much its probability varies, and what the layers look like where the report looked at them. Three tables: two classes,
-four, and a small one with gaps, columns of very different size and long names.
+:class:`~balanced_nn.CollapseDisplay` draws a report: how often each class is answered and how often it is true, how
+much its probability varies, and the state of the layers if the report looked at them. There are three tables: one with
+two classes, one with four, and a small one with gaps, columns of very different size and long class names.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ X_ugly = rng.lognormal(size=(170, 5)) * [1, 1e4, 1e-3, 1, 1] + 2.0 * (answers !=
 X_ugly[rng.random(X_ugly.shape) < 0.1] = np.nan
 
 # %%
-# The first one, two classes:
+# The first table, with two classes:
 
 from sklearn.neural_network import MLPClassifier
 
@@ -33,8 +33,8 @@ CollapseDisplay(clf.collapse_report_).plot()
 plt.show()
 
 # %%
-# Four classes, and a classifier of somebody else's, which is diagnosed on the way. It was stopped too early to know the
-# rare ones.
+# Four classes, and a classifier from another library, which is diagnosed first. Its training stopped too early to learn
+# the rare classes.
 
 X_train, X_test, y_train, y_test = train_test_split(*four, stratify=four[1], random_state=0)
 mine = MLPClassifier((32, 16), early_stopping=True, learning_rate_init=1e-4, random_state=0).fit(X_train, y_train)
@@ -42,8 +42,8 @@ CollapseDisplay.from_estimator(mine, X_train, y_train, X_val=X_test, y_val=y_tes
 plt.show()
 
 # %%
-# 170 rows, 8 of the rarest class, and eight layers of sigmoid units: the probabilities are constant, and the layers say
-# where the signal ends.
+# 170 rows, 8 of the rarest class, and eight layers of sigmoid units: the probabilities are constant, and the layers
+# show where the signal ends.
 
 clf = BalancedNNClassifier(
     (32,) * 8, activation="logistic", batch_norm=False, n_members=1, on_collapse="ignore", random_state=0

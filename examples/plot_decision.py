@@ -2,9 +2,9 @@
 Where is the threshold, and are the probabilities reliable?
 ===========================================================
 
-:class:`~balanced_nn.DecisionDisplay` draws what a decision does to the answers, and how reliable the probabilities are
-that it rests on. Three tables: two classes, four, and a small one with gaps, columns of very different size and long
-names.
+:class:`~balanced_nn.DecisionDisplay` draws what a decision does to the answers, and how reliable the underlying
+probabilities are. There are three tables: one with two classes, one with four, and a small one with gaps, columns of
+very different size and long class names.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ X_ugly = rng.lognormal(size=(170, 5)) * [1, 1e4, 1e-3, 1, 1] + 2.0 * (answers !=
 X_ugly[rng.random(X_ugly.shape) < 0.1] = np.nan
 
 # %%
-# The first one, two classes:
+# The first table, with two classes:
 
 from balanced_nn import BalancedNNClassifier, DecisionDisplay
 
@@ -32,8 +32,8 @@ DecisionDisplay.from_estimator(clf, X_test, y_test)
 plt.show()
 
 # %%
-# Four classes have no single threshold: recall and precision of each, with the recall that the most probable class
-# would have. No rows are passed, so that those that were held out in `fit` are taken.
+# Four classes have no single threshold. The display shows recall and precision of each class, and the recall that
+# answering the most probable class would give. No rows are passed, so the rows that `fit` held out are used.
 
 DecisionDisplay.from_estimator(BalancedNNClassifier((64, 32), random_state=0).fit(*four))
 plt.show()

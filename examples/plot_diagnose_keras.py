@@ -2,7 +2,7 @@
 Why does my own Keras network answer the same for every row?
 ============================================================
 
-Any trained Keras model can be asked. The one below has ten layers of sigmoid units, and was trained as tutorials do it.
+You can diagnose any trained Keras model. This one has ten layers of sigmoid units, and was trained as tutorials do it.
 """
 
 import keras
@@ -22,8 +22,8 @@ proba = mine.predict(X_test, verbose=0).ravel()
 print(f"probabilities from {proba.min():.4f} to {proba.max():.4f}")
 
 # %%
-# :func:`~balanced_nn.diagnose` says what happened, why, and what to write instead. In a notebook it looks like this;
-# ``print`` gives the same as text.
+# :func:`~balanced_nn.diagnose` reports what happened, why, and what to write instead. In a notebook the report looks
+# like this; ``print`` gives the same as text.
 
 from balanced_nn import diagnose
 
@@ -31,7 +31,7 @@ report = diagnose(mine, X_train, y_train, X_val=X_test, y_val=y_test)
 report
 
 # %%
-# The advice, taken: ReLU, He initialisation and BatchNormalization, the same depth and width.
+# Following the advice: ReLU, He initialisation and BatchNormalization, with the same depth and width.
 
 hidden = []
 for _ in range(10):

@@ -2,8 +2,8 @@
 Fraud: one payment in a hundred
 ===============================
 
-A usual network finds few of the frauds, not because it knows little about them, but because it asks for more than 50 %
-before it says so. The payments are made up.
+An ordinary network finds few of the frauds. It does not know too little about them; it only answers "fraud" above a
+probability of 50 %. The payments are synthetic.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ X = np.column_stack([amount, hour, kilometres, in_last_hour])
 print(f"{fraud.sum()} frauds among {n_payments} payments")
 
 # %%
-# The usual network and ours, on the same rows. ``BalancedNNClassifier`` scales by itself, balances its training, and
-# holds rows out to stop on.
+# The ordinary network and ours, on the same rows. ``BalancedNNClassifier`` scales the columns, balances its training,
+# and holds out rows for early stopping.
 
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
@@ -39,10 +39,10 @@ for name, model in (("MLPClassifier", usual), ("BalancedNNClassifier", ours)):
     print(f"{name}: found {(alarms & (y_test == 1)).sum()} of {y_test.sum()}, alarms {alarms.sum()}")
 
 # %%
-# Both rank the payments; the curves say how well. The points are where ``predict`` stands. The usual network answers at
-# the far left, where next to nothing is found. Ours stands where both classes count the same, and
-# :meth:`~balanced_nn.BalancedNNClassifier.set_decision` moves it, without training again: here to where F1 is highest
-# on the held-out rows.
+# Both rank the payments; the curves show how well. The points mark the answers of ``predict``. The ordinary network is
+# at the far left, where almost nothing is found. Ours is where both classes count the same, and
+# :meth:`~balanced_nn.BalancedNNClassifier.set_decision` moves it without retraining: here to where F1 is highest on the
+# held-out rows.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import PrecisionRecallDisplay, precision_score, recall_score
@@ -66,5 +66,5 @@ axes.legend(loc="upper right")
 plt.show()
 
 # %%
-# What an alarm and a miss cost is the better question:
+# The better question is what a false alarm and a miss cost:
 # :ref:`sphx_glr_generated_gallery_plot_threshold_costs.py`.

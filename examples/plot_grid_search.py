@@ -2,7 +2,7 @@
 Search for better settings
 ==========================
 
-:func:`~balanced_nn.search_space` knows which settings are worth a search on a table. A scorer that refuses collapsed
+:func:`~balanced_nn.search_space` knows which settings are worth searching on a table. A scorer that rejects collapsed
 candidates keeps them from winning by chance.
 """
 
@@ -16,8 +16,8 @@ grid = space.grid(n_candidates=4)
 grid
 
 # %%
-# One network is enough to compare candidates, and ``on_collapse="ignore"`` keeps repairs from taking part in the race.
-# A learning rate of 10 joins it, to show what the scorer does. Candidates of one shape share one compiled program.
+# One network is enough to compare candidates, and ``on_collapse="ignore"`` keeps repairs out of the comparison. A
+# learning rate of 10 is added to show what the scorer does. Candidates of one shape share one compiled program.
 
 from sklearn.model_selection import GridSearchCV
 
@@ -29,7 +29,7 @@ search = GridSearchCV(
 search.fit(X, y)
 
 # %%
-# A candidate that collapsed on a fold scores -1e100: below every honest one, and still a number.
+# A candidate that collapsed on a fold scores -1e100: below every other candidate, but still finite.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,7 +49,7 @@ ax.set_yticks(range(len(order)), [names[candidate] for candidate in order])
 plt.show()
 
 # %%
-# The winner is fitted with several networks, which is what they are for.
+# The winner is fitted with an ensemble of networks, the default.
 
 winner = BalancedNNClassifier(random_state=0).set_params(**search.best_params_).fit(X, y)
 print(search.best_params_)

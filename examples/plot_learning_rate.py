@@ -3,7 +3,8 @@ How was the learning rate found?
 ================================
 
 :class:`~balanced_nn.LearningRateDisplay` draws the range test: the loss while the rate grows, the rate that was chosen,
-and why. Three tables: two classes, four, and a small one with gaps, columns of very different size and long names.
+and why. There are three tables: one with two classes, one with four, and a small one with gaps, columns of very
+different size and long class names.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,7 @@ X_ugly = rng.lognormal(size=(170, 5)) * [1, 1e4, 1e-3, 1, 1] + 2.0 * (answers !=
 X_ugly[rng.random(X_ugly.shape) < 0.1] = np.nan
 
 # %%
-# The first one, two classes:
+# The first table, with two classes:
 
 from balanced_nn import BalancedNNClassifier, LearningRateDisplay, learning_rate_range_test
 
@@ -29,7 +30,7 @@ LearningRateDisplay.from_estimator(clf)
 plt.show()
 
 # %%
-# Four classes. The test by itself, with more steps and lower rates, on a classifier that is not fitted:
+# Four classes, and the range test on its own, with more steps and lower rates, for a classifier that is not fitted:
 
 trace = learning_rate_range_test(
     BalancedNNClassifier((64, 32), random_state=0), *four, min_learning_rate=1e-6, n_steps=90

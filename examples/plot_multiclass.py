@@ -2,8 +2,8 @@
 Five classes, the rarest with one row in a hundred
 ==================================================
 
-With several classes a network need not collapse altogether: it may just never answer the rare ones. Each row of the
-pictures is a true class, and says where its rows went.
+With several classes a network need not collapse completely: it may just never answer the rare ones. Each row of the
+pictures is a true class, and shows which answers its rows got.
 """
 
 from sklearn.datasets import make_classification
@@ -50,8 +50,8 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 plt.show()
 
 # %%
-# The probabilities still speak of the classes as frequent as they are. ``predict`` answers the class whose probability
-# is largest over its share; the rule says so itself.
+# The probabilities still refer to the natural class frequencies. ``predict`` answers the class whose probability is
+# largest in relation to its share; printing the rule shows this.
 
 proba = models["BalancedNNClassifier"].predict_proba(X_test)
 print("mean probability", proba.mean(axis=0).round(3))

@@ -2,9 +2,8 @@
 Dimensionality reduction and feature importance in a pipeline
 =============================================================
 
-The network is a step like any other: what comes before it is fitted on the training folds only, and what looks at
-pipelines from outside works on it. The data are the breast tumours that come with scikit-learn, with most of the
-malignant ones left out.
+The network is a step like any other: the steps before it are fitted on the training folds only, and tools that inspect
+pipelines work on it. The data are the breast tumours that come with scikit-learn, without most of the malignant ones.
 """
 
 import numpy as np
@@ -17,7 +16,7 @@ X, y = data.data[kept], malignant[kept]
 print(f"{y.sum()} malignant of {len(y)}")
 
 # %%
-# How many principal components are enough? Two and more of thirty columns.
+# How many principal components of the thirty columns are enough? The plot tries two and more.
 
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA
@@ -45,8 +44,8 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %%
-# Which columns does it use? Shuffle one column of rows that were not trained on, and see what that costs. Columns that
-# say the same stand in for one another, so that none of them may matter alone.
+# Which columns does it use? Shuffle one column of rows that were not trained on, and see how far the score falls.
+# Columns that carry the same information can replace each other, so each may seem unimportant.
 
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import train_test_split

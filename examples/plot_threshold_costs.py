@@ -2,8 +2,8 @@
 Thresholds and costs
 ====================
 
-How probable a class is and what is answered are two questions. The network is trained once; below, each line is
-another decision over the same probabilities.
+How probable a class is and which answer to give are two questions. The network is trained once; each line below is a
+different decision on the same probabilities.
 """
 
 from sklearn.datasets import make_classification
@@ -17,7 +17,7 @@ clf = BalancedNNClassifier((64, 32), random_state=0).fit(X_train, y_train)
 
 # %%
 # A false alarm costs 1, a miss 4. Rows of the table are true classes, columns are answers. No search is needed: the
-# threshold follows from the costs, as long as the probabilities are honest.
+# threshold follows from the costs, as long as the probabilities are calibrated.
 
 costs = [[0, 1], [4, 0]]
 decisions = {"argmax": "argmax", "balanced": "balanced", "tuned for F1": "f1", "costs": costs}
@@ -26,8 +26,8 @@ for rule in rules.values():
     print(rule)
 
 # %%
-# The curve is what each threshold would have cost on the test rows. The lines are where the rules stand: that of the
-# costs is near the lowest point, which it found without these rows.
+# The curve shows what each threshold would have cost on the test rows. The lines mark the thresholds of the rules. The
+# threshold that follows from the costs is near the lowest point, although it was found without these rows.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -2,9 +2,9 @@
 How did training go?
 ====================
 
-:class:`~balanced_nn.TrainingCurveDisplay` draws what each network of a fit went through: the losses, balanced accuracy
-on the held-out rows, and the epoch whose weights were kept. Three tables: two classes, four, and a small one with gaps,
-columns of very different size and long names.
+:class:`~balanced_nn.TrainingCurveDisplay` draws the training of each network: the losses, balanced accuracy on the
+held-out rows, and the epoch whose weights were kept. There are three tables: one with two classes, one with four, and a
+small one with gaps, columns of very different size and long class names.
 """
 
 import warnings
@@ -23,7 +23,7 @@ X_ugly = rng.lognormal(size=(170, 5)) * [1, 1e4, 1e-3, 1, 1] + 2.0 * (answers !=
 X_ugly[rng.random(X_ugly.shape) < 0.1] = np.nan
 
 # %%
-# The first one, two classes:
+# The first table, with two classes:
 
 from balanced_nn import BalancedNNClassifier, TrainingCurveDisplay
 from balanced_nn.exceptions import CollapseWarning
@@ -33,15 +33,15 @@ TrainingCurveDisplay.from_estimator(clf)
 plt.show()
 
 # %%
-# Four classes, and a single network: fewer lines.
+# Four classes and a single network, so there are fewer lines.
 
 clf = BalancedNNClassifier((64, 32), n_members=1, random_state=0).fit(*four)
 TrainingCurveDisplay.from_estimator(clf)
 plt.show()
 
 # %%
-# 170 rows, 8 of the rarest class. Eight layers of sigmoid units cannot be trained, and they were set by hand: further
-# attempts change what they may, and the better one is kept.
+# 170 rows, 8 of the rarest class. Eight layers of sigmoid units cannot be trained, but they were set by hand. Further
+# attempts change only what was not set by hand, and the best attempt is kept.
 
 clf = BalancedNNClassifier((32,) * 8, activation="logistic", batch_norm=False, n_members=1, random_state=0)
 with warnings.catch_warnings():
