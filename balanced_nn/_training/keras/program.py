@@ -1,13 +1,9 @@
-"""Which compiled program runs the training steps, and who owns it?
+"""Which compiled program runs the training steps?
 
 A program holds one Keras model, one Keras optimizer and one function that XLA compiled for a fixed-size chunk of rows
 and any number of batches in it. Everything that may differ between two fits of one architecture is a variable.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -29,7 +25,6 @@ BATCHES_PER_CHUNK = 32
 CHUNK_BYTES = 2**23  # bounds the buffer of a wide table
 CHUNK_MULTIPLICATIONS = 2**33  # bounds the time of a call, about 0.2 s: a keyboard interrupt waits for its end
 OUTPUT_BYTES = 2**22  # of the activations of one block of rows when the network is evaluated
-MAX_IDLE_PROGRAMS = 16
 
 
 @dataclass(frozen=True)
@@ -269,49 +264,3 @@ class TrainingProgram:
         if self.key.focal:
             target *= tf.maximum(-tf.math.expm1(log_proba), 1e-7) ** FOCAL_GAMMA
         return -tf.reduce_sum(target * log_proba, axis=1)
-
-
-class ProgramPool:
-    """Idle programs, least recently used first; each is lent to one fit at a time."""
-
-    def __init__(self, max_idle: int) -> None:
-        self._max_idle = max_idle
-        self._idle: OrderedDict[int, TrainingProgram] = OrderedDict()
-        self._lock = threading.Lock()
-        self.n_built = 0
-
-    @contextmanager
-    def lend(self, key: ProgramKey) -> Iterator[TrainingProgram]:
-        """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
-        program = self._take(key) or self._build(key)
-        try:
-            yield program
-        finally:
-            self._put_back(program)
-
-    def clear(self) -> None:
-        """Forget all idle programs and what they hold in memory."""
-        with self._lock:
-            self._idle.clear()
-
-    def _take(self, key: ProgramKey) -> TrainingProgram | None:
-        with self._lock:
-            for name, program in reversed(self._idle.items()):
-                if program.key == key:
-                    return self._idle.pop(name)
-        return None
-
-    def _build(self, key: ProgramKey) -> TrainingProgram:
-        program = TrainingProgram(key)
-        with self._lock:
-            self.n_built += 1
-        return program
-
-    def _put_back(self, program: TrainingProgram) -> None:
-        with self._lock:
-            self._idle[id(program)] = program
-            while len(self._idle) > self._max_idle:
-                self._idle.popitem(last=False)
-
-
-POOL = ProgramPool(MAX_IDLE_PROGRAMS)
