@@ -94,8 +94,8 @@ class TrainedNetwork:
     """The best attempt at a network, and what it took."""
 
     kept: Attempt
-    repairs: tuple[Repair, ...] = ()  # one for each further attempt
-    trainings: tuple[History, ...] = ()  # of all attempts, in their order
+    repairs: tuple[Repair, ...]  # one for each further attempt
+    trainings: tuple[History, ...]  # of all attempts, in their order
 
 
 def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
