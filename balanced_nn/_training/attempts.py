@@ -16,6 +16,7 @@ from balanced_nn._causes.rules import Finding, diagnose_evidence
 from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference, needs_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._data.dataset import thin_out
+from balanced_nn._network.ensemble import Member
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
@@ -97,6 +98,12 @@ class TrainedNetwork:
     repairs: tuple[Repair, ...]  # one for each further attempt
     trainings: tuple[History, ...]  # of all attempts, in their order
 
+    @property
+    def member(self) -> Member:
+        """What is needed of it to predict."""
+        kept = self.kept
+        return Member(kept.plan.preprocessing, kept.network, kept.plan.correction, kept.history, self.trainings)
+
 
 def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     """Draw what an attempt starts from; attempts differ in initial weights and batches.
@@ -164,7 +171,7 @@ def train_until_sound(
     while _may_repair(settings, best, last) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings.values, settings.defaults, tried, held_out=plan.held_out)
         tried.append(change)
-        changed = replace(make_plan(settings.changed(change.settings), split, seed), notes=plan.notes)
+        changed = replace(make_plan(replace(settings, **change.settings), split, seed), notes=plan.notes)
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))

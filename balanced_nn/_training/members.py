@@ -68,11 +68,7 @@ class Trained:
     @property
     def members(self) -> tuple[Member, ...]:
         """What is needed to predict."""
-        kept = zip(self.attempts, self.networks, strict=True)
-        return tuple(
-            Member(one.plan.preprocessing, one.network, one.plan.correction, one.history, network.trainings)
-            for one, network in kept
-        )
+        return tuple(network.member for network in self.networks)
 
     def held_out(self) -> HeldOut:
         """What each network says of the rows that it was not trained on; of very many rows, a part.
@@ -126,12 +122,10 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
     networks: list[TrainedNetwork] = []
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
-        plan, search = make_plan(settings, split, own_seed), None
-        if networks:
-            first = networks[0].kept
-            search = first.search
-            # Folds differ by a column or two, and a program takes seconds to compile.
-            plan = replace(plan, width=max(plan.width, first.plan.width))
+        plan = make_plan(settings, split, own_seed)
+        if networks:  # folds differ by a column or two, and a program takes seconds to compile
+            plan = replace(plan, width=max(plan.width, networks[0].kept.plan.width))
+        search = networks[0].kept.search if networks else None
         networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
         if watcher.network_ends():
             break

@@ -1,7 +1,7 @@
 """What did the user set, and what was left open? The parameters of a fit as one frozen value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -51,19 +51,9 @@ class FitSettings:
         """The parameters by name, in alphabetical order as scikit-learn has them."""
         return {name: value for name, value in sorted(vars(self).items()) if name != "defaults"}
 
-    def changed(self, changes: Mapping[str, Any]) -> Self:
-        """Return the same with some parameters changed."""
-        return replace(self, **changes)
-
     @property
     def layer_widths(self) -> tuple[int, ...]:
-        """Units of each hidden layer as plain integers.
-
-        Raises
-        ------
-        ValueError
-            If one is not a positive integer.
-        """
+        """Units of each hidden layer as plain integers; raises ValueError if one is not a positive integer."""
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
         if not all(_is_width(size) for size in sizes):
             raise ValueError(

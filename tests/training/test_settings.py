@@ -17,14 +17,6 @@ def test_settings_hold_each_parameter_of_the_estimator_and_its_default():
     assert settings.defaults == {name: parameter.default for name, parameter in signature.items()}
 
 
-def test_a_change_leaves_the_settings_and_their_defaults_alone():
-    settings = FitSettings.of(BalancedNNClassifier())
-    changed = settings.changed({"scaler": "quantile", "max_iter": 600})
-    assert (changed.scaler, changed.max_iter) == ("quantile", 600)
-    assert (settings.scaler, settings.max_iter) == ("standard", 200)
-    assert changed.defaults == settings.defaults
-
-
 @pytest.mark.parametrize(("sizes", "widths"), [(64, (64,)), ([64, 32], (64, 32)), ((), ())])
 def test_layers_may_be_given_as_one_number_or_as_several(sizes, widths):
     assert FitSettings.of(BalancedNNClassifier(sizes)).layer_widths == widths
