@@ -18,7 +18,7 @@ from balanced_nn._model_selection.search_space import SearchSpace, search_space
 from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler, TabularPreprocessor
 from balanced_nn._probability.prior_shift import correct_prior, estimate_prior
 from balanced_nn._sampling.resampler import ClassResampler
-from balanced_nn._training.keras.process import clear_compiled_programs
+from balanced_nn._training.keras.pool import clear_compiled_programs
 from balanced_nn._training.learning_rate import suggest_learning_rate
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How do the steps of a fit follow each other? The estimator; each step is a function of a lower room."""
+"""How do the steps of a fit follow each other? The estimator; each step is a function of a lower module."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._causes.advise import ModelKind, advise
-from balanced_nn._causes.repair import setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._data.labelled_rows import read_labelled, read_rows
+from balanced_nn._data.labelled_rows import LabelledRows, read_labelled, read_rows
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._decision.rule import Decision, decision_notes, read_decision
 from balanced_nn._export.formulas import Predictor, keras_model
 from balanced_nn._export.onnx import onnx_model
 from balanced_nn._network.ensemble import Ensemble
-from balanced_nn._probability.calibration import Calibration, HeldOut
+from balanced_nn._probability.calibration import HeldOut
 from balanced_nn._probability.prior_shift import find_prior, read_class_prior
 from balanced_nn._sampling.training_rows import draws_at_random
 from balanced_nn._sampling.weights import class_weight_vector
@@ -35,12 +33,13 @@ from balanced_nn._sklearn import (
     fit_context,
     has_callbacks,
 )
-from balanced_nn._training.attempts import Attempt
+from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.keras.process import check_process
-from balanced_nn._training.members import Trained, calibrated, train_members, with_averages
-from balanced_nn._training.preparation import split_rows
+from balanced_nn._training.members import Calibrated, Trained, average_weights, calibrate_members, train_members
+from balanced_nn._training.preparation import read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
+from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
@@ -363,30 +362,28 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         RuntimeError
             In a process that was forked after TensorFlow had started.
         """
-        seed = self._draw_seed()
+        settings, seed = FitSettings.of(self), self._draw_seed()
         rows = read_rows(self, X, y, sample_weight)
+        given = read_given_rows(self, X_val, y_val, sample_weight_val, rows.classes)
         stated = isinstance(self.class_weight, Mapping)
         costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
         decision = read_decision(self.decision, rows.classes.tolist(), costs)
-        splits = split_rows(self, rows, (X_val, y_val, sample_weight_val), seed)  # before any rebalancing
+        splits = split_rows(settings, rows, given, seed)  # before any rebalancing
         with (
             call_back(self, len(splits), X, y, sample_weight) as callbacks,
             show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
         ):
-            defaults, watchers = type(self)().get_params(deep=False), Watchers((callbacks, progress))
-            # each network: clean, resample, weight; find a rate, train, judge; mend what failed
+            # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
+            trained = train_members(settings, splits, seed, Watchers((callbacks, progress)))
             prior, synthetic = rows.prior, not draws_at_random(self.sampler)
-            trained = train_members(self, defaults, splits, seed, watchers)
-            result = calibrated(trained, prior, synthetic=synthetic)
-            result = with_averages(result, prior, synthetic=synthetic)
-            held_out = result.held_out
-            about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
-            self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
-            self._keep(result.trained, result.calibration)
-            notes = (*self._notes(result.trained), *about_the_rule)
-        if self.on_collapse == "raise" and self.collapse_report_.collapsed:
-            raise CollapseError(str(self.collapse_report_))
-        for note in notes:
+            result = calibrate_members(trained, prior, synthetic=synthetic)
+            result = average_weights(result, prior, synthetic=synthetic)
+            report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()))
+            about_the_rule = self._decide(decision, result.held_out, prior)  # first: the metric of a user may fail
+            self._keep(result, report, rows, costs)
+        if self.on_collapse == "raise" and report.collapsed:
+            raise CollapseError(str(report))
+        for note in (*self._notes(result.trained), *about_the_rule):
             warnings.warn(note, stacklevel=3)
         return self
 
@@ -697,33 +694,20 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _keep(self, trained: Trained, calibration: Calibration) -> None:
+    def _keep(self, result: Calibrated, report: CollapseReport, rows: LabelledRows, costs: FloatArray | None) -> None:
         """Write down what was fitted; what there is one of for each network is that of the first."""
-        self.members_, self.calibration_ = trained.members, calibration
-        first = self.members_[0]
-        self.temperature_, self.average_share_ = calibration.temperature, trained.average_share
-        self.lr_search_, self.repairs_ = trained.attempts[0].search, trained.repairs
-        self.class_weight_ = trained.attempts[0].plan.class_weight
+        trained, members = result.trained, result.trained.members
+        first, attempt = members[0], trained.attempts[0]
+        self.classes_, self._natural_prior, self._costs = rows.classes, rows.prior, costs
+        self.members_, self.calibration_, self._held_out = members, result.calibration, result.held_out
+        self.temperature_, self.average_share_ = result.calibration.temperature, trained.average_share
+        self.lr_search_, self.class_weight_, self.repairs_ = attempt.search, attempt.plan.class_weight, trained.repairs
         self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history
         self.learning_rate_ = first.history.learning_rate
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
+        self.collapse_report_ = report
         self.__dict__.pop("_keras_model", None)
-        self.collapse_report_ = self._report(trained.judged)
-
-    def _report(self, attempt: Attempt) -> CollapseReport:
-        settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
-        used = {**settings, **attempt.change.settings, "learning_rate_": attempt.history.learning_rate}
-        findings = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=defaults)
-        failed = attempt.outcome.outcome is not Outcome.HEALTHY
-        return CollapseReport(
-            attempt.outcome,
-            tuple(self.classes_.tolist()),
-            attempt.plan.judged_on,
-            findings,
-            attempt.evidence,
-            setting_hints(settings, defaults) if failed else (),
-        )
 
     def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
         """Set the rule and the class frequencies, and return what the user should be warned of about it."""

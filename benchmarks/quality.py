@@ -47,6 +47,7 @@ from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 from tables import MAX_ROWS, MAX_TRAINING_ROWS, Part, attempt, measures, one_against_rest_auc, read_part
 from workers import share
 
+from balanced_nn import clear_compiled_programs
 from balanced_nn._collapse.outcome import find_outcome
 
 RESULTS = Path(__file__).parent / "results"
@@ -156,7 +157,7 @@ def run(
     task: Task, files: Sequence[Path], methods: Mapping[str, Build], seeds: Sequence[int] | None, out: Path
 ) -> None:
     """Split by split, so that a run that is cut short has seen all sets."""
-    from balanced_nn._training.keras.program import POOL  # loads Keras before the clock runs
+    import balanced_nn._training.keras.program  # noqa: F401, loads Keras before the clock runs
 
     done = {(row.table, row.set, row.seed, row.method) for row in read_rows(out, Row)}
     for seed, file, method in product(seeds or range(task.n_splits), files, methods):
@@ -165,7 +166,7 @@ def run(
         if (task.table, file.stem, seed, method) in done:
             continue
         part = read_part(file, seed, *task.max_rows)
-        POOL.clear()  # of variants alike, the first would otherwise compile for all
+        clear_compiled_programs()  # of variants alike, the first would otherwise compile for all
         found = attempt(partial(scores, method, methods[method], part))
         row = replace(describe(part, task.table, method), **found)
         append_row(out, row)

@@ -105,12 +105,13 @@ def fixed(hidden: Sequence[int], batch: int | str, epochs: int, **settings: Any)
 def training_alone(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Callable[[], Any]:
     """From the initial network to the trained one: what is left of `fit` without reading, cleaning and checking."""
     from balanced_nn._data.labelled_rows import read_rows
-    from balanced_nn._training.attempts import training_task
+    from balanced_nn._training.attempts import make_task
     from balanced_nn._training.keras.train import train_network
     from balanced_nn._training.preparation import make_plan, split_rows
+    from balanced_nn._training.settings import FitSettings
 
-    plan = make_plan(model, split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)[0], 0)
-    task = training_task(plan, 0)
+    settings = FitSettings.of(model)
+    task = make_task(make_plan(settings, split_rows(settings, read_rows(model, X, y, None), None, 0)[0], 0), 0)
     return lambda: train_network(task, float(model.learning_rate_init))
 
 
@@ -358,7 +359,7 @@ def search() -> list[Row]:
 
     Three rounds with SciKeras, five of one and two workers.
     """
-    from balanced_nn._training.keras.program import POOL
+    from balanced_nn._training.keras.pool import POOL
 
     X, y = load_breast_cancer(return_X_y=True)
     scaled = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
@@ -613,10 +614,11 @@ def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
     from balanced_nn._data.labelled_rows import read_rows
     from balanced_nn._training.attempts import train_until_sound
     from balanced_nn._training.preparation import make_plan, split_rows
+    from balanced_nn._training.settings import FitSettings
 
-    (split,) = split_rows(model, read_rows(model, X, y, None), (None, None, None), 0)
-    settings = model.get_params(deep=False)
-    return train_until_sound(settings, settings, split, make_plan(model, split, 0), 0)[0]
+    settings = FitSettings.of(model)
+    (split,) = split_rows(settings, read_rows(model, X, y, None), None, 0)
+    return train_until_sound(settings, split, make_plan(settings, split, 0), 0).kept
 
 
 def causes_of(attempt: Any) -> str:

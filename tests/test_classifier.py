@@ -306,7 +306,7 @@ def test_a_logit_adjusted_loss_without_effect_is_the_log_loss(fitted):
 
 
 def test_one_program_serves_every_size_setting_and_fold(fitted):
-    from balanced_nn._training.keras.program import POOL
+    from balanced_nn._training.keras.pool import POOL
 
     ignore = {"on_collapse": "ignore", "max_iter": 2, "n_bins": 2, "dropout": 0.1}
     for n_bins in (2, None):
@@ -337,7 +337,7 @@ def test_one_program_serves_every_size_setting_and_fold(fitted):
 
 
 def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
-    from balanced_nn._training.keras.program import MAX_IDLE_PROGRAMS, POOL
+    from balanced_nn._training.keras.pool import MAX_IDLE_PROGRAMS, POOL
 
     small(max_iter=1, on_collapse="ignore").fit(X, Y)
     assert 1 <= len(POOL._idle) <= MAX_IDLE_PROGRAMS

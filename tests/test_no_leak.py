@@ -12,7 +12,8 @@ from sklearn.preprocessing import PowerTransformer
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._data.labelled_rows import read_rows
-from balanced_nn._training.preparation import Plan, Split, make_plan, split_rows
+from balanced_nn._training.preparation import Plan, Split, make_plan, read_given_rows, split_rows
+from balanced_nn._training.settings import FitSettings
 
 SEED = 7
 N_ROWS = 300
@@ -38,11 +39,12 @@ def small(**params) -> BalancedNNClassifier:
 
 
 def split_of(clf: BalancedNNClassifier, table, weight=None, given=(None, None, None)) -> Split:
-    return split_rows(clf, read_rows(clf, table, Y, weight), given, clf._draw_seed())[0]
+    rows = read_rows(clf, table, Y, weight)
+    return split_rows(FitSettings.of(clf), rows, read_given_rows(clf, *given, rows.classes), clf._draw_seed())[0]
 
 
 def plan_of(clf: BalancedNNClassifier, table, weight=None, given=(None, None, None)) -> Plan:
-    return make_plan(clf, split_of(clf, table, weight, given), clf._draw_seed())
+    return make_plan(FitSettings.of(clf), split_of(clf, table, weight, given), clf._draw_seed())
 
 
 def fed(plan: Plan) -> tuple[np.ndarray, ...]:

@@ -358,7 +358,8 @@ class Interrupts:
 
 @pytest.mark.parametrize("where", ["an epoch", "the sampler", "a step"])
 def test_an_interrupted_fit_leaves_the_next_one_untouched(where, expected, monkeypatch, capsys):
-    from balanced_nn._training.keras.program import POOL, TrainingProgram
+    from balanced_nn._training.keras.pool import POOL
+    from balanced_nn._training.keras.program import TrainingProgram
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

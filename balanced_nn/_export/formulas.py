@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from balanced_nn._decision.rule import DecisionRule
-from balanced_nn._export.graph import Graph, Node
+from balanced_nn._export.graph import Graph, Node, Stored
 from balanced_nn._network.ensemble import Ensemble, Member
 from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
 from balanced_nn._preprocessing.scalers import (
@@ -23,6 +23,7 @@ from balanced_nn._preprocessing.scalers import (
     AffineScaler,
     CustomScaler,
     QuantileScaler,
+    Scaler,
 )
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import FOCAL_GAMMA, SMALLEST_UNSMOOTHED, Correction
@@ -160,7 +161,7 @@ def _bins(graph: Graph, preprocessing: Preprocessing, scaled: Node) -> Node:
     return _clip(graph, passed, 0.0, 1.0)
 
 
-def _scaled(graph: Graph, scaler: Any, x: Node) -> Node:
+def _scaled(graph: Graph, scaler: Scaler, x: Node) -> Node:
     if isinstance(scaler, QuantileScaler):
         return _normal_quantile(graph, _shares(graph, scaler, x))
     assert isinstance(scaler, AffineScaler)
@@ -225,7 +226,7 @@ def _padded(size: int) -> Callable[[_Steps], _Steps]:
     return pad
 
 
-def _last_not_above(graph: Graph, values: FloatArray, table: Any, x: Node) -> Node:
+def _last_not_above(graph: Graph, values: FloatArray, table: Stored, x: Node) -> Node:
     """Place, among all values, of the last one in each column's row that is at most `x`, or else of the first one.
 
     A binary search in the table of the values. There is a power of two of them in a row, the last of which is above

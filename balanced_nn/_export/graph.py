@@ -7,6 +7,7 @@ from balanced_nn._network.network import FittedNetwork
 from balanced_nn._typing import FloatArray, IntArray
 
 Node: TypeAlias = Any  # the result of an operation
+Stored: TypeAlias = Any  # an array in the graph, to look elements up in
 Operand: TypeAlias = Any  # a node, an array, or a number, which takes the type of the other operand
 
 
@@ -67,10 +68,10 @@ class Graph(Protocol):
     def join(self, parts: Sequence[Node]) -> Node:
         """Put matrices side by side."""
 
-    def table(self, array: FloatArray) -> Any:
+    def table(self, array: FloatArray) -> Stored:
         """Store the elements of an array, float64, for `lookup`."""
 
-    def lookup(self, table: Any, index: Node) -> Node:
+    def lookup(self, table: Stored, index: Node) -> Node:
         """Return elements of a stored array by their place in it, in C order; of the shape of `index`."""
 
     def matmul(self, a: Node, matrix: FloatArray) -> Node:

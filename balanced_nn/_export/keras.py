@@ -1,7 +1,6 @@
 """How is a fitted predictor written as a Keras model? With the operations of ``keras.ops`` and standard layers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -34,11 +33,11 @@ class KerasGraph:
     matmul = staticmethod(ops.matmul)
     log_softmax = staticmethod(ops.log_softmax)
 
-    def columns(self, a: Any, which: IntArray) -> Any:
+    def columns(self, a: keras.KerasTensor, which: IntArray) -> keras.KerasTensor:
         """Return some columns of a matrix."""
         return ops.take(a, which, axis=1)
 
-    def join(self, parts: Sequence[Any]) -> Any:
+    def join(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         """Put matrices side by side."""
         return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
@@ -49,11 +48,11 @@ class KerasGraph:
         layer.embeddings.assign(array.reshape(-1, 1))
         return layer
 
-    def lookup(self, table: keras.layers.Embedding, index: Any) -> Any:
+    def lookup(self, table: keras.layers.Embedding, index: keras.KerasTensor) -> keras.KerasTensor:
         """Return elements of a stored array by their place in it."""
         return ops.squeeze(table(index), axis=-1)
 
-    def network(self, features: Any, network: FittedNetwork, number: int) -> Any:
+    def network(self, features: keras.KerasTensor, network: FittedNetwork, number: int) -> keras.KerasTensor:
         """Return the raw outputs of a network as float64."""
         return ops.cast(fitted_keras_model(network, name=f"network_{number}")(features), "float64")
 

@@ -1,12 +1,14 @@
 """How is a fitted predictor written as an ONNX graph? By hand, from its arrays, in float64."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from balanced_nn._data.table import level_text
 from balanced_nn._export.formulas import Predictor, check_scaler
+from balanced_nn._export.graph import Operand
 from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
 from balanced_nn._preprocessing.preprocessor import Encoding
 from balanced_nn._typing import FloatArray, IntArray
@@ -25,7 +27,7 @@ class Value(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def _of_one(kind: str, **attributes: Any) -> Any:
+def _of_one(kind: str, **attributes: Any) -> Callable[..., Value]:
     """Return a method that applies an operation to one value, and keeps its type."""
 
     def operation(self: "OnnxGraph", a: Value) -> Value:
@@ -34,10 +36,10 @@ def _of_one(kind: str, **attributes: Any) -> Any:
     return operation
 
 
-def _of_two(kind: str, dtype: Any = None) -> Any:
+def _of_two(kind: str, dtype: DTypeLike | None = None) -> Callable[..., Value]:
     """Return a method that applies an operation to two operands; the result has their type, or `dtype`."""
 
-    def operation(self: "OnnxGraph", a: Any, b: Any) -> Value:
+    def operation(self: "OnnxGraph", a: Operand, b: Operand) -> Value:
         a, b = self.values(a, b)
         return self.node(kind, [a, b], dtype or a.dtype)
 
@@ -65,21 +67,23 @@ class OnnxGraph:
         self._taken = frozenset(taken)
         self._count = 0
 
-    def node(self, kind: str, inputs: Sequence[Value], dtype: Any, name: str | None = None, **attributes: Any) -> Value:
+    def node(
+        self, kind: str, inputs: Sequence[Value], dtype: DTypeLike, name: str | None = None, **attributes: Any
+    ) -> Value:
         """Append an operation of one output; None gives it a new name."""
         output = Value(name or self._new_name(kind), np.dtype(dtype))
         made = _onnx().helper.make_node(kind, [value.name for value in inputs], [output.name], **attributes)
         self.nodes.append(made)
         return output
 
-    def constant(self, array: Any) -> Value:
+    def constant(self, array: ArrayLike) -> Value:
         """Append an array; objects are texts."""
         array = np.asarray(array)
         value = Value(self._new_name("constant"), array.dtype)
         self.initializers.append(_onnx().numpy_helper.from_array(array, value.name))
         return value
 
-    def values(self, a: Any, b: Any) -> tuple[Value, Value]:
+    def values(self, a: Operand, b: Operand) -> tuple[Value, Value]:
         """Make constants of what is none, in the type of the other one."""
         dtype = a.dtype if isinstance(a, Value) else b.dtype
         first, second = (x if isinstance(x, Value) else self.constant(np.asarray(x, dtype)) for x in (a, b))
@@ -96,7 +100,7 @@ class OnnxGraph:
         """Return whether `a` is NaN."""
         return self.node("IsNaN", [a], np.bool_)
 
-    def where(self, condition: Value, a: Any, b: Any) -> Value:
+    def where(self, condition: Value, a: Operand, b: Operand) -> Value:
         """Return `a` where the condition holds, else `b`."""
         a, b = self.values(a, b)
         return self.node("Where", [condition, a, b], a.dtype)
@@ -221,7 +225,7 @@ def _inputs(predictor: Predictor, names: Sequence[str]) -> list[Value]:
     return [Value(name, np.dtype(object if j in texts else np.float64)) for j, name in enumerate(names)]
 
 
-def _info(value: Value, shape: Sequence[Any]) -> Any:
+def _info(value: Value, shape: Sequence[int | str | None]) -> Any:
     return _onnx().helper.make_tensor_value_info(value.name, _tensor_type(value.dtype), shape)
 
 

@@ -10,9 +10,10 @@ from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._network.specs import RangeTestTrace
 from balanced_nn._sklearn import Interval, validate_params
-from balanced_nn._training.attempts import range_test, training_task
+from balanced_nn._training.attempts import make_task
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates
 from balanced_nn._training.preparation import make_plan, split_rows
+from balanced_nn._training.settings import FitSettings
 
 _LOWEST, _HIGHEST, _STEPS = RANGE_TEST_RATES
 
@@ -90,8 +91,9 @@ def learning_rate_range_test(
         )
     throw_away = clone(estimator)
     throw_away._validate_params()
-    seed = throw_away._draw_seed()
-    split, *_ = split_rows(throw_away, read_rows(throw_away, X, y, sample_weight), (None, None, None), seed)
-    rates = range_test_rates(min_learning_rate, max_learning_rate, n_steps)
-    plan = make_plan(throw_away, split, seed)  # its warnings come with fit
-    return range_test(training_task(plan, seed), rates)
+    settings, seed = FitSettings.of(throw_away), throw_away._draw_seed()
+    split, *_ = split_rows(settings, read_rows(throw_away, X, y, sample_weight), None, seed)
+    task = make_task(make_plan(settings, split, seed), seed)  # its warnings come with fit
+    from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
+
+    return run_range_test(task, range_test_rates(min_learning_rate, max_learning_rate, n_steps))

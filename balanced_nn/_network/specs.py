@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from balanced_nn._typing import FloatArray
 
 
@@ -82,10 +80,3 @@ class History:
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded
     stop_reason: str  # "patience", "max_iter", "diverged" or "callback"
-
-    @property
-    def best_score(self) -> float:
-        """Lowest monitored loss, in nats; infinite where nothing finite was recorded."""
-        curve = self.validation_loss or self.train_loss[-1:]
-        finite = [value for value in curve if np.isfinite(value)]
-        return min(finite, default=float("inf"))

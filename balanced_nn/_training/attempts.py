@@ -1,28 +1,31 @@
 """How often is a network trained before we believe it? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from types import SimpleNamespace
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanced_nn._causes.advise import ModelKind, advise
 from balanced_nn._causes.evidence import Curve, Evidence, data_facts, network_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
-from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change
+from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
+from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence
 from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference, needs_reference
-from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._data.dataset import thin_out
+from balanced_nn._network.ensemble import Member
 from balanced_nn._network.network import FittedNetwork, initial_network
-from balanced_nn._network.specs import History, LearningRateSearch, RangeTestTrace
+from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import balanced_accuracy, natural_log_loss
 from balanced_nn._training.callbacks import NOBODY, Training, Watcher
 from balanced_nn._training.keras.process import check_process
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
+from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
@@ -37,36 +40,35 @@ _WEIGHTS = 5  # stream of random numbers
 class Attempt:
     """A trained network, how its training went, and what became of it."""
 
-    plan: Plan
-    search: LearningRateSearch | None  # None where the learning rate was set by hand
     task: "TrainingTask"
+    search: LearningRateSearch | None  # None where the learning rate was set by hand
+    change: Change  # against the first attempt
     network: FittedNetwork
     mean: FittedNetwork | None  # the mean of the weights of the last epochs
     history: History
     scores: FloatArray  # log-probabilities of the judged rows at uniform class frequencies
-    change: Change  # against the first attempt
-    loss: float  # log-loss of the judged rows, in nats; infinity where it is not finite
-    outcome: OutcomeReport
     evidence: Evidence | None = None  # None where the outcome is plainly good
-    trainings: tuple[History, ...] = ()  # of all attempts, in their order; one of them is `history`
+
+    @property
+    def plan(self) -> Plan:
+        """What it was trained on."""
+        return self.task.plan
 
     @property
     def initial(self) -> FittedNetwork:
         """The network before training."""
         return self.task.initial
 
-    def towards_mean(self, share: float) -> "Attempt":
-        """The same with weights `share` of the way to the mean of the last epochs, not yet judged anew."""
-        from balanced_nn._training.keras.train import outputs_of  # deferred: loads TensorFlow
+    @cached_property
+    def loss(self) -> float:
+        """Log-loss of the judged rows, in nats; infinity where it is not finite."""
+        loss = natural_log_loss(self.scores, self.plan.judged.y, self.plan.judged.weight)
+        return loss if np.isfinite(loss) else float("inf")
 
-        assert self.mean is not None
-        network = between(self.network, self.mean, share)
-        scores = self.plan.correction.log_posterior(outputs_of(self.task, network).astype(np.float64))
-        return replace(self, network=network, scores=scores)
-
-    def judged_anew(self) -> "Attempt":
-        """The same with the loss and the outcome of its scores."""
-        return replace(self, loss=_monitored_loss(self.plan, self.scores), outcome=judge(self.plan, self.scores))
+    @cached_property
+    def outcome(self) -> OutcomeReport:
+        """What became of it, beside quick models where there is doubt."""
+        return judge(self.plan, self.scores) if self.evidence is None else self.evidence.outcome
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -78,9 +80,33 @@ class Attempt:
         """Causes of a failure."""
         return () if self.evidence is None else diagnose_evidence(self.evidence)
 
+    def moved(self, share: float) -> "Attempt":
+        """Return the same with weights `share` of the way to the mean of the last epochs."""
+        from balanced_nn._training.keras.train import outputs_of  # deferred: loads TensorFlow
 
-def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
-    """Everything that an attempt needs but its learning rate; attempts differ in initial weights and batches.
+        assert self.mean is not None
+        network = between(self.network, self.mean, share)
+        scores = self.plan.correction.log_posterior(outputs_of(self.task, network).astype(np.float64))
+        return replace(self, network=network, scores=scores)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """The best attempt at a network, and what it took."""
+
+    kept: Attempt
+    repairs: tuple[Repair, ...]  # one for each further attempt
+    trainings: tuple[History, ...]  # of all attempts, in their order
+
+    @property
+    def member(self) -> Member:
+        """What is needed of it to predict."""
+        kept = self.kept
+        return Member(kept.plan.preprocessing, kept.network, kept.plan.correction, kept.history, self.trainings)
+
+
+def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
+    """Draw what an attempt starts from; attempts differ in initial weights and batches.
 
     Parameters
     ----------
@@ -100,43 +126,24 @@ def training_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
     initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
-    seed_of_attempt = int(rng.integers(2**31))
-    return TrainingTask(
-        plan.training, initial, plan.data, plan.judged, plan.held_out, plan.correction, seed_of_attempt,
-        plan.width,
-    )  # fmt: skip
-
-
-def range_test(task: "TrainingTask", rates: FloatArray) -> RangeTestTrace:
-    """Run a range test with the network, the loss, the weights and the batches of `task`."""
-    from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
-
-    return run_range_test(task, rates)
-
-
-def find_learning_rate(task: "TrainingTask") -> LearningRateSearch:
-    """Step 5: search the learning rate."""
-    return search_learning_rate(range_test(task, range_test_rates(*RANGE_TEST_RATES)))
+    return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
 def train_until_sound(
-    settings: Mapping[str, Any],
-    defaults: Mapping[str, Any],
+    settings: FitSettings,
     split: Split,
     plan: Plan,
     seed: int,
     *,
     search: LearningRateSearch | None = None,
     watcher: Watcher = NOBODY,
-) -> tuple[Attempt, tuple[Repair, ...]]:
+) -> TrainedNetwork:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
     Parameters
     ----------
-    settings : mapping
-        Parameters of the estimator.
-    defaults : mapping
-        Their default values: what differs from them is never changed.
+    settings : FitSettings
+        What differs from its default is never changed.
     split : Split
         Training and validation rows, for attempts that prepare them otherwise.
     plan : Plan
@@ -147,41 +154,36 @@ def train_until_sound(
         One that another network of the same ensemble has made.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
-
-    Returns
-    -------
-    attempt : Attempt
-        The best one.
-    repairs : tuple of Repair
-        One for each further attempt.
     """
-    task = training_task(plan, seed)
-    if search is None and settings["learning_rate_init"] == "auto":
-        search = find_learning_rate(task)
-    first_rate = float(settings["learning_rate_init"]) if search is None else search.learning_rate
+    task = make_task(plan, seed)
+    from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
+
+    if search is None and settings.learning_rate_init == "auto":
+        search = search_learning_rate(run_range_test(task, range_test_rates(*RANGE_TEST_RATES)))
+    first_rate = float(settings.learning_rate_init) if search is None else search.learning_rate
     judged = plan.judged if plan.held_out else None
     find = cache(partial(find_reference, plan.data, judged, plan.network.n_classes))  # for all attempts, if one asks
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
-    best = attempt = _attempt(plan, task, search, first_rate, Change(), find, watcher)
+    best = last = _attempt(task, search, first_rate, Change(), find, watcher)
     repairs: list[Repair] = []
     tried: list[Change] = []
     trainings = [best.history]
-    while _may_repair(settings, best, attempt) and len(tried) < MAX_REPAIRS:
-        change = next_change(best.findings, settings, defaults, tried, held_out=plan.held_out)
+    while _may_repair(settings, best, last) and len(tried) < MAX_REPAIRS:
+        change = next_change(best.findings, settings.values, settings.defaults, tried, held_out=plan.held_out)
         tried.append(change)
-        changed = replace(make_plan(SimpleNamespace(**{**settings, **change.settings}), split, seed), notes=plan.notes)
-        task = training_task(changed, seed, len(tried))
+        changed = replace(make_plan(replace(settings, **change.settings), split, seed), notes=plan.notes)
         rate = change.rate_factor * first_rate
+        task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
-        attempt = _attempt(changed, task, search, rate, change, find, watcher)
-        repairs.append(_repair(change, best, attempt))
-        trainings.append(attempt.history)
-        best = min(best, attempt, key=lambda candidate: candidate.rank)
-    return replace(best, trainings=tuple(trainings)), tuple(repairs)
+        last = _attempt(task, search, rate, change, find, watcher)
+        repairs.append(_repair(change, best, last))
+        trainings.append(last.history)
+        best = min(best, last, key=lambda attempt: attempt.rank)
+    return TrainedNetwork(best, tuple(repairs), tuple(trainings))
 
 
-def _may_repair(settings: Mapping[str, Any], best: Attempt, last: Attempt) -> bool:
-    return settings["on_collapse"] == "repair" and best.outcome.collapsed and last.history.stop_reason != "callback"
+def _may_repair(settings: FitSettings, best: Attempt, last: Attempt) -> bool:
+    return settings.on_collapse == "repair" and best.outcome.collapsed and last.history.stop_reason != "callback"
 
 
 def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
@@ -197,7 +199,6 @@ def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
 
 
 def _attempt(
-    plan: Plan,
     task: "TrainingTask",
     search: LearningRateSearch | None,
     rate: float,
@@ -205,29 +206,17 @@ def _attempt(
     find: Callable[[], Reference | None],
     watcher: Watcher,
 ) -> Attempt:
+    """Train a network and judge it; where there is doubt, look for the causes."""
     from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
     result = train_network(task, rate, watcher.epoch_ends)
     watcher.training_ends(result.history)
-    scores = plan.correction.log_posterior(result.outputs.astype(np.float64))
-    loss, outcome = _monitored_loss(plan, scores), judge(plan, scores)
-    attempt = Attempt(
-        plan=plan,
-        search=search,
-        task=task,
-        network=result.network,
-        mean=result.mean,
-        history=result.history,
-        scores=scores,
-        change=change,
-        loss=loss,
-        outcome=outcome,
-    )
-    if not in_doubt(outcome):
+    scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))
+    attempt = Attempt(task, search, change, result.network, result.mean, result.history, scores)
+    if not in_doubt(attempt.outcome):
         return attempt
     reference = find() if needs_reference(attempt.outcome) else None
-    evidence = gather_evidence(attempt, reference)
-    return replace(attempt, evidence=evidence, outcome=evidence.outcome)
+    return replace(attempt, evidence=gather_evidence(attempt, reference))
 
 
 def in_doubt(outcome: OutcomeReport) -> bool:
@@ -266,13 +255,18 @@ def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
     )
 
 
-def _monitored_loss(plan: Plan, scores: FloatArray) -> float:
-    loss = natural_log_loss(scores, plan.judged.y, plan.judged.weight)
-    return loss if np.isfinite(loss) else float("inf")
-
-
 def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:
     """Find the outcome at the balanced decision, whatever the user wants, from the scores of the judged rows."""
     n_classes = plan.network.n_classes
     uniform = np.full(n_classes, 1.0 / n_classes)
     return find_outcome(plan.judged.y, np.exp(scores), prior=uniform, sample_weight=plan.judged.weight)
+
+
+def report_outcome(attempt: Attempt, settings: FitSettings, labels: tuple[Any, ...]) -> CollapseReport:
+    """Put what became of an attempt into words, with the causes of a failure and what to do about them."""
+    used = {**settings.values, **attempt.change.settings, "learning_rate_": attempt.history.learning_rate}
+    findings = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=settings.defaults)
+    hints = setting_hints(settings.values, settings.defaults)
+    failed = attempt.outcome.outcome is not Outcome.HEALTHY
+    judged_on = attempt.plan.judged_on
+    return CollapseReport(attempt.outcome, labels, judged_on, findings, attempt.evidence, hints if failed else ())

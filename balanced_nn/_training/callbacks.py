@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sklearn.base import BaseEstimator
+
 from balanced_nn._causes.repair import MAX_REPAIRS
 from balanced_nn._network.specs import History
 
@@ -76,7 +78,7 @@ NOBODY = Watchers()
 
 
 @contextmanager
-def call_back(estimator: Any, n_networks: int, X: Any, y: Any, sample_weight: Any) -> Iterator[Watcher]:
+def call_back(estimator: BaseEstimator, n_networks: int, X: Any, y: Any, sample_weight: Any) -> Iterator[Watcher]:
     """Call the callbacks that are set on an estimator, or come from one around it, while the block runs.
 
     To them a fit is a tree of tasks: the fit holds its networks, a network its epochs and its repairs, a repair its
@@ -104,7 +106,7 @@ def call_back(estimator: Any, n_networks: int, X: Any, y: Any, sample_weight: An
 class _Tasks:
     """Turns what happens in a fit into tasks that begin and end."""
 
-    def __init__(self, estimator: Any, fit: Any) -> None:
+    def __init__(self, estimator: BaseEstimator, fit: Any) -> None:
         self._estimator, self._fit = estimator, fit
         self._network: Any = None
         self._training: Any = None  # the network itself, or one of its repairs

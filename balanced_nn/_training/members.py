@@ -1,6 +1,6 @@
 """Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from balanced_nn._data.dataset import thin_out
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, calibrate
-from balanced_nn._training.attempts import Attempt, in_doubt, train_until_sound
+from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
+from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
@@ -25,12 +26,25 @@ _MEMBER = 7  # stream of random numbers
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The attempts that are kept, one for each network, and what it took."""
+    """The networks that answer together."""
 
-    attempts: tuple[Attempt, ...]
-    repairs: tuple[Repair, ...]
-    notes: tuple[Warning, ...]
-    average_share: float = 0.0  # how far the networks were moved from their best epochs to the mean of the last ones
+    networks: tuple[TrainedNetwork, ...]
+    average_share: float = 0.0  # how far they were moved from their best epochs to the mean of the last ones
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempt that is kept of each."""
+        return tuple(network.kept for network in self.networks)
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """Further attempts at all of them."""
+        return tuple(repair for network in self.networks for repair in network.repairs)
+
+    @property
+    def notes(self) -> tuple[Warning, ...]:
+        """What is to be told of the rows: that of the first network that has something to tell."""
+        return next((attempt.plan.notes for attempt in self.attempts if attempt.plan.notes), ())
 
     @property
     def judged(self) -> Attempt:
@@ -54,12 +68,7 @@ class Trained:
     @property
     def members(self) -> tuple[Member, ...]:
         """What is needed to predict."""
-        return tuple(
-            Member(
-                attempt.plan.preprocessing, attempt.network, attempt.plan.correction, attempt.history, attempt.trainings
-            )
-            for attempt in self.attempts
-        )
+        return tuple(network.member for network in self.networks)
 
     def held_out(self) -> HeldOut:
         """What each network says of the rows that it was not trained on; of very many rows, a part.
@@ -95,23 +104,14 @@ class Calibrated:
     calibration: Calibration
 
 
-def train_members(
-    estimator: Any,
-    defaults: Mapping[str, Any],
-    splits: Sequence[Split],
-    seed: int,
-    watcher: Watcher = NOBODY,
-) -> Trained:
+def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
     The learning rate is searched once, with the rows of the first network.
 
     Parameters
     ----------
-    estimator : BalancedNNClassifier
-        Only its parameters are read.
-    defaults : mapping
-        Their default values.
+    settings : FitSettings
     splits : sequence of Split
         Training and validation rows of each network.
     seed : int
@@ -119,27 +119,21 @@ def train_members(
     watcher : Watcher, default=NOBODY
         Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     """
-    settings = estimator.get_params(deep=False)
-    attempts: list[Attempt] = []
-    repairs: tuple[Repair, ...] = ()
-    notes: tuple[Warning, ...] = ()
+    networks: list[TrainedNetwork] = []
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
-        plan = make_plan(estimator, split, own_seed)
-        if attempts:  # folds differ by a column or two, and a program takes seconds to compile
-            plan = replace(plan, width=max(plan.width, attempts[0].plan.width))
-        searched = attempts[0].search if attempts else None
-        attempt, mended = train_until_sound(settings, defaults, split, plan, own_seed, search=searched, watcher=watcher)
-        attempts.append(attempt)
-        repairs += mended
-        notes = notes or plan.notes
+        plan = make_plan(settings, split, own_seed)
+        if networks:  # folds differ by a column or two, and a program takes seconds to compile
+            plan = replace(plan, width=max(plan.width, networks[0].kept.plan.width))
+        search = networks[0].kept.search if networks else None
+        networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
         if watcher.network_ends():
             break
-    return Trained(tuple(attempts), repairs, notes)
+    return Trained(tuple(networks))
 
 
-def calibrated(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calibrated:
-    """Calibrate networks on the rows that they held out.
+def calibrate_members(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+    """Steps 8 and 9: put the held-out rows of all networks together, and calibrate on them.
 
     Parameters
     ----------
@@ -154,40 +148,35 @@ def calibrated(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calib
     return Calibrated(trained, held_out.calibrated(calibration), calibration)
 
 
-def with_averages(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Calibrated:
+def average_weights(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Calibrated:
     """Step 10: move each network from its best epoch towards the mean of its last ones, as held-out rows ask for it.
 
     The same share of the way for all networks, a quarter at a time while the log-loss falls by more than chance: a
-    network that goes on after its best epoch becomes too bold, but on some tables it orders the rows better.
+    network that goes on after its best epoch becomes overconfident, but on some tables it orders the rows better.
 
     Parameters
     ----------
     best : Calibrated
         The networks of the best epochs.
-    prior : ndarray of shape (n_classes,)
-        Natural class frequencies.
-    synthetic : bool
-        Whether a sampler changed what the classes look like.
+    prior, synthetic
+        As in :func:`calibrate_members`.
 
     Returns
     -------
     Calibrated
         `best` where a network has no such mean, or its training is in doubt.
     """
-    start = best.trained
-    if any(attempt.mean is None or attempt.evidence is not None for attempt in start.attempts):
+    start = best.trained.networks
+    if any(network.kept.mean is None or network.kept.evidence is not None for network in start):
         return best
-    moved, loss = best, best.held_out.log_loss(prior)
+    result, loss = best, best.held_out.log_loss(prior)
     for share in SHARES:
-        attempts = tuple(attempt.towards_mean(share) for attempt in start.attempts)
-        further = calibrated(replace(start, attempts=attempts, average_share=share), prior, synthetic=synthetic)
+        networks = tuple(replace(network, kept=network.kept.moved(share)) for network in start)
+        further = calibrate_members(Trained(networks, share), prior, synthetic=synthetic)
         gain = loss - further.held_out.log_loss(prior)
         if gain < SMALLEST_GAIN:
             break
-        moved, loss = further, loss - gain
-    if moved is best:
+        result, loss = further, loss - gain
+    if result is not best and any(in_doubt(attempt.outcome) for attempt in result.trained.attempts):
         return best
-    attempts = tuple(attempt.judged_anew() for attempt in moved.trained.attempts)
-    if any(in_doubt(attempt.outcome) for attempt in attempts):
-        return best
-    return replace(moved, trained=replace(moved.trained, attempts=attempts))
+    return result

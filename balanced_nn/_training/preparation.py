@@ -17,6 +17,7 @@ from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
 from balanced_nn._sampling.weights import class_weight_vector, training_weights
 from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members
+from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
 from balanced_nn.exceptions import RareClassWarning
 
@@ -61,35 +62,40 @@ class Plan:
 
 
 def read_given_rows(
-    estimator: BaseEstimator, X_val: Any, y_val: ArrayLike, sample_weight_val: ArrayLike | None, classes: np.ndarray
-) -> LabelledRows:
-    """Check rows that were given for validation."""
+    estimator: BaseEstimator,
+    X_val: Any,
+    y_val: ArrayLike | None,
+    sample_weight_val: ArrayLike | None,
+    classes: np.ndarray,
+) -> LabelledRows | None:
+    """Check rows that were given for validation, if there are any."""
+    if (X_val is None) != (y_val is None):
+        absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
+    if X_val is None or y_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
+        return None
     given = read_labelled(estimator, X_val, y_val, sample_weight_val, classes, ("y_val", "sample_weight_val"))
-    present = np.unique(given.y)
-    if len(present) < 2:
+    present_classes = np.unique(given.y)
+    if len(present_classes) < 2:
         raise ValueError(
-            f"y_val holds a single class, {given.names(present)}; stopping on it would reward a network that answers "
-            "nothing else. Give validation rows of at least two classes, or leave X_val out."
+            f"y_val holds a single class, {given.names(present_classes)}; stopping on it would reward a network that "
+            "answers nothing else. Give validation rows of at least two classes, or leave X_val out."
         )
     return given
 
 
-def split_rows(
-    estimator: Any,
-    rows: LabelledRows,
-    given: tuple[Any, ArrayLike | None, ArrayLike | None],
-    seed: int,
-) -> tuple[Split, ...]:
+def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | None, seed: int) -> tuple[Split, ...]:
     """Step 2: hold out a stratified part for each network, or take the rows that were given for validation.
 
     Parameters
     ----------
-    estimator : BalancedNNClassifier
-        Only its parameters are read.
+    settings : FitSettings
     rows : LabelledRows
         All rows passed as `X`.
-    given : tuple
-        ``X_val``, ``y_val`` and ``sample_weight_val`` as the caller passed them.
+    given : LabelledRows or None
+        Rows that were given for validation.
     seed : int
         Seed of the fit.
 
@@ -98,32 +104,20 @@ def split_rows(
     tuple of Split
         One for each network; what is to be told stands in the first.
     """
-    X_val, y_val, sample_weight_val = given
-    if (X_val is None) != (y_val is None):
-        absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
-        raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
-    if X_val is not None and y_val is not None:
-        valid = read_given_rows(estimator, X_val, y_val, sample_weight_val, rows.classes)
-        absent_classes = np.setdiff1d(np.arange(len(rows.classes)), valid.y)
-        notes = _note_absent(valid, absent_classes)
-        return Split(rows, valid, True, notes).repeated(_n_members(estimator, 1))
-    if not estimator.early_stopping:
-        return Split(rows, None, False, ()).repeated(_n_members(estimator, 1))
+    n_members = None if settings.n_members == "auto" else int(settings.n_members)
+    if given is not None:
+        return Split(rows, given, True, _note_absent(given)).repeated(n_members or 1)
+    if not settings.early_stopping:
+        return Split(rows, None, False, ()).repeated(n_members or 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
-    n_members = _n_members(estimator, auto_members(len(rows.y)))
-    parts = hold_outs(rows.y, estimator.validation_fraction, rng, len(rows.classes), n_members)
+    n_parts = n_members or auto_members(len(rows.y))
+    parts = hold_outs(rows.y, settings.validation_fraction, rng, len(rows.classes), n_parts)
     if len(parts[0].valid) == 0:
-        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(_n_members(estimator, 1))
+        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(n_members or 1)
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
     return tuple(
         Split(rows.take(part.train), rows.take(part.valid), False, notes, number) for number, part in enumerate(parts)
     )
-
-
-def _n_members(estimator: Any, automatic: int) -> int:
-    return automatic if estimator.n_members == "auto" else int(estimator.n_members)
 
 
 def _no_hold_out(rows: LabelledRows) -> Warning:
@@ -144,7 +138,8 @@ def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     )
 
 
-def _note_absent(valid: LabelledRows, absent: IntArray) -> tuple[Warning, ...]:
+def _note_absent(valid: LabelledRows) -> tuple[Warning, ...]:
+    absent = np.setdiff1d(np.arange(len(valid.classes)), valid.y)
     if len(absent) == 0:
         return ()
     return (
@@ -155,34 +150,33 @@ def _note_absent(valid: LabelledRows, absent: IntArray) -> tuple[Warning, ...]:
     )
 
 
-def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
+def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
     """Steps 3 and 4: clean, resample, expand and weight; statistics from the training rows only.
 
     Parameters
     ----------
-    estimator : BalancedNNClassifier
-        Only its parameters are read.
+    settings : FitSettings
     split : Split
         Training and validation rows.
     seed : int
         Seed of the fit.
     """
     train, classes = split.train, split.train.classes
-    preprocessing, cleaned = _clean(estimator, train)
+    preprocessing, cleaned = _clean(settings, train)
     fed = resample_rows(
         cleaned,
         train.y,
         train.weight,
-        estimator.sampler,
+        settings.sampler,
         categorical_features=preprocessing.categorical_features,
         seed=int(np.random.default_rng([seed, _RESAMPLE]).integers(2**31)),
         classes=classes,
     )
-    class_weight = class_weight_vector(estimator.class_weight, fed.y, fed.weight, classes)
+    class_weight = class_weight_vector(settings.class_weight, fed.y, fed.weight, classes)
     weight = training_weights(fed.y, fed.weight, class_weight)
     fed_prior = class_frequencies(fed.y, weight, len(classes))
     data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
-    training, batch_notes = _training_spec(estimator, len(data), stops=split.valid is not None)
+    training, batch_notes = _training_spec(settings, len(data), stops=split.valid is not None)
     if split.valid is not None:
         valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
         judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
@@ -195,9 +189,9 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         network=NetworkSpec(
             data.X.shape[1],
             len(classes),
-            layer_widths(estimator.hidden_layer_sizes),
-            estimator.activation,
-            bool(estimator.batch_norm),
+            settings.layer_widths,
+            settings.activation,
+            bool(settings.batch_norm),
         ),
         training=training,
         preprocessing=preprocessing,
@@ -209,24 +203,24 @@ def make_plan(estimator: Any, split: Split, seed: int) -> Plan:
         held_out=split.valid is not None,
         judged_on=_judged_on(split),
         correction=Correction(
-            logit_offset(estimator.loss, fed_prior), fed_prior, estimator.loss == "focal", estimator.label_smoothing
+            logit_offset(settings.loss, fed_prior), fed_prior, settings.loss == "focal", settings.label_smoothing
         ),
         notes=split.notes
         + fed.notes
         + batch_notes
-        + _note_idle_loss(estimator, fed_prior)
-        + _note_smoothing(estimator.label_smoothing, fed_prior),
+        + _note_idle_loss(settings, fed_prior)
+        + _note_smoothing(settings.label_smoothing, fed_prior),
     )
 
 
-def _clean(estimator: Any, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:
+def _clean(settings: FitSettings, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:
     """Fit the preprocessing to the training rows, bins included, and return it with the cleaned rows."""
-    preprocessing = fit_preprocessing(train.table, train.rows, scaler=estimator.scaler)
+    preprocessing = fit_preprocessing(train.table, train.rows, scaler=settings.scaler)
     cleaned = preprocessing.clean(train.table, train.rows)
-    if estimator.n_bins == "auto":
+    if settings.n_bins == "auto":
         most = auto_bins(np.bincount(train.y).tolist(), preprocessing.scaler.width)
     else:
-        most = int(estimator.n_bins or 0)
+        most = int(settings.n_bins or 0)
     return preprocessing.with_bins(cleaned, train.y, train.weight, most), cleaned
 
 
@@ -236,57 +230,31 @@ def _judged_on(split: Split) -> str:
     return "rows given for validation" if split.valid_was_given else "held-out rows"
 
 
-def layer_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
-    """Return the units of each hidden layer as plain integers.
-
-    Raises
-    ------
-    ValueError
-        If one is not a positive integer.
-
-    Examples
-    --------
-    >>> layer_widths(64), layer_widths([64, 32])
-    ((64,), (64, 32))
-    """
-    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
-    if not all(_is_width(size) for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes must be a positive integer or a sequence of them; got {hidden_layer_sizes!s}. "
-            "Use, for example, (256, 128)."
-        )
-    return tuple(int(size) for size in sizes)
-
-
-def _is_width(size: Any) -> bool:
-    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size > 0)
-
-
-def _training_spec(estimator: Any, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:
+def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:
     notes: tuple[Warning, ...] = ()
-    batch_size = auto_batch_size(n_rows) if estimator.batch_size == "auto" else int(estimator.batch_size)
+    batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else int(settings.batch_size)
     if batch_size > n_rows:
         text = f"batch_size={batch_size} is larger than the {n_rows} training rows; batches of {n_rows} rows are used."
         notes = (UserWarning(f'{text} Set batch_size="auto", or lower it.'),)
         batch_size = n_rows
-    if batch_size == 1 and estimator.batch_norm:
+    if batch_size == 1 and settings.batch_norm:
         raise ValueError(
             "batch_size=1 leaves BatchNorm no spread to measure, so that no unit could vary. "
             'Use batch_size="auto", or batch_norm=False.'
         )
-    no_hold_out = estimator.early_stopping and not stops
-    epochs = min(estimator.max_iter, FIXED_EPOCHS) if no_hold_out else estimator.max_iter
+    no_hold_out = settings.early_stopping and not stops
+    epochs = min(settings.max_iter, FIXED_EPOCHS) if no_hold_out else settings.max_iter
     return TrainingSpec(
-        loss=estimator.loss,
-        label_smoothing=float(estimator.label_smoothing),
+        loss=settings.loss,
+        label_smoothing=float(settings.label_smoothing),
         batch_size=batch_size,
         max_epochs=epochs,
-        patience=estimator.n_iter_no_change if estimator.early_stopping else epochs,
-        tol=estimator.tol,
-        weight_decay=estimator.alpha,
-        dropout=estimator.dropout,
-        keep_best=bool(estimator.early_stopping),
-        average_weights=bool(estimator.average_weights and estimator.early_stopping),
+        patience=settings.n_iter_no_change if settings.early_stopping else epochs,
+        tol=settings.tol,
+        weight_decay=settings.alpha,
+        dropout=settings.dropout,
+        keep_best=bool(settings.early_stopping),
+        average_weights=bool(settings.average_weights and settings.early_stopping),
     ), notes
 
 
@@ -303,15 +271,15 @@ def _note_smoothing(label_smoothing: float, fed_prior: FloatArray) -> tuple[Warn
     )
 
 
-def _note_idle_loss(estimator: Any, fed_prior: FloatArray) -> tuple[Warning, ...]:
-    if estimator.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
+def _note_idle_loss(settings: FitSettings, fed_prior: FloatArray) -> tuple[Warning, ...]:
+    if settings.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
         return ()
-    balancer = "sampler" if estimator.class_weight is None else "class_weight"
-    if isinstance(estimator.class_weight, Mapping) or getattr(estimator, balancer) is None:
+    balancer = "sampler" if settings.class_weight is None else "class_weight"
+    if isinstance(settings.class_weight, Mapping) or getattr(settings, balancer) is None:
         return ()  # balanced by nature, not by a setting
     return (
         UserWarning(
-            f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(estimator, balancer)!r} already '
+            f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(settings, balancer)!r} already '
             'balances the classes. Use class_weight=None and sampler=None with it, or loss="log_loss".'
         ),
     )

@@ -1,5 +1,6 @@
 """Does skops store fitted models safely, and read back what predicts, reports and decides as before?"""
 
+import importlib
 import pickle
 import warnings
 from typing import Any
@@ -58,6 +59,14 @@ def test_the_types_to_trust_are_those_that_fitted_models_are_made_of(fitted: dic
     resampler.fit_resample(X, Y)
     stored = [*(data for _, data in fitted.values()), skops.io.dumps(resampler)]
     assert sorted({name for data in stored for name in skops.io.get_untrusted_types(data=data)}) == SKOPS_TYPES
+
+
+@pytest.mark.parametrize("name", SKOPS_TYPES)
+def test_each_type_to_trust_exists_where_its_name_says(name: str) -> None:
+    module, _, own = name.rpartition(".")
+    found = getattr(importlib.import_module(module), own)
+    assert isinstance(found, type)
+    assert (found.__module__, found.__qualname__) == (module, own)
 
 
 @pytest.mark.parametrize("name", MODELS)

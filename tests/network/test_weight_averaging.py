@@ -16,7 +16,7 @@ from balanced_nn._network.specs import NetworkSpec
 from balanced_nn._network.weight_averaging import NEWEST, SHARES, WeightMean, between
 from balanced_nn._probability.calibration import HeldOut
 from balanced_nn._training import attempts, members
-from balanced_nn._training.attempts import Attempt
+from balanced_nn._training.attempts import TrainedNetwork
 
 
 def of_one_weight(value: float) -> FittedNetwork:
@@ -108,7 +108,7 @@ def moved_fit(monkeypatch: pytest.MonkeyPatch, change=None, **params) -> Balance
     """Fit with averages that always seem to pay, after attempts were changed."""
     if change is not None:
         train = members.train_until_sound
-        monkeypatch.setattr(members, "train_until_sound", lambda *a, **k: change(*train(*a, **k)))
+        monkeypatch.setattr(members, "train_until_sound", lambda *a, **k: change(train(*a, **k)))
     monkeypatch.setattr(members, "SMALLEST_GAIN", -np.inf)
     settings = {"n_members": 2, "learning_rate_init": 0.01, "max_iter": 6, "random_state": 0, **params}
     return BalancedNNClassifier((16,), **settings).fit(EASY, LABELS)
@@ -147,14 +147,14 @@ def test_the_last_weights_stay_where_rows_are_given_but_do_not_stop():
 
 
 def test_one_network_without_a_mean_or_in_doubt_keeps_all_where_they_are(monkeypatch):
-    seen: list[Attempt] = []
+    seen: list[TrainedNetwork] = []
 
-    def without_mean(attempt, repairs):
-        seen.append(attempt)
-        return (attempt if len(seen) != 2 else replace(attempt, mean=None)), repairs
+    def without_mean(network):
+        seen.append(network)
+        return network if len(seen) != 2 else replace(network, kept=replace(network.kept, mean=None))
 
-    def in_doubt(attempt, repairs):
-        return replace(attempt, evidence=attempts.gather_evidence(attempt, None)), repairs
+    def in_doubt(network):
+        return replace(network, kept=replace(network.kept, evidence=attempts.gather_evidence(network.kept, None)))
 
     for change in (without_mean, in_doubt):
         with monkeypatch.context() as patch:

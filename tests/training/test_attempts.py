@@ -21,6 +21,7 @@ from balanced_nn._data.table import read_table
 from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.attempts import train_until_sound
 from balanced_nn._training.preparation import make_plan, split_rows
+from balanced_nn._training.settings import FitSettings
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
@@ -360,7 +361,7 @@ def test_a_repair_that_helped_is_kept_and_nothing_is_warned_of(n_collapses, monk
     assert clf.collapse_report_.outcome is Outcome.HEALTHY
     assert isinstance(clf.repairs_[-1], Repair)
     assert clf.learning_rate_ == clf.repairs_[-1].learning_rate
-    assert clf.repairs_[-1].loss_after == clf.history_.best_score
+    assert clf.repairs_[-1].loss_after == min(clf.history_.validation_loss)
 
 
 def test_a_repair_draws_other_weights(monkeypatch):
@@ -469,7 +470,7 @@ def test_attempts_without_early_stopping_are_ranked_by_the_network_that_is_kept(
     log_proba = clf.members_[0].scores(read_table(clf, X[held], reset=False))
     kept = natural_log_loss(log_proba, Y[held], np.ones(held.sum()))
     assert min(losses) == pytest.approx(kept, abs=1e-5)
-    assert kept > clf.history_.best_score + 1e-4
+    assert kept > min(clf.history_.validation_loss) + 1e-4
 
 
 def test_a_rare_class_is_seen_in_the_facts_of_a_large_fit(monkeypatch):
@@ -489,7 +490,7 @@ def test_the_best_attempt_is_kept_where_all_collapsed(params):
     with pytest.warns(CollapseWarning):
         clf.fit(X, Y)
     losses = [clf.repairs_[0].loss_before, *(repair.loss_after for repair in clf.repairs_)]
-    assert clf.history_.best_score == min(losses)
+    assert min(clf.history_.validation_loss) == min(losses)
     assert clf.repairs_[1].loss_before == min(losses[:2])
 
 
@@ -559,23 +560,18 @@ class Follower:
 def test_trainings_and_epochs_of_all_attempts_are_told():
     clf, follower = deep(), Follower()
     rows = read_rows(clf, X, Y, None)
-    (split,) = split_rows(clf, rows, (None, None, None), 0)
-    attempt, repairs = train_until_sound(
-        clf.get_params(),
-        DEFAULTS,
-        split,
-        make_plan(clf, split, 0),
-        0,
-        watcher=follower,
-    )
+    settings = FitSettings.of(clf)
+    (split,) = split_rows(settings, rows, None, 0)
+    network = train_until_sound(settings, split, make_plan(settings, split, 0), 0, watcher=follower)
+    attempt, repairs = network.kept, network.repairs
     assert len(repairs) == MAX_REPAIRS
     assert [(training.network, training.attempt) for training in follower.trainings] == [(0, 0), (0, 1), (0, 2)]
     assert follower.trainings[0].learning_rate == attempt.search.learning_rate
     assert [training.learning_rate for training in follower.trainings[1:]] == [r.learning_rate for r in repairs]
     assert [epoch.number for epoch in follower.epochs] == [1, 2, 3] * (1 + MAX_REPAIRS)
     assert [h.validation_loss[-1] for h in follower.histories] == [e.validation_loss for e in follower.epochs[2::3]]
-    assert len(attempt.trainings) == 1 + MAX_REPAIRS
-    assert attempt.history in attempt.trainings
+    assert len(network.trainings) == 1 + MAX_REPAIRS
+    assert attempt.history in network.trainings
     assert attempt.outcome.outcome is Outcome.CONSTANT
     assert attempt.evidence.outcome == attempt.outcome
     assert attempt.findings[0].cause is Cause.VANISHING_GRADIENT

@@ -12,6 +12,7 @@ from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._training.members import HELD_OUT_ROWS
 from balanced_nn._training.preparation import split_rows
+from balanced_nn._training.settings import FitSettings
 
 X, Y = make_classification(600, 6, n_informative=4, weights=[0.8], flip_y=0.05, random_state=0)
 
@@ -52,7 +53,7 @@ def test_one_member_is_the_first_of_three(three):
 
 def test_each_member_holds_out_other_rows():
     clf = small(n_members=4)
-    splits = split_rows(clf, read_rows(clf, X, Y, None), (None, None, None), 0)
+    splits = split_rows(FitSettings.of(clf), read_rows(clf, X, Y, None), None, 0)
     held = [set(split.valid.rows) for split in splits]
     assert len(set.union(*held)) == sum(map(len, held)) == 4 * len(held[0])
     assert all(not set(split.train.rows) & set(split.valid.rows) for split in splits)

@@ -1,7 +1,6 @@
 """How do our arrays become a Keras model, and how do they come back?"""
 
 from contextlib import suppress
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -35,17 +34,17 @@ class CounterDropout(keras.layers.Layer):
     hash 3 ns. The mixing steps are the 32-bit finaliser of MurmurHash3 (A. Appleby, public domain).
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the rate, the seed and the call counter."""
 
-        def scalar(name: str, dtype: str) -> Any:
+        def scalar(name: str, dtype: str) -> keras.Variable:
             return self.add_weight(shape=(), dtype=dtype, initializer="zeros", trainable=False, name=name)
 
         self.rate = scalar("rate", "float32")
         self.seed = scalar("seed", "int32")
         self.calls = scalar("calls", "int32")
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Zero a random `rate` of the inputs and scale the others by ``1 / (1 - rate)``, in training only."""
         if not training:
             return inputs
@@ -57,8 +56,8 @@ class CounterDropout(keras.layers.Layer):
         return tf.where(kept, inputs / (1.0 - self.rate), tf.zeros_like(inputs))
 
 
-def _mix(bits: Any) -> Any:
-    def shifted(value: Any, n_bits: int) -> Any:
+def _mix(bits: tf.Tensor) -> tf.Tensor:
+    def shifted(value: tf.Tensor, n_bits: int) -> tf.Tensor:
         return tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, tf.constant(n_bits, tf.uint32)))
 
     bits = shifted(bits, 16) * tf.constant(0x85EBCA6B, tf.uint32)
@@ -106,9 +105,9 @@ def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
     return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer="zeros", dtype="float32", name=name)
 
 
-def network_variables(model: keras.Model) -> list[Any]:
+def network_variables(model: keras.Model) -> list[keras.Variable]:
     """Return the variables of `model` that hold the arrays of a network, in the order of ``FittedNetwork.arrays``."""
-    found: list[Any] = []
+    found: list[keras.Variable] = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             found += [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]

@@ -1,17 +1,13 @@
-"""Which compiled program runs the training steps, and who owns it?
+"""Which compiled program runs the training steps?
 
 A program holds one Keras model, one Keras optimizer and one function that XLA compiled for a fixed-size chunk of rows
 and any number of batches in it. Everything that may differ between two fits of one architecture is a variable.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import keras
 import numpy as np
@@ -29,7 +25,6 @@ BATCHES_PER_CHUNK = 32
 CHUNK_BYTES = 2**23  # bounds the buffer of a wide table
 CHUNK_MULTIPLICATIONS = 2**33  # bounds the time of a call, about 0.2 s: a keyboard interrupt waits for its end
 OUTPUT_BYTES = 2**22  # of the activations of one block of rows when the network is evaluated
-MAX_IDLE_PROGRAMS = 16
 
 
 @dataclass(frozen=True)
@@ -126,33 +121,33 @@ class TrainingProgram:
         self._rates = np.zeros(key.batches_per_chunk, np.float32)
 
     @cached_property
-    def _steps(self) -> Any:
+    def _steps(self) -> Callable[..., tf.Tensor]:
         """The loop, traced for one signature: it cannot be compiled a second time."""
         tensors = (*self._chunks[0].tensors, tf.constant(self._rates), tf.constant(0))
         loop = tf.function(self._loop, jit_compile=may_compile(), autograph=False)
         return loop.get_concrete_function(*map(tf.TensorSpec.from_tensor, tensors))
 
     @cached_property
-    def _forward(self) -> Any:
+    def _forward(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """The model in inference mode, for any number of rows; TensorFlow's own kernels need no compilation."""
         signature = tf.TensorSpec((None, self.key.n_inputs), tf.float32)
         forward = tf.function(lambda x: self.model(x, training=False), autograph=False)
         return forward.get_concrete_function(signature)
 
-    def _layers(self, kind: type[keras.layers.Layer]) -> list[Any]:
+    def _layers(self, kind: type[keras.layers.Layer]) -> list[keras.layers.Layer]:
         return [layer for layer in self.model.layers if isinstance(layer, kind)]
 
     @cached_property
-    def _read(self) -> Any:
+    def _read(self) -> Callable[[], list[tf.Tensor]]:
         """All arrays of the network in one call: reading the variables one by one takes three times as long."""
         return tf.function(lambda: [tf.identity(v) for v in self._network], autograph=False).get_concrete_function()
 
     @cached_property
-    def _start(self) -> Any:
+    def _start(self) -> Callable[[list[tf.Tensor], list[tf.Tensor], tf.Tensor, tf.Tensor], None]:
         """Set all variables in one call: setting them one by one takes ten times as long."""
         dropouts = self._layers(CounterDropout)
 
-        def start(arrays: list[Any], scalars: list[Any], logit_offset: Any, seed: Any) -> None:
+        def start(arrays: list[tf.Tensor], scalars: list[tf.Tensor], logit_offset: tf.Tensor, seed: tf.Tensor) -> None:
             for variable, array in zip(self._network, arrays, strict=True):
                 variable.assign(array)
             for variable in self.optimizer.variables:
@@ -240,10 +235,10 @@ class TrainingProgram:
         parts = [np.pad(X[start : start + block], padding) for start in range(0, len(X), block)]
         return np.concatenate([self._forward(tf.constant(part)).numpy() for part in parts])
 
-    def _loop(self, x: Any, y: Any, w: Any, rates: Any, n_batches: Any) -> Any:
+    def _loop(self, x: tf.Tensor, y: tf.Tensor, w: tf.Tensor, rates: tf.Tensor, n_batches: tf.Tensor) -> tf.Tensor:
         size = self.key.batch_size
 
-        def step(i: Any, losses: Any) -> tuple[Any, Any]:
+        def step(i: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             first = i * size
             batch_x = tf.slice(x, [first, 0], [size, self.key.n_inputs])
             batch_y, batch_w = tf.slice(y, [first], [size]), tf.slice(w, [first], [size])
@@ -259,7 +254,7 @@ class TrainingProgram:
         losses = tf.zeros(self.key.batches_per_chunk)
         return tf.while_loop(lambda i, _: i < n_batches, step, (tf.constant(0), losses))[1]
 
-    def _row_loss(self, x: Any, y: Any) -> Any:
+    def _row_loss(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         logits = self.model(x, training=True)
         if self.key.n_classes == 2:
             logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
@@ -269,49 +264,3 @@ class TrainingProgram:
         if self.key.focal:
             target *= tf.maximum(-tf.math.expm1(log_proba), 1e-7) ** FOCAL_GAMMA
         return -tf.reduce_sum(target * log_proba, axis=1)
-
-
-class ProgramPool:
-    """Idle programs, least recently used first; each is lent to one fit at a time."""
-
-    def __init__(self, max_idle: int) -> None:
-        self._max_idle = max_idle
-        self._idle: OrderedDict[int, TrainingProgram] = OrderedDict()
-        self._lock = threading.Lock()
-        self.n_built = 0
-
-    @contextmanager
-    def lend(self, key: ProgramKey) -> Iterator[TrainingProgram]:
-        """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
-        program = self._take(key) or self._build(key)
-        try:
-            yield program
-        finally:
-            self._put_back(program)
-
-    def clear(self) -> None:
-        """Forget all idle programs and what they hold in memory."""
-        with self._lock:
-            self._idle.clear()
-
-    def _take(self, key: ProgramKey) -> TrainingProgram | None:
-        with self._lock:
-            for name, program in reversed(self._idle.items()):
-                if program.key == key:
-                    return self._idle.pop(name)
-        return None
-
-    def _build(self, key: ProgramKey) -> TrainingProgram:
-        program = TrainingProgram(key)
-        with self._lock:
-            self.n_built += 1
-        return program
-
-    def _put_back(self, program: TrainingProgram) -> None:
-        with self._lock:
-            self._idle[id(program)] = program
-            while len(self._idle) > self._max_idle:
-                self._idle.popitem(last=False)
-
-
-POOL = ProgramPool(MAX_IDLE_PROGRAMS)

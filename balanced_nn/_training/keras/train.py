@@ -10,12 +10,14 @@ import numpy as np
 
 from balanced_nn._data.dataset import MAX_COPIES, Dataset
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import History, RangeTestTrace, TrainingSpec
+from balanced_nn._network.specs import History, RangeTestTrace
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
-from balanced_nn._training.keras.program import POOL, Chunk, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._training.keras.pool import POOL
+from balanced_nn._training.keras.program import Chunk, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
@@ -26,14 +28,9 @@ _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random num
 class TrainingTask:
     """Everything that a training needs, except for the learning rate."""
 
-    training: TrainingSpec
-    initial: FittedNetwork
-    data: Dataset  # as fed: resampled and weighted
-    judged: Dataset  # natural frequencies
-    held_out: bool  # whether `judged` was; if not: fixed epochs, last weights
-    correction: Correction
-    seed: int
-    width: int  # columns that a network of this kind may have: at least those of `initial`
+    plan: Plan
+    initial: FittedNetwork  # drawn for this attempt
+    seed: int  # of the batches and the dropout masks
 
     @property
     def steps_per_epoch(self) -> int:
@@ -41,23 +38,23 @@ class TrainingTask:
 
         Where rows are repeated, an epoch is a part of them in which each row comes about once.
         """
-        return ceil(len(self.data) / (min(self.data.copies, MAX_COPIES) * self.training.batch_size))
+        return ceil(len(self.plan.data) / (min(self.plan.data.copies, MAX_COPIES) * self.plan.training.batch_size))
 
     def settings(self) -> ProgramSettings:
         """Values of the program's variables."""
         window = np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW)
         return ProgramSettings(
-            self.training.weight_decay,
-            self.training.dropout,
+            self.plan.training.weight_decay,
+            self.plan.training.dropout,
             1.0 - 1.0 / float(window),
-            self.training.label_smoothing,
-            self.correction.logit_offset,
+            self.plan.training.label_smoothing,
+            self.plan.correction.logit_offset,
             self.seed,
         )
 
     def key(self) -> ProgramKey:
         """Key of the compiled program."""
-        return ProgramKey.of(self.initial.spec, self.training, self.width)
+        return ProgramKey.of(self.plan.network, self.plan.training, self.plan.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +66,7 @@ class TrainingResult:
     network : FittedNetwork
         That of the best epoch; of the last where no rows were held out.
     outputs : ndarray of shape (n_judged, n_outputs)
-        Its raw outputs for the rows of ``task.judged``, float32.
+        Its raw outputs for the rows of ``task.plan.judged``, float32.
     mean : FittedNetwork or None
         The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, training
         ended before there was one, or it diverged.
@@ -121,7 +118,7 @@ def train_network(
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
     with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
-        for epoch in range(1, task.training.max_epochs + 1):
+        for epoch in range(1, task.plan.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
             if on_epoch is not None and on_epoch(record.last()) and not record.stop_reason:
@@ -132,24 +129,24 @@ def train_network(
         if outputs is None:
             if record.stop_reason == "diverged":
                 program.load(record.best, task.settings())
-            outputs = program.outputs(task.judged.X)
+            outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
 
 
 def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
-    """Raw outputs of another network of the task for the rows of ``task.judged``, float32."""
+    """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
     with POOL.lend(task.key()) as program:
         program.load(network, task.settings())
-        return program.outputs(task.judged.X)
+        return program.outputs(task.plan.judged.X)
 
 
 @contextmanager
 def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
-    order = BatchStream(len(task.data), task.seed, stream)
+    order = BatchStream(len(task.plan.data), task.seed, stream)
     with POOL.lend(task.key()) as program:
         program.load(task.initial, task.settings())
-        with feed(partial(program.gather, task.data), order, program.chunk_sizes(n_steps)) as chunks:
+        with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
 
 
@@ -169,14 +166,15 @@ class _Record:
     """The curves of one training, its best network so far, and whether it is time to stop."""
 
     def __init__(self, task: TrainingTask, learning_rate: float) -> None:
-        self._task = task
+        self._plan = task.plan
+        self._steps_per_epoch = task.steps_per_epoch
         self._learning_rate = learning_rate
         self.best = task.initial
         self.best_outputs: FloatArray | None = None  # for the held-out rows
         self._best_epoch = 0
         self._best_loss = np.inf
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
-        self._tol = task.training.tol * balance(task.judged.y, task.judged.weight)
+        self._tol = self._plan.training.tol * balance(self._plan.judged.y, self._plan.judged.weight)
         self._mean = WeightMean()
         self.train_loss: list[float] = []
         self.valid_loss: list[float] = []
@@ -186,19 +184,19 @@ class _Record:
     def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
         """Record an epoch, after which `program` holds the network."""
         self.train_loss.append(train_loss)
-        outputs = program.outputs(self._task.judged.X) if self._task.held_out else None
+        outputs = program.outputs(self._plan.judged.X) if self._plan.held_out else None
         if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
         elif outputs is None:
-            self._keep(epoch, program.network(self._task.initial.spec), None)
+            self._keep(epoch, program.network(self._plan.network), None)
         else:
             self._compare(epoch, program, outputs)
 
     def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
-        loss, accuracy = validation_scores(outputs, self._task.judged, self._task.correction)
-        averaged = self._task.training.average_weights and epoch >= FIRST_EPOCH
-        better = loss < self._best_loss or not self._task.training.keep_best
-        network = program.network(self._task.initial.spec) if averaged or better else self.best
+        loss, accuracy = validation_scores(outputs, self._plan.judged, self._plan.correction)
+        averaged = self._plan.training.average_weights and epoch >= FIRST_EPOCH
+        better = loss < self._best_loss or not self._plan.training.keep_best
+        network = program.network(self._plan.network) if averaged or better else self.best
         if averaged:
             self._mean.add(network)
         if better:
@@ -210,7 +208,7 @@ class _Record:
         self._valid_accuracy.append(accuracy)
         if loss < self._reference_loss - self._tol:
             self._reference_loss, self._reference_epoch = loss, epoch
-        if epoch - self._reference_epoch >= self._task.training.patience:
+        if epoch - self._reference_epoch >= self._plan.training.patience:
             self.stop_reason = "patience"
 
     def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
@@ -242,7 +240,7 @@ class _Record:
             tuple(self._valid_accuracy),
             self._learning_rate,
             self._best_epoch,
-            len(self.train_loss) * self._task.steps_per_epoch,
+            len(self.train_loss) * self._steps_per_epoch,
             self.stop_reason or "max_iter",
         )
 

@@ -1,7 +1,6 @@
 """Does the compiled program do what Keras does, and does training keep its promises?"""
 
 import threading
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,8 +12,10 @@ from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._probability.correction import Correction
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.model import CounterDropout, build_model, fitted_keras_model, padded_width
-from balanced_nn._training.keras.program import POOL, ProgramKey, ProgramPool, ProgramSettings, TrainingProgram
+from balanced_nn._training.keras.pool import POOL
+from balanced_nn._training.keras.program import ProgramKey, ProgramSettings, TrainingProgram
 from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network, validation_scores
+from balanced_nn._training.preparation import Plan
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
 UNIFORM = np.full(2, 0.5)
@@ -27,6 +28,15 @@ def some_rows(n_rows: int = 400, n_inputs: int = 5, seed: int = 0) -> Dataset:
     return Dataset(X, np.arange(n_rows), y, np.ones(n_rows))
 
 
+def a_plan(spec, training, data, judged, correction, *, held_out: bool) -> Plan:
+    """A plan of rows that needed no preprocessing."""
+    return Plan(
+        network=spec, training=training, preprocessing=None, width=spec.n_inputs, class_weight=np.ones(2), data=data,
+        judged=judged, judged_rows=np.arange(len(judged)), held_out=held_out, judged_on="", correction=correction,
+        notes=(),
+    )  # fmt: skip
+
+
 def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> TrainingTask:
     data = data or some_rows()
     settings = {
@@ -36,9 +46,8 @@ def a_task(*, valid: bool = True, data: Dataset | None = None, **training) -> Tr
     spec = NetworkSpec(data.X.shape[1], 2, (16, 8), "relu", True)
     initial = initial_network(spec, np.zeros(2), data.sample(200), np.random.default_rng(1))
     correction = Correction(np.zeros(2), UNIFORM, settings["loss"] == "focal")
-    return TrainingTask(
-        TrainingSpec(**settings), initial, data, some_rows(seed=9), valid, correction, 7, data.X.shape[1]
-    )
+    plan = a_plan(spec, TrainingSpec(**settings), data, some_rows(seed=9), correction, held_out=valid)
+    return TrainingTask(plan, initial, 7)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -61,7 +70,7 @@ def test_the_keras_model_and_the_arrays_give_the_same_logits(activation, batch_n
 def test_the_compiled_steps_do_what_a_keras_train_step_does():
     """Three AdamW steps with weights, weight decay and BatchNorm, against keras.Model.train_on_batch."""
     task = a_task(weight_decay=0.05, batch_size=64)
-    spec, data = task.initial.spec, task.data
+    spec, data = task.plan.network, task.plan.data
     weight = np.random.default_rng(3).uniform(0.5, 2, len(data))
     rows = np.arange(192)
     program = TrainingProgram(task.key())
@@ -95,10 +104,10 @@ def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_
         monkeypatch.setattr("balanced_nn._training.keras.program.may_compile", lambda has_room=has_room: has_room)
         program = TrainingProgram(task.key())
         program.load(task.initial, ProgramSettings(0.05, 0.2, 0.9, 0.0, np.zeros(2), 0))
-        losses.append(program.run(program.gather(task.data, np.arange(192)), rates))
+        losses.append(program.run(program.gather(task.plan.data, np.arange(192)), rates))
         networks.append(program.network(task.initial.spec))
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
-    logits = [network.logits(task.data.X[:50]) for network in networks]
+    logits = [network.logits(task.plan.data.X[:50]) for network in networks]
     np.testing.assert_allclose(logits[1], logits[0], rtol=1e-3, atol=1e-3)
 
 
@@ -118,28 +127,8 @@ def test_one_program_serves_any_number_of_rows_and_any_setting():
 
 
 def test_dropout_rates_share_a_program_and_no_dropout_has_its_own():
-    keys = {ProgramKey.of(a_task().initial.spec, a_task(dropout=rate).training, 6) for rate in (0.0, 0.1, 0.5)}
+    keys = {ProgramKey.of(a_task().initial.spec, a_task(dropout=rate).plan.training, 6) for rate in (0.0, 0.1, 0.5)}
     assert len(keys) == 2
-
-
-def test_a_program_is_lent_to_one_fit_at_a_time_and_comes_back_after_an_error():
-    pool = ProgramPool(max_idle=2)
-    key = a_task().key()
-    with pool.lend(key) as one, pool.lend(key) as other:
-        assert one is not other
-    with pytest.raises(KeyboardInterrupt), pool.lend(key):
-        raise KeyboardInterrupt
-    with pool.lend(key):
-        assert pool.n_built == 2
-
-
-def test_the_pool_forgets_the_least_recently_used_program():
-    pool = ProgramPool(max_idle=1)
-    first, second = a_task().key(), a_task(batch_size=32).key()
-    for key in (first, second, first):
-        with pool.lend(key):
-            pass
-    assert pool.n_built == 3
 
 
 def test_dropout_zeroes_its_rate_of_units_and_keeps_the_mean():
@@ -208,13 +197,13 @@ def test_training_learns_and_records_an_entry_an_epoch():
     result = train_network(a_task(), 0.01)
     network, history, outputs = result.network, result.history, result.outputs
     assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
-    assert history.best_score < 0.45 < np.log(2)
+    assert min(history.validation_loss) < 0.45 < np.log(2)
     assert len(history.train_loss) == len(history.validation_loss) == len(history.validation_balanced_accuracy) == 15
     assert history.n_steps == 15 * 7
-    valid = a_task().judged
+    valid = a_task().plan.judged
     np.testing.assert_allclose(outputs, network.logits(valid.X), rtol=1e-4, atol=1e-5)
-    loss, accuracy = validation_scores(network.logits(valid.X), valid, a_task().correction)
-    assert loss == pytest.approx(history.best_score, rel=1e-5)
+    loss, accuracy = validation_scores(network.logits(valid.X), valid, a_task().plan.correction)
+    assert loss == pytest.approx(min(history.validation_loss), rel=1e-5)
     assert accuracy == pytest.approx(history.validation_balanced_accuracy[history.best_epoch - 1])
 
 
@@ -228,9 +217,10 @@ def test_training_stops_when_the_validation_loss_stops_falling():
 def test_an_epoch_of_repeated_rows_shows_each_about_once(copies, steps):
     """400 rows in batches of 64; of more than four copies, an epoch is a quarter of all."""
     data = some_rows()
-    task = a_task(data=Dataset(data.X, np.tile(data.rows, copies), np.tile(data.y, copies), np.ones(400 * copies)))
+    data = Dataset(data.X, np.tile(data.rows, copies), np.tile(data.y, copies), np.ones(400 * copies))
+    task = a_task(data=data, max_epochs=2)
     assert task.steps_per_epoch == steps
-    result = train_network(replace(task, training=replace(task.training, max_epochs=2)), 0.01)
+    result = train_network(task, 0.01)
     assert result.history.n_steps == 2 * steps
 
 
@@ -253,7 +243,7 @@ def test_without_validation_rows_training_runs_all_epochs_and_keeps_the_last_net
     task = a_task(valid=False, max_epochs=4)
     result = train_network(task, 0.01, seen.append)
     network, history, outputs = result.network, result.history, result.outputs
-    np.testing.assert_allclose(outputs, network.logits(task.judged.X), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(outputs, network.logits(task.plan.judged.X), rtol=1e-4, atol=1e-5)
     assert [epoch.number for epoch in seen] == [1, 2, 3, 4]
     assert [epoch.train_loss for epoch in seen] == list(history.train_loss)
     assert {(epoch.validation_loss, epoch.validation_balanced_accuracy) for epoch in seen} == {(None, None)}
@@ -297,7 +287,8 @@ def test_every_loss_recovers_the_posterior_of_weighted_data(loss, smoothing):
     initial = initial_network(spec, np.log(fed) - offset, X[:500], rng)
     training = TrainingSpec(loss, smoothing, 128, 12, 12, 0.0, 0.0, 0.0, True, False)
     data = Dataset(X, np.arange(n_rows), y, weight)
-    task = TrainingTask(training, initial, data, some_rows(n_inputs=1), False, correction, 0, 1)
+    plan = a_plan(spec, training, data, some_rows(n_inputs=1), correction, held_out=False)
+    task = TrainingTask(plan, initial, 0)
     network = train_network(task, 3e-3).network
     grid = np.linspace(-1, 3, 9)[:, None]
     z = network.logits(grid)

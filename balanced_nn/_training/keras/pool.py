@@ -1,0 +1,78 @@
+"""Which compiled programs does this process keep for further fits? To be asked without loading Keras."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # loads TensorFlow
+    from balanced_nn._training.keras.program import ProgramKey, TrainingProgram
+
+MAX_IDLE_PROGRAMS = 16
+
+
+class ProgramPool:
+    """Idle programs, least recently used first; each is lent to one fit at a time."""
+
+    def __init__(self, max_idle: int) -> None:
+        self._max_idle = max_idle
+        self._idle: OrderedDict[int, TrainingProgram] = OrderedDict()
+        self._lock = threading.Lock()
+        self.n_built = 0
+
+    @contextmanager
+    def lend(self, key: "ProgramKey") -> "Iterator[TrainingProgram]":
+        """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
+        program = self._take(key) or self._build(key)
+        try:
+            yield program
+        finally:
+            self._put_back(program)
+
+    def clear(self) -> None:
+        """Forget all idle programs and what they hold in memory."""
+        with self._lock:
+            self._idle.clear()
+
+    def _take(self, key: "ProgramKey") -> "TrainingProgram | None":
+        with self._lock:
+            for name, program in reversed(self._idle.items()):
+                if program.key == key:
+                    return self._idle.pop(name)
+        return None
+
+    def _build(self, key: "ProgramKey") -> "TrainingProgram":
+        from balanced_nn._training.keras.program import TrainingProgram  # deferred: loads TensorFlow
+
+        program = TrainingProgram(key)
+        with self._lock:
+            self.n_built += 1
+        return program
+
+    def _put_back(self, program: "TrainingProgram") -> None:
+        with self._lock:
+            self._idle[id(program)] = program
+            while len(self._idle) > self._max_idle:
+                self._idle.popitem(last=False)
+
+
+POOL = ProgramPool(MAX_IDLE_PROGRAMS)
+
+
+def clear_compiled_programs() -> None:
+    """Forget the training programs that this process has compiled and keeps for further fits.
+
+    At most 16 programs are kept, the most recently used ones; each holds a Keras model, its optimizer and the buffers
+    of two chunks of rows. Fitted classifiers do not need them. The next fit compiles its program again, which takes
+    one to three seconds. TensorFlow is not loaded for this. It keeps the machine code of what it compiled, 10 to 25 MB
+    a program, until the process ends: forget programs to free their buffers, not in a loop over many fits. After some
+    300 programs Linux has no memory maps left for more, and a network of a new shape is trained without compiling,
+    which a warning tells.
+
+    Examples
+    --------
+    >>> from balanced_nn import clear_compiled_programs
+    >>> clear_compiled_programs()
+    """
+    POOL.clear()

@@ -1,0 +1,67 @@
+"""What did the user set, and what was left open? The parameters of a fit as one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FitSettings:
+    """The parameters of :class:`BalancedNNClassifier`, under their own names, with what they are by default."""
+
+    hidden_layer_sizes: int | ArrayLike
+    activation: str
+    batch_norm: bool
+    dropout: float
+    alpha: float
+    class_weight: str | Mapping[Any, float] | None
+    sampler: Any
+    loss: str
+    scaler: Any
+    n_bins: str | int | None
+    learning_rate_init: str | float
+    batch_size: str | int
+    max_iter: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    label_smoothing: float
+    average_weights: bool
+    n_members: str | int
+    decision: Any
+    on_collapse: str
+    random_state: int | np.random.RandomState | None
+    verbose: int
+    defaults: Mapping[str, Any]  # of all parameters; one that equals its default counts as left open
+
+    @classmethod
+    def of(cls, estimator: BaseEstimator) -> Self:
+        """Read them from an estimator, whose parameters were checked."""
+        given = estimator.get_params(deep=False)
+        names = [field.name for field in fields(cls) if field.name != "defaults"]
+        return cls(**{name: given[name] for name in names}, defaults=type(estimator)().get_params(deep=False))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters by name, in alphabetical order as scikit-learn has them."""
+        return {name: value for name, value in sorted(vars(self).items()) if name != "defaults"}
+
+    @property
+    def layer_widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer as plain integers; raises ValueError if one is not a positive integer."""
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
+        if not all(_is_width(size) for size in sizes):
+            raise ValueError(
+                "hidden_layer_sizes must be a positive integer or a sequence of them; "
+                f"got {self.hidden_layer_sizes!s}. Use, for example, (256, 128)."
+            )
+        return tuple(int(size) for size in sizes)
+
+
+def _is_width(size: object) -> bool:
+    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size > 0)
