@@ -10,6 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._data.table import read_table
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import NetworkSpec
@@ -154,7 +155,7 @@ def test_one_network_without_a_mean_or_in_doubt_keeps_all_where_they_are(monkeyp
         return (attempt if len(seen) != 2 else replace(attempt, mean=None)), repairs
 
     def in_doubt(attempt, repairs):
-        return replace(attempt, evidence=attempts.gather_evidence(attempt, None)), repairs
+        return replace(attempt, evidence=gather_evidence(attempts.observe(attempt, None))), repairs
 
     for change in (without_mean, in_doubt):
         with monkeypatch.context() as patch:
