@@ -6,7 +6,7 @@ optimizer's own update. Models are kept for each architecture, and their weights
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +32,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 
-from balanced_nn._causes.evidence import Curve
+from balanced_nn._causes.evidence import Curve, Evidence
+from balanced_nn._causes.observation import Observation, gather_evidence
 from balanced_nn._collapse.baseline import Reference, compare_with_reference, is_restored
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 
@@ -315,7 +316,7 @@ class Training:
     @property
     def curve(self) -> Curve:
         """The losses."""
-        return Curve(tuple(self.history[:, 0].tolist()), tuple(self.history[:, 2].tolist()))
+        return Curve(tuple(self.history[:, 0].tolist()))
 
 
 def class_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:
@@ -392,21 +393,20 @@ def fails(report: OutcomeReport, data: Problem) -> bool:
 
 def evidences(done: Training, recipe: Recipe, data: Problem) -> dict[str, Any]:
     """What the package sees: with the weights from before training, and without them."""
-    from balanced_nn._diagnose.keras.gathering import keras_evidence
+    from balanced_nn._diagnose.keras.data import KerasRows, as_matrix
+    from balanced_nn._diagnose.keras.gathering import observe_network
+    from balanced_nn._diagnose.keras.layers import network_facts
 
-    facts = {
-        "n_classes": data.n_classes,
-        "n_steps": done.n_steps,
-        "epochs": recipe.epochs,
-        "reference": data.reference,
-        "outcome": done.report,
-        "curve": done.curve,
-    }
-    rows = (done.X, data.y, done.X_val, data.y_val)
-    return {
-        "monitor": keras_evidence(done.model, *rows, initial_weights=done.initial, **facts),
-        "afterwards": keras_evidence(done.model, *rows, initial_weights=None, **facts),
-    }
+    rows = KerasRows(done.X, data.y, done.X_val, data.y_val, data.n_classes)
+    facts = replace(network_facts(done.model, data.n_classes), epochs=recipe.epochs, n_steps=done.n_steps)
+
+    def evidence(initial: list[Any] | None) -> Evidence:
+        network = observe_network(done.model, facts, rows, initial, done.curve)
+        matrix = as_matrix(done.X)
+        seen = Observation(done.report, matrix, data.y, data.n_classes, data.reference, network=network)
+        return gather_evidence(seen)
+
+    return {"monitor": evidence(done.initial), "afterwards": evidence(None)}
 
 
 def limit_threads() -> None:

@@ -24,10 +24,11 @@ from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
 from balanced_nn._causes.advise import ModelKind, advise
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._causes.rules import diagnose_evidence
 from balanced_nn._collapse.baseline import find_reference
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._training.attempts import gather_evidence
+from balanced_nn._training.attempts import observe
 
 HERE = Path(__file__).parent
 OURS = "BalancedNNClassifier"
@@ -624,7 +625,7 @@ def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
 def causes_of(attempt: Any) -> str:
     """All that is done about a failure, whether the fit failed or not."""
     outcome = replace(attempt.outcome, outcome=Outcome.CONSTANT)
-    evidence = replace(gather_evidence(attempt, None), outcome=outcome)
+    evidence = replace(gather_evidence(observe(attempt, None)), outcome=outcome)
     findings = advise(diagnose_evidence(evidence), ModelKind.OURS)
     return str(CollapseReport(outcome, (0, 1), "held-out rows", findings, evidence))
 

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import OutcomeReport
-from balanced_nn._network.network import KERAS_NAMES
-from balanced_nn._network.specs import History, NetworkSpec
 from balanced_nn._typing import FloatArray, IntArray
 
 MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for
@@ -95,7 +92,6 @@ class NetworkFacts:
     hidden_sizes: tuple[int, ...]
     hidden_activations: tuple[str, ...]  # Keras' names: "relu", "sigmoid", "tanh", "linear", ...
     batch_norm: bool
-    batch_norm_momentum: float | None  # the highest
     n_outputs: int
     output_activation: str
     n_classes: int  # that the labels hold
@@ -105,8 +101,6 @@ class NetworkFacts:
     learning_rate: float | None
     epochs: int | None
     n_steps: int | None  # updates of the weights
-    dropout: float = 0.0  # the highest
-    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,6 @@ class Probe:
     layers: tuple[LayerProbe, ...]  # hidden layers, then the output; empty where the layers could not be told apart
     loss: float  # mean of the loss as trained
     chance_loss: float  # cross-entropy of the class shares on the same rows, in nats
-    spread: float  # largest standard deviation over rows of an output probability
     finite: bool  # whether every number met was
 
     @property
@@ -162,25 +155,12 @@ class Probe:
             return float("inf")
         return max((layer.largest for layer in self.hidden), default=0.0)
 
-    @property
-    def first_gradient(self) -> float | None:
-        """Norm of the gradient of the first kernel."""
-        return self.layers[0].gradient if self.layers else None
-
-    @property
-    def gradient_ratio(self) -> float | None:
-        """Norm of the gradient of the first kernel over that of the last."""
-        if len(self.layers) < 2 or not self.layers[-1].gradient > 0:
-            return None
-        return self.layers[0].gradient / self.layers[-1].gradient
-
 
 @dataclass(frozen=True)
 class Curve:
-    """Training loss of each epoch, as trained; validation loss where it was recorded."""
+    """Training loss of each epoch, as trained."""
 
     loss: tuple[float, ...]
-    validation_loss: tuple[float, ...] = ()
 
     @property
     def finite(self) -> bool:
@@ -196,13 +176,6 @@ class Curve:
         return (start - self.loss[-1]) / max(abs(start), 1e-12)
 
     @property
-    def fall(self) -> float:
-        """Fall of the loss from the first epoch to the lowest, over its size in the first; NaN for no epochs."""
-        if not self.loss or not np.isfinite(self.loss[0]):
-            return float("nan")
-        return (self.loss[0] - float(np.nanmin(self.loss))) / max(abs(self.loss[0]), 1e-12)
-
-    @property
     def rebound(self) -> float:
         """How far the last loss lies above the lowest, over the size of the lowest; infinity if not finite."""
         if not self.loss:
@@ -215,44 +188,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a diagnosis may look at; None where something could not be seen.
+    """Everything that a diagnosis may look at; None where something could not be seen."""
 
-    Attributes
-    ----------
-    outcome : OutcomeReport
-        What the answers are, with the reference model taken into account where one was run.
-    data : DataFacts
-        The table and the labels.
-    reference : Reference or None
-        What quick models reach on the same rows.
-    network : NetworkFacts or None
-        What the network is.
-    initial : Probe or None
-        Forward and backward pass with the weights that training began with.
-    final : Probe or None
-        The same with the weights that it ended with.
-    initial_is_redrawn : bool
-        Whether `initial` is that of weights drawn anew by the same rule, because the real ones are lost.
-    movement : float or None
-        Norm of the change of all kernels over the norm they began with.
-    batch_norm_gap : float or None
-        Balanced accuracy with the statistics of the rows at hand, less that with the stored statistics.
-    train_balanced_accuracy : float or None
-        Of the decision judged, on rows that were trained on.
-    curve : Curve or None
-        The losses.
-    """
-
-    outcome: OutcomeReport
+    outcome: OutcomeReport  # of the answers, with the reference taken into account where there is one
     data: DataFacts
-    reference: Reference | None = None
+    reference: Reference | None = None  # what quick models reach on the same rows
     network: NetworkFacts | None = None
-    initial: Probe | None = None
-    final: Probe | None = None
-    initial_is_redrawn: bool = False
-    movement: float | None = None
-    batch_norm_gap: float | None = None
-    train_balanced_accuracy: float | None = None
+    initial: Probe | None = None  # with the weights that training began with
+    final: Probe | None = None  # with those that it ended with
+    initial_is_redrawn: bool = False  # whether `initial` has weights drawn anew by the same rule
+    movement: float | None = None  # norm of the change of all kernels over the norm they began with
+    batch_norm_gap: float | None = None  # balanced accuracy with statistics of the rows, less that with the stored ones
     curve: Curve | None = None
 
 
@@ -332,30 +278,8 @@ def probe_rows(y: IntArray, n_rows: int = PROBE_ROWS) -> IntArray:
     """
     labels = np.unique(y)
     each = max(1, n_rows // max(len(labels), 1))
-    chosen: list[Any] = []
+    chosen: list[IntArray] = []
     for label in labels:
         members = np.flatnonzero(y == label)
         chosen.append(members[:: -(-len(members) // each)])
     return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.intp)
-
-
-def network_facts(spec: NetworkSpec, history: History, *, dropout: float, weight_decay: float) -> NetworkFacts:
-    """Describe a network of ours as one of anybody's."""
-    activation = KERAS_NAMES.get(spec.activation, spec.activation)
-    return NetworkFacts(
-        hidden_sizes=spec.hidden_layer_sizes,
-        hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
-        batch_norm=spec.batch_norm,
-        batch_norm_momentum=None,
-        n_outputs=spec.n_outputs,
-        output_activation="linear",
-        n_classes=spec.n_classes,
-        loss="binary_crossentropy" if spec.n_outputs == 1 else "sparse_categorical_crossentropy",
-        from_logits=True,
-        optimizer="adamw",
-        learning_rate=history.learning_rate,
-        epochs=len(history.train_loss),
-        n_steps=history.n_steps,
-        dropout=dropout,
-        weight_decay=weight_decay,
-    )

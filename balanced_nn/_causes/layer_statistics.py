@@ -81,9 +81,8 @@ def probe_network(network: FittedNetwork, X: FloatArray, y: IntArray) -> Probe:
             inputs.append(activate(sums[-1].copy(), network.spec.activation))
         outputs = inputs[-1] @ folded[-1][0] + folded[-1][1]
         log_proba = log_softmax(expand_logits(outputs))
-        proba = np.exp(log_proba)
         loss = float(-np.mean(log_proba[np.arange(len(y)), y]))
-        error = proba - (np.arange(n_classes) == y[:, None])
+        error = np.exp(log_proba) - (np.arange(n_classes) == y[:, None])
         error = (error if outputs.shape[1] > 1 else error[:, 1:]) / len(y)
         gradients = [inputs[-1].T @ error]
         for (kernel, _), z, below in zip(reversed(folded[1:]), reversed(sums), reversed(inputs[:-1]), strict=True):
@@ -98,7 +97,6 @@ def probe_network(network: FittedNetwork, X: FloatArray, y: IntArray) -> Probe:
         layers=tuple(layer_probe(name, out, layer.kernel, gradient) for name, out, layer, gradient in arrays),
         loss=loss,
         chance_loss=chance_loss(y, n_classes),
-        spread=float(np.nan_to_num(proba).std(axis=0).max()),
         finite=all(bool(np.isfinite(out).all()) for out in behind),
     )
 

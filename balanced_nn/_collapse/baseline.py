@@ -27,6 +27,9 @@ RARE_SHARE = 0.5  # of an even share: a class with less is rare
 DECISION_LOSES = 0.05  # balanced accuracy that the balanced decision must gain for the decision to be to blame
 SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
 _ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
+REFERENCE_ROWS = 2_000  # of a class, at most
+TREES, LEAVES, FOLDS = 40, 15, 3
+_ONE_AT_A_TIME = threading.Lock()
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 
 
@@ -169,18 +172,6 @@ def is_restored(report: OutcomeReport, reference: Reference | None) -> bool:
     return report.outcome is Outcome.HEALTHY and report.balanced_accuracy >= aim
 
 
-REFERENCE_ROWS = 2_000  # of a class, at most
-
-
-TREES, LEAVES = 40, 15
-
-
-FOLDS = 3
-
-
-_ONE_AT_A_TIME = threading.Lock()
-
-
 def find_reference(train: Dataset, judged: Dataset | None, n_classes: int) -> Reference | None:
     """Judge quick models on the judged rows, or by cross-validation on the training rows where there are none.
 
@@ -227,7 +218,7 @@ def _cross_validated(data: Dataset, n_classes: int) -> Reference | None:
     y, rows = data.y[seen], data.rows[seen]
     counts = np.bincount(y)
     folds = min(FOLDS, int(counts[counts > 0].min()))
-    if folds < 2 or np.count_nonzero(counts) < 2:
+    if folds < 2:
         return None
     results = []
     for fit, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(rows, y):

@@ -8,17 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
-__all__ = [
-    "CONSTANT_SPREAD",
-    "MISSING_MIN_ROWS",
-    "MISSING_MIN_SHARE",
-    "THRESHOLD_ROC_AUC",
-    "Outcome",
-    "OutcomeReport",
-    "find_outcome",
-    "uniform_prior_proba",
-]
-
 # Healthy networks spread by 0.3 to 0.5, under-trained ones by down to 0.05, collapsed ones by 1e-16 to 1e-3 (measured).
 CONSTANT_SPREAD = 1e-3
 # Above this area under the ROC curve the scores order the rows: a constant prediction is then a matter of the decision.

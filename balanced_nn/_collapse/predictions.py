@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 from sklearn.utils.validation import column_or_1d
+
+from balanced_nn._typing import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class Answers:
     prior: NDArray[np.float64] | None  # class frequencies that the probabilities speak of, where that is known
 
 
-def read_answers(estimator: Any, X: Any, y: Any) -> Answers:
+def read_answers(estimator: Any, X: Rows, y: ArrayLike) -> Answers:
     """Ask a fitted scikit-learn classifier about some rows, which may lack a class, or have one it has never seen.
 
     Parameters
@@ -52,7 +54,7 @@ def _spread_columns(values: NDArray[np.float64], columns: NDArray[np.intp], n_la
     return spread
 
 
-def _probabilities(estimator: Any, X: Any, n_classes: int, *, one_answer: bool) -> NDArray[np.float64] | None:
+def _probabilities(estimator: Any, X: Rows, n_classes: int, *, one_answer: bool) -> NDArray[np.float64] | None:
     """Return one column for each class, or None where `predict` alone can be judged."""
     if hasattr(estimator, "predict_proba"):
         proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)

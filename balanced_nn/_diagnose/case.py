@@ -1,4 +1,4 @@
-"""What is known of a model that is diagnosed, and how is it trained again?"""
+"""What was handed over to be diagnosed, what is known of it, and how is it trained again?"""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -6,16 +6,39 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 
 from balanced_nn._causes.advise import ModelKind
-from balanced_nn._causes.evidence import Evidence, RepairAction
-from balanced_nn._collapse.baseline import Reference
+from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._causes.observation import Observation
+from balanced_nn._collapse.baseline import Reference, find_reference
 from balanced_nn._collapse.outcome import OutcomeReport
-from balanced_nn._typing import IntArray
+from balanced_nn._data.dataset import Dataset
+from balanced_nn._typing import FloatArray, IntArray, Rows
 
 CONFIRM_FRACTION = 0.3  # of the rows, held out to judge trainings where none were given for that
 MIN_ROWS_TO_STRATIFY = 4  # of each class
+
+Trainer = Callable[[frozenset[RepairAction]], OutcomeReport]  # trains with these repairs, and judges
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What the caller of `diagnose` passed along with the model, under the same names."""
+
+    X: Rows
+    y: ArrayLike | None
+    X_val: Rows | None = None
+    y_val: ArrayLike | None = None
+    sample_weight: ArrayLike | None = None
+    fit_params: Mapping[str, Any] | None = None
+    seed: int = 0
+
+    @property
+    def judged_on(self) -> str:
+        """Which rows are judged, for a report."""
+        return "given rows" if self.X_val is None else "held-out rows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +47,10 @@ class Case:
 
     model: Any
     kind: ModelKind
-    evidence: Evidence
+    observation: Observation
     classes: tuple[Any, ...]
     judged_on: str
-    trainer: Callable[[], tuple[Callable[[frozenset[RepairAction]], OutcomeReport], Reference | None]]
+    prepare_training: Callable[[], tuple[Trainer, Reference | None]]  # with the quick models of the rows it judges on
     settings: Mapping[str, Any] | None = None
     defaults: Mapping[str, Any] | None = None
 
@@ -38,14 +61,26 @@ def is_keras(model: Any) -> bool:
     return keras is not None and isinstance(model, keras.Model)
 
 
-def judged_on_of(X_val: Any) -> str:
-    """Which rows were judged, for a report."""
-    return "given rows" if X_val is None else "held-out rows"
+def is_keras_dataset(X: Rows) -> bool:
+    """Whether rows are a ``tf.data.Dataset``, which brings its labels along."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(X, tensorflow.data.Dataset)
 
 
-def split_rows_of(y: Any, seed: int) -> tuple[IntArray, IntArray]:
+def find_baseline(
+    X: FloatArray, y: IntArray, judged: tuple[FloatArray, IntArray] | None, weight: FloatArray | None, n_classes: int
+) -> Reference | None:
+    """Judge quick models on the rows that the model is judged on, whose weights these are; None: on folds of `X`."""
+    if judged is None:
+        return find_reference(Dataset.of(X, y, weight), None, n_classes)
+    return find_reference(Dataset.of(X, y), Dataset.of(*judged, weight), n_classes)
+
+
+def split_rows(y: ArrayLike, seed: int) -> tuple[IntArray, IntArray]:
     """Rows to train on and to judge on, stratified where each class has rows enough."""
-    counts = np.unique(y, return_counts=True)[1]
-    stratify = y if counts.min() >= MIN_ROWS_TO_STRATIFY else None
-    kept, out = train_test_split(np.arange(len(y)), test_size=CONFIRM_FRACTION, stratify=stratify, random_state=seed)
+    labels, counts = np.asarray(y), np.unique(y, return_counts=True)[1]
+    stratify = labels if counts.min() >= MIN_ROWS_TO_STRATIFY else None
+    kept, out = train_test_split(
+        np.arange(len(labels)), test_size=CONFIRM_FRACTION, stratify=stratify, random_state=seed
+    )
     return kept, out

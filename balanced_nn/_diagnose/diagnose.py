@@ -8,23 +8,24 @@ from numpy.typing import ArrayLike
 
 from balanced_nn._causes.advise import advise
 from balanced_nn._causes.evidence import ACTION_OF, Evidence, RepairAction
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._causes.repair_search import RepairSearch, find_repairs
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence
 from balanced_nn._collapse.baseline import is_restored
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._diagnose.case import Case, is_keras
-from balanced_nn._diagnose.keras.case import is_keras_dataset, keras_case
+from balanced_nn._diagnose.case import Case, Request, is_keras, is_keras_dataset
 from balanced_nn._diagnose.sklearn_models import sklearn_case
 from balanced_nn._diagnose.sklearn_retraining import menu_of
+from balanced_nn._typing import Rows
 
 
 def diagnose(
     model: Any,
-    X: Any,
+    X: Rows,
     y: ArrayLike | None = None,
     *,
-    X_val: Any = None,
+    X_val: Rows | None = None,
     y_val: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     confirm: bool = False,
@@ -97,30 +98,37 @@ def diagnose(
     >>> report.outcome.value, report.causes[0].cause.value
     ('worse_than_reference', 'learning_rate_too_low')
     """
-    if (X_val is None) != (y_val is None) and not (is_keras(model) and is_keras_dataset(X_val)):
-        absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
-        raise ValueError(f"{present} was passed without {absent}. Pass both, or none to judge on X.")
-    if is_keras(model):
-        case = keras_case(model, X, y, X_val, y_val, sample_weight, fit_params, random_state)
-    else:
-        case = sklearn_case(model, X, y, X_val, y_val, sample_weight, fit_params, random_state)
-    findings = diagnose_evidence(case.evidence)
+    case = _look_at(model, Request(X, y, X_val, y_val, sample_weight, fit_params, random_state))
+    evidence = gather_evidence(case.observation)
+    findings = diagnose_evidence(evidence)
     search = None
-    if confirm and _can_be_mended(case.evidence):
-        findings, search = _confirmed(findings, case)
+    if confirm and _can_be_repaired(evidence):
+        findings, search = _confirm(findings, case)
     advised = advise(findings, case.kind, settings=case.settings, defaults=case.defaults)
-    return CollapseReport(case.evidence.outcome, case.classes, case.judged_on, advised, case.evidence, search=search)
+    return CollapseReport(evidence.outcome, case.classes, case.judged_on, advised, evidence, search=search)
 
 
-def _can_be_mended(evidence: Evidence) -> bool:
+def _look_at(model: Any, request: Request) -> Case:
+    own_labels = is_keras(model) and is_keras_dataset(request.X_val)
+    if (request.X_val is None) != (request.y_val is None) and not own_labels:
+        absent, present = ("y_val", "X_val") if request.y_val is None else ("X_val", "y_val")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or none to judge on X.")
+    if not is_keras(model):
+        return sklearn_case(model, request)
+    from balanced_nn._diagnose.keras.case import keras_case  # deferred: loads TensorFlow
+
+    return keras_case(model, request)
+
+
+def _can_be_repaired(evidence: Evidence) -> bool:
     """Whether training again can restore the result: not where it is good, nor where the fault lies in the data."""
     good_or_hopeless = {Outcome.HEALTHY, Outcome.NO_SIGNAL}
     return evidence.outcome.outcome not in good_or_hopeless and not evidence.data.bad_labels
 
 
-def _confirmed(findings: tuple[Finding, ...], case: Case) -> tuple[tuple[Finding, ...], RepairSearch]:
+def _confirm(findings: tuple[Finding, ...], case: Case) -> tuple[tuple[Finding, ...], RepairSearch]:
     """Train again, led by the findings, and write down what that showed."""
-    train, reference = case.trainer()
+    train, reference = case.prepare_training()
     actions = [ACTION_OF[finding.cause] for finding in findings if finding.cause in ACTION_OF]
     menu = menu_of(case.model, case.kind)
     search = find_repairs(

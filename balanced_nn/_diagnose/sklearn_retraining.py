@@ -1,4 +1,4 @@
-"""How is somebody's scikit-learn classifier trained again, with some things about it mended?"""
+"""How is somebody's scikit-learn classifier trained again, with some things about it repaired?"""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -18,6 +19,7 @@ from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import RepairAction
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import read_answers
+from balanced_nn._typing import Rows
 
 Settings = Mapping[str, Any]
 SOUND_WIDTH = 64
@@ -97,10 +99,10 @@ class SklearnTrainer:
 
     model: Any
     kind: ModelKind
-    X: Any
-    y: Any
-    X_val: Any
-    y_val: Any
+    X: Rows
+    y: NDArray[Any]
+    X_val: Rows
+    y_val: NDArray[Any]
 
     def __call__(self, repairs: frozenset[RepairAction]) -> OutcomeReport:
         """Train with `repairs` and say what becomes of it."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balanced_nn._causes.advise import ModelKind, advise
-from balanced_nn._causes.evidence import Curve, Evidence, data_facts, network_facts, probe_rows
-from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
+from balanced_nn._causes.evidence import Curve, Evidence
+from balanced_nn._causes.observation import Observation, ObservedNetwork, describe_fit, gather_evidence, take_snapshot
 from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence
-from balanced_nn._collapse.baseline import Reference, compare_with_reference, find_reference, needs_reference
+from balanced_nn._collapse.baseline import Reference, find_reference, needs_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
-from balanced_nn._probability.correction import balanced_accuracy, natural_log_loss
+from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.callbacks import NOBODY, Training, Watcher
 from balanced_nn._training.keras.process import check_process
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
@@ -216,7 +216,7 @@ def _attempt(
     if not in_doubt(attempt.outcome):
         return attempt
     reference = find() if needs_reference(attempt.outcome) else None
-    return replace(attempt, evidence=gather_evidence(attempt, reference))
+    return replace(attempt, evidence=gather_evidence(observe(attempt, reference)))
 
 
 def in_doubt(outcome: OutcomeReport) -> bool:
@@ -224,8 +224,8 @@ def in_doubt(outcome: OutcomeReport) -> bool:
     return outcome.collapsed or needs_reference(outcome)
 
 
-def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
-    """Collect what a diagnosis of an attempt looks at: two passes over 256 rows, and facts about the rows.
+def observe(attempt: Attempt, reference: Reference | None) -> Observation:
+    """Say what a diagnosis of an attempt can look at: rows of each class, and the network before and after training.
 
     Parameters
     ----------
@@ -235,24 +235,16 @@ def gather_evidence(attempt: Attempt, reference: Reference | None) -> Evidence:
         What quick models reach on the judged rows.
     """
     plan, data = attempt.plan, attempt.plan.data
-    outcome = attempt.outcome if reference is None else compare_with_reference(attempt.outcome, reference)
     seen, weight = thin_out(data.y, data.weight, FACTS_ROWS)
     X, y = data.X[data.rows[seen]], data.y[seen]
-    rows = probe_rows(y)
-    answers = plan.correction.log_posterior(attempt.network.logits(X[rows])).argmax(axis=1)
-    return Evidence(
-        outcome=outcome,
-        data=data_facts(X, y, plan.network.n_classes, weight),
-        reference=reference,
-        network=network_facts(
-            plan.network, attempt.history, dropout=plan.training.dropout, weight_decay=plan.training.weight_decay
-        ),
-        initial=probe_network(attempt.initial, X[rows], y[rows]),
-        final=probe_network(attempt.network, X[rows], y[rows]),
-        movement=movement(kernels(attempt.initial), kernels(attempt.network)),
-        train_balanced_accuracy=balanced_accuracy(answers, y[rows], np.ones(len(rows))),
-        curve=Curve(attempt.history.train_loss, attempt.history.validation_loss),
+    network = ObservedNetwork(
+        facts=describe_fit(plan.network, attempt.history),
+        y=y,
+        after=take_snapshot(attempt.network, X, y),
+        before=take_snapshot(attempt.initial, X, y),
+        curve=Curve(attempt.history.train_loss),
     )
+    return Observation(attempt.outcome, X, y, plan.network.n_classes, reference, weight=weight, network=network)
 
 
 def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:

@@ -200,14 +200,13 @@ layers = st.builds(
     numbers,
     numbers,
 )
-probes = st.builds(Probe, st.lists(layers, max_size=4).map(tuple), numbers, positive, numbers, st.booleans())
+probes = st.builds(Probe, st.lists(layers, max_size=4).map(tuple), numbers, positive, st.booleans())
 networks = st.integers(0, 3).flatmap(
     lambda depth: st.builds(
         NetworkFacts,
         hidden_sizes=st.tuples(*(st.integers(1, 100),) * depth),
         hidden_activations=st.tuples(*(st.sampled_from(ACTIVATIONS),) * depth),
         batch_norm=st.booleans(),
-        batch_norm_momentum=maybe(fractions),
         n_outputs=st.integers(1, 4),
         output_activation=st.sampled_from(ACTIVATIONS),
         n_classes=st.integers(1, 4),
@@ -259,7 +258,6 @@ anything = st.builds(
     initial_is_redrawn=st.booleans(),
     movement=maybe(numbers),
     batch_norm_gap=maybe(numbers),
-    train_balanced_accuracy=maybe(fractions),
     curve=maybe(st.lists(numbers, max_size=8).map(tuple).map(Curve)),
 )
 

@@ -21,6 +21,7 @@ from sklearn.svm import SVC
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._diagnose.keras.data import KerasRows
 from balanced_nn._diagnose.keras.layers import network_facts
 from balanced_nn._diagnose.keras.retraining import KerasTrainer, repaired_model
 from balanced_nn._diagnose.sklearn_retraining import _CHANGES, LONGER, SklearnTrainer, menu_of
@@ -69,9 +70,8 @@ def trainer(model: Any, labels: Any = Y, rows: Any = X, **fit_params: Any) -> Ke
         return keras.tree.map_structure(lambda array: array[where], some)
 
     n_classes = int(labels.max()) + 1
-    return KerasTrainer(
-        model, part(rows, TRAIN), labels[TRAIN], part(rows, HELD), labels[HELD], n_classes, fit_params, 0
-    )  # fmt: skip
+    split = KerasRows(part(rows, TRAIN), labels[TRAIN], part(rows, HELD), labels[HELD], n_classes)
+    return KerasTrainer(model, split, fit_params)
 
 
 # Keras models
@@ -113,7 +113,7 @@ def test_batch_norm_stands_behind_each_hidden_layer():
     assert type(last).__name__ == "Dense"
     old = net(layers.Dense(8), layers.BatchNormalization(momentum=0.999), layers.Dense(1, "sigmoid"))
     mended = repaired_model(old, repairs(RepairAction.ADD_BATCH_NORM), 2, 0)
-    assert network_facts(mended, 2).batch_norm_momentum == 0.9
+    assert [layer.momentum for layer in mended.layers if isinstance(layer, layers.BatchNormalization)] == [0.9]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ NETWORK = NetworkFacts(
     hidden_sizes=(64, 64),
     hidden_activations=("relu", "relu"),
     batch_norm=False,
-    batch_norm_momentum=None,
     n_outputs=1,
     output_activation="sigmoid",
     n_classes=2,
@@ -50,9 +49,7 @@ NETWORK = NetworkFacts(
     n_steps=3000,
 )
 LAYER = LayerProbe("relu", 64, spread=1.0, dead=0.0, saturated=0.0, largest=3.0, gradient=0.1, weight=0.2)
-PROBE = Probe(
-    (LAYER, LAYER, replace(LAYER, activation="sigmoid", units=1)), 0.7, chance_loss=0.69, spread=0.1, finite=True
-)
+PROBE = Probe((LAYER, LAYER, replace(LAYER, activation="sigmoid", units=1)), 0.7, chance_loss=0.69, finite=True)
 USUAL = Evidence(
     OUTCOME,
     DATA,
@@ -62,7 +59,6 @@ USUAL = Evidence(
     final=PROBE,
     movement=1.0,
     batch_norm_gap=0.0,
-    train_balanced_accuracy=0.5,
     curve=Curve((0.9, 0.8, 0.7, 0.69, 0.69, 0.69, 0.69, 0.69)),
 )
 ONLY_ANSWERS = Evidence(OUTCOME, DATA)

@@ -10,6 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._data.table import read_table
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import NetworkSpec
@@ -154,7 +155,8 @@ def test_one_network_without_a_mean_or_in_doubt_keeps_all_where_they_are(monkeyp
         return network if len(seen) != 2 else replace(network, kept=replace(network.kept, mean=None))
 
     def in_doubt(network):
-        return replace(network, kept=replace(network.kept, evidence=attempts.gather_evidence(network.kept, None)))
+        seen_of = gather_evidence(attempts.observe(network.kept, None))
+        return replace(network, kept=replace(network.kept, evidence=seen_of))
 
     for change in (without_mean, in_doubt):
         with monkeypatch.context() as patch:

@@ -1,18 +1,33 @@
 """How are rows, labels and outputs of a Keras model of anybody's read?"""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 
 from balanced_nn._causes.evidence import NetworkFacts
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._typing import FloatArray, IntArray, Rows
 
 DATASET_ROWS = 5_000
 HINGES = ("hinge", "squared_hinge")
 _LABELS_OF = {"X": "y", "X_val": "y_val", "X_train": "y_train"}
+
+
+@dataclass(frozen=True, eq=False)
+class KerasRows:
+    """Rows as a Keras model reads them, and class indices."""
+
+    X: Rows  # trained on
+    y: IntArray
+    X_val: Rows  # judged; the very same object as `X` where no others are given
+    y_val: IntArray
+    n_classes: int
+    weight_val: FloatArray | None = None
+    bad_labels: str = ""  # what is wrong with them
 
 
 def class_probabilities(outputs: FloatArray, facts: NetworkFacts) -> FloatArray:
@@ -69,7 +84,7 @@ def encode_labels(y: IntArray, facts: NetworkFacts) -> FloatArray:
     return one_hot
 
 
-def materialise(X: Any, y: Any, *, name: str) -> tuple[Any, Any]:
+def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArray[Any]]:
     """Rows and labels as arrays; of a dataset the first 5,000 rows.
 
     Parameters
@@ -111,8 +126,8 @@ def materialise(X: Any, y: Any, *, name: str) -> tuple[Any, Any]:
     return rows, labels
 
 
-def _first_rows(dataset: Any, name: str) -> tuple[Any, Any]:
-    parts: list[tuple[Any, Any]] = []
+def _first_rows(dataset: tf.data.Dataset, name: str) -> tuple[Rows, NDArray[Any]]:
+    parts: list[tuple[Rows, NDArray[Any]]] = []
     n_rows = 0
     for batch in dataset:
         if not isinstance(batch, tuple) or len(batch) < 2:
@@ -130,7 +145,7 @@ def _first_rows(dataset: Any, name: str) -> tuple[Any, Any]:
     return rows, np.concatenate([part[1] for part in parts])
 
 
-def _as_numbers(part: Any) -> Any:
+def _as_numbers(part: ArrayLike) -> NDArray[Any]:
     """An array; floats as float32, and so the cells of a DataFrame with columns of several kinds."""
     values = np.asarray(part)
     if values.dtype.kind == "O" and hasattr(part, "columns"):
@@ -141,7 +156,7 @@ def _as_numbers(part: Any) -> Any:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
-def _check_labels(labels: Any, name: str) -> None:
+def _check_labels(labels: NDArray[Any], name: str) -> None:
     if not len(labels):
         raise ValueError(f"{name} holds no labels. Pass at least a row of each class.")
     one_hot = labels.ndim > 1 and labels.shape[1] > 1
@@ -155,7 +170,7 @@ def _check_labels(labels: Any, name: str) -> None:
         )
 
 
-def class_indices(labels: Any, classes: tuple[Any, ...] | None = None) -> tuple[IntArray, tuple[Any, ...]]:
+def class_indices(labels: ArrayLike, classes: tuple[Any, ...] | None = None) -> tuple[IntArray, tuple[Any, ...]]:
     """Class indices and classes of labels of any kind; one-hot rows give the number of the column.
 
     Parameters
@@ -191,7 +206,7 @@ def _key(label: Any) -> Any:
     return "NaN" if label != label else label
 
 
-def known_classes(labels: Any, facts: NetworkFacts) -> tuple[Any, ...]:
+def known_classes(labels: ArrayLike, facts: NetworkFacts) -> tuple[Any, ...]:
     """The classes of the labels, and one for each output that has none."""
     classes = class_indices(labels)[1]
     numbers = np.asarray(classes)
@@ -203,7 +218,7 @@ def known_classes(labels: Any, facts: NetworkFacts) -> tuple[Any, ...]:
     return (*classes, *(f"output {i}" for i in range(len(classes), n_known)))
 
 
-def find_bad_labels(labels: Any, facts: NetworkFacts) -> str:
+def find_bad_labels(labels: ArrayLike, facts: NetworkFacts) -> str:
     """Say what keeps the loss of a model from understanding the labels; empty where nothing does."""
     values = np.asarray(labels)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -224,12 +239,12 @@ def find_bad_labels(labels: Any, facts: NetworkFacts) -> str:
     return ""
 
 
-def take_rows(X: Any, rows: Any) -> Any:
+def take_rows(X: Rows, rows: IntArray) -> Rows:
     """Rows of one array, or of each array of a nested structure."""
     return keras.tree.map_structure(lambda part: np.asarray(part)[rows], X)
 
 
-def as_matrix(X: Any) -> FloatArray:
+def as_matrix(X: Rows) -> FloatArray:
     """All numeric inputs side by side; float64."""
     parts = [np.asarray(part) for part in keras.tree.flatten(X)]
     numeric = [part.reshape(len(part), -1).astype(np.float64) for part in parts if part.dtype.kind in "fiub"]

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_nn._causes.evidence import NetworkFacts
+from balanced_nn._typing import Rows
 
 _ACTIVATION_LAYERS = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "PReLU": "prelu", "Softmax": "softmax"}
 
@@ -21,9 +22,9 @@ _ACTIVATION_LAYERS = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "
 class Unit:
     """A layer with a kernel, and the activation that follows it."""
 
-    layer: Any  # with a kernel
+    layer: keras.layers.Layer  # with a kernel
     activation: str
-    outputs_of: Any  # the layer whose output is the activated one
+    outputs_of: keras.layers.Layer  # the layer whose output is the activated one
 
 
 def load_model(path: Path | str) -> keras.Model:
@@ -31,7 +32,7 @@ def load_model(path: Path | str) -> keras.Model:
     return keras.models.load_model(path)
 
 
-def units_of(model: Any) -> list[Unit]:
+def units_of(model: keras.Model) -> list[Unit]:
     """Find the layers with kernels, in order; empty for a subclassed model."""
     units: list[Unit] = []
     for layer in flat_layers(model):
@@ -43,9 +44,9 @@ def units_of(model: Any) -> list[Unit]:
     return units
 
 
-def flat_layers(model: Any) -> Iterator[Any]:
+def flat_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """Layers in order, those of nested sequential models in their place; none for a subclassed model."""
-    if not isinstance(model, keras.Sequential) and type(model) is not keras.Model and not _is_functional(model):
+    if not isinstance(model, keras.Sequential) and not _is_functional(model):
         return
     for layer in model.layers:
         if isinstance(layer, keras.Sequential):
@@ -54,11 +55,11 @@ def flat_layers(model: Any) -> Iterator[Any]:
             yield layer
 
 
-def _is_functional(model: Any) -> bool:
+def _is_functional(model: keras.layers.Layer) -> bool:
     return isinstance(model, keras.Model) and type(model).__name__ == "Functional"
 
 
-def _activation_of(layer: Any) -> str:
+def _activation_of(layer: keras.layers.Layer) -> str:
     activation = getattr(layer, "activation", None)
     if activation is None:
         return _ACTIVATION_LAYERS.get(type(layer).__name__, "linear")
@@ -66,12 +67,12 @@ def _activation_of(layer: Any) -> str:
     return name
 
 
-def dense_layers(model: Any) -> list[Any]:
+def dense_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """All layers with a kernel, also those of a subclassed model."""
     return [layer for layer in _in_order(model, set()) if hasattr(layer, "kernel")]
 
 
-def _in_order(layer: Any, seen: set[int]) -> Iterator[Any]:
+def _in_order(layer: keras.layers.Layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
     """All layers inside, in the order in which they were added, which ``_flatten_layers`` turns round."""
     for inner in layer._layers:
         if id(inner) not in seen:
@@ -80,7 +81,7 @@ def _in_order(layer: Any, seen: set[int]) -> Iterator[Any]:
             yield from _in_order(inner, seen)
 
 
-def network_facts(model: Any, n_classes: int, *, epochs: int | None = None, n_steps: int | None = None) -> NetworkFacts:
+def network_facts(model: keras.Model, n_classes: int) -> NetworkFacts:
     """Read what a model is and how it was compiled.
 
     Parameters
@@ -89,25 +90,14 @@ def network_facts(model: Any, n_classes: int, *, epochs: int | None = None, n_st
         A built model with one output.
     n_classes : int
         Classes that the labels hold.
-    epochs : int or None, default=None
-        Epochs of the training; None reads the model's history.
-    n_steps : int or None, default=None
-        Updates; None reads the optimizer.
     """
     units = units_of(model) or [Unit(layer, _activation_of(layer), layer) for layer in dense_layers(model)]
-    flat = list(model._flatten_layers())
-    norms = [layer for layer in flat if isinstance(layer, keras.layers.BatchNormalization)]
     loss, from_logits = _loss_of(model)
     optimizer = getattr(model, "optimizer", None)
-    if n_steps is None and optimizer is not None:
-        n_steps = int(optimizer.iterations)
-    if epochs is None:
-        epochs = len(getattr(getattr(model, "history", None), "epoch", [])) or None
     return NetworkFacts(
         hidden_sizes=tuple(int(unit.layer.kernel.shape[-1]) for unit in units[:-1]),
         hidden_activations=tuple(unit.activation for unit in units[:-1]),
-        batch_norm=bool(norms),
-        batch_norm_momentum=max((float(layer.momentum) for layer in norms), default=None),
+        batch_norm=has_batch_norm(model),
         n_outputs=_n_outputs(model, units),
         output_activation=units[-1].activation if units else "linear",
         n_classes=n_classes,
@@ -115,21 +105,24 @@ def network_facts(model: Any, n_classes: int, *, epochs: int | None = None, n_st
         from_logits=from_logits,
         optimizer=None if optimizer is None else type(optimizer).__name__.lower(),
         learning_rate=None if optimizer is None else float(optimizer.learning_rate),
-        epochs=epochs,
-        n_steps=n_steps,
-        dropout=max((float(layer.rate) for layer in flat if isinstance(layer, keras.layers.Dropout)), default=0.0),
-        weight_decay=float(getattr(optimizer, "weight_decay", None) or 0.0),
+        epochs=len(getattr(getattr(model, "history", None), "epoch", [])) or None,
+        n_steps=None if optimizer is None else int(optimizer.iterations),
     )
 
 
-def _n_outputs(model: Any, units: list[Unit]) -> int:
+def has_batch_norm(model: keras.Model) -> bool:
+    """Whether a layer, however deep inside, is a BatchNorm."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers())
+
+
+def _n_outputs(model: keras.Model, units: list[Unit]) -> int:
     """Output units; of a subclassed model those of the last kernel, 1 where it has none."""
     if getattr(model, "outputs", None):
         return int(model.output_shape[-1])
     return int(units[-1].layer.kernel.shape[-1]) if units else 1
 
 
-def lone_loss(model: Any) -> Any:
+def lone_loss(model: keras.Model) -> keras.losses.Loss | Callable[..., tf.Tensor] | None:
     """The loss of the only output, whatever it was passed in; None for none or several."""
     loss = getattr(model, "loss", None)
     if isinstance(loss, list | tuple | dict):
@@ -138,21 +131,18 @@ def lone_loss(model: Any) -> Any:
     return keras.losses.get(loss) if isinstance(loss, str) else loss
 
 
-def _loss_of(model: Any) -> tuple[str | None, bool]:
+def _loss_of(model: keras.Model) -> tuple[str | None, bool]:
     """Name of the loss, as Keras spells its functions, and whether it expects logits."""
     loss = lone_loss(model)
     if loss is None:
         return None, False
     function = getattr(loss, "fn", loss)  # which an object of Keras' wraps, whatever name the user gave it
     name = getattr(function, "__name__", None) or getattr(loss, "name", type(loss).__name__)
-    return str(name), bool(getattr(loss, "from_logits", False) or _logits_argument(loss))
+    argument = getattr(loss, "_fn_kwargs", {}).get("from_logits", False)
+    return str(name), bool(getattr(loss, "from_logits", False) or argument)
 
 
-def _logits_argument(loss: Any) -> bool:
-    return bool(getattr(loss, "_fn_kwargs", {}).get("from_logits", False))
-
-
-def check_model(model: Any, X: Any) -> None:
+def check_model(model: keras.Model, X: Rows) -> None:
     """Refuse what a diagnosis cannot read; build a model that has not seen rows yet.
 
     Raises
@@ -195,17 +185,17 @@ def random_state_kept(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def layer_from(layer: Any, config: dict[str, Any]) -> Any:
+def layer_from(layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
     """A layer of the same kind from a configuration; that of a Lambda cannot be read back, so that its parts are."""
     if isinstance(layer, keras.layers.Lambda):
         return keras.layers.Lambda(layer.function, mask=layer.mask, arguments=layer.arguments, name=layer.name)
     return type(layer).from_config(config)
 
 
-def cloned(model: Any, clone_layer: Callable[[Any], Any]) -> Any:
+def cloned(model: keras.Model, clone_layer: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
     """Build a Sequential or functional model anew from layers that `clone_layer` makes; it is not compiled."""
 
-    def again(layer: Any) -> Any:
+    def again(layer: keras.layers.Layer) -> keras.layers.Layer:
         if type(layer) is keras.Sequential:  # without its input, whose width may change
             return keras.Sequential([again(inner) for inner in layer.layers], name=layer.name)
         return keras.models.clone_model(layer, clone_function=again) if _is_functional(layer) else clone_layer(layer)

@@ -10,14 +10,23 @@ from numpy.typing import ArrayLike
 
 from balanced_nn._causes.advise import ModelKind, advise
 from balanced_nn._causes.evidence import Curve, NetworkFacts
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import diagnose_evidence
 from balanced_nn._collapse.outcome import OutcomeReport
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._data.target import read_weights
-from balanced_nn._diagnose.keras.data import class_indices, find_bad_labels, known_classes, materialise, take_rows
-from balanced_nn._diagnose.keras.gathering import judge, keras_evidence
+from balanced_nn._diagnose.keras.data import (
+    KerasRows,
+    class_indices,
+    find_bad_labels,
+    known_classes,
+    materialise,
+    take_rows,
+)
+from balanced_nn._diagnose.keras.gathering import WatchedTraining, judge, observe
 from balanced_nn._diagnose.keras.layers import check_model, network_facts
+from balanced_nn._typing import IntArray, Rows
 from balanced_nn.exceptions import CollapseWarning
 
 _NOT_THE_USER = {"balanced_nn", "keras", "tensorflow"}
@@ -82,11 +91,11 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        X_val: Any,
+        X_val: Rows,
         y_val: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
-        X_train: Any = None,
+        X_train: Rows | None = None,
         y_train: ArrayLike | None = None,
         patience: int = 5,
         stop: bool = False,
@@ -114,7 +123,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         kept = np.flatnonzero(weight)
         chosen, self._weight = thin_out(y[kept], weight[kept], JUDGED_ROWS)
         self._X, self._y = take_rows(rows, kept[chosen]), y[kept[chosen]]
-        self._seen: tuple[Any, Any] | None = None
+        self._seen: tuple[Rows, IntArray] | None = None
         if self.X_train is not None:
             train_rows, train_labels = materialise(self.X_train, self.y_train, name="X_train")
             self._seen = train_rows, class_indices(train_labels, self._classes)[0]
@@ -151,20 +160,12 @@ class CollapseMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Name the causes, and write `report_`."""
         X, y = self._seen or (self._X, self._y)
-        evidence = keras_evidence(
-            self.model,
-            X,
-            y,
-            self._X,
-            self._y,
-            n_classes=len(self._classes),
-            initial_weights=self._initial,
-            curve=Curve(tuple(self._losses)),
-            epochs=len(self._losses),
-            n_steps=int(self.model.optimizer.iterations) - self._steps_before,
-            weight_val=self._weight,
-            bad_labels=find_bad_labels(self._raw_labels, network_facts(self.model, len(self._classes))),
-        )
+        facts = network_facts(self.model, len(self._classes))
+        bad_labels = find_bad_labels(self._raw_labels, facts)
+        rows = KerasRows(X, y, self._X, self._y, len(self._classes), self._weight, bad_labels)
+        n_steps = int(self.model.optimizer.iterations) - self._steps_before
+        watched = WatchedTraining(self._initial, Curve(tuple(self._losses)), n_steps)
+        evidence = gather_evidence(observe(self.model, rows, watched))
         findings = advise(diagnose_evidence(evidence), ModelKind.KERAS, settings=vars(evidence.network))
         self.report_ = CollapseReport(evidence.outcome, self._classes, "held-out rows", findings, evidence)
 

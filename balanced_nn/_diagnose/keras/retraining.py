@@ -1,4 +1,4 @@
-"""How is somebody's Keras model built and trained again, with some things about it mended?"""
+"""How is somebody's Keras model built and trained again, with some things about it repaired?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,25 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from balanced_nn._causes.evidence import NetworkFacts, RepairAction
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._data.dataset import class_frequencies
 from balanced_nn._data.hold_outs import hold_outs
-from balanced_nn._diagnose.keras.data import encode_labels, take_rows
+from balanced_nn._diagnose.keras.data import KerasRows, encode_labels, take_rows
 from balanced_nn._diagnose.keras.gathering import judge
-from balanced_nn._diagnose.keras.layers import cloned, layer_from, network_facts, quietly, random_state_kept, units_of
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._diagnose.keras.layers import (
+    Unit,
+    cloned,
+    has_batch_norm,
+    layer_from,
+    network_facts,
+    quietly,
+    random_state_kept,
+    units_of,
+)
+from balanced_nn._typing import FloatArray, IntArray, Rows
 
 SOUND_RATE = 1e-3  # the default of Adam
 SOUND_WIDTH = 64
@@ -35,12 +45,8 @@ class KerasTrainer:
     ----------
     model : keras.Model
         Sequential or functional, compiled.
-    X, y : ndarray of shape (n_samples, ...), ndarray of shape (n_samples,)
-        Rows to train on, and class indices.
-    X_val, y_val : ndarray of shape (n_rows, ...), ndarray of shape (n_rows,)
-        Rows to judge on.
-    n_classes : int
-        Number of classes.
+    rows : KerasRows
+        Rows to train on and to judge on.
     fit_params : mapping
         What ``fit`` was given. Epochs (by default those of the model's history), batch size and weights are used;
         callbacks and validation rows are not: callbacks may write files, and hold a state of their own.
@@ -48,12 +54,8 @@ class KerasTrainer:
         Seed of the initial weights.
     """
 
-    model: Any
-    X: Any
-    y: IntArray
-    X_val: Any
-    y_val: IntArray
-    n_classes: int
+    model: keras.Model
+    rows: KerasRows
     fit_params: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
 
@@ -65,80 +67,81 @@ class KerasTrainer:
                 f"fit_params holds {', '.join(sorted(unknown))}, which keras.Model.fit does not take. "
                 'Pass what fit was given, such as {"epochs": 20, "batch_size": 32}.'
             )
-        weight = self.fit_params.get("sample_weight")
-        if weight is not None and len(weight) != len(self.y):
+        weight, n_rows = self.fit_params.get("sample_weight"), len(self.rows.y)
+        if weight is not None and len(weight) != n_rows:
             raise ValueError(
-                f"fit_params['sample_weight'] has {len(weight)} entries for {len(self.y)} rows. Pass one for each row."
+                f"fit_params['sample_weight'] has {len(weight)} entries for {n_rows} rows. Pass one for each row."
             )
 
     def __call__(self, repairs: frozenset[RepairAction]) -> OutcomeReport:
         """Train with `repairs` and say what becomes of it."""
+        n_classes = self.rows.n_classes
         with random_state_kept(self.seed), quietly():
             try:
-                model = repaired_model(self.model, repairs, self.n_classes, self.seed)
+                model = repaired_model(self.model, repairs, n_classes, self.seed)
             except ValueError:  # repairs that do not go with the shapes of other layers
-                repaired_model(self.model, frozenset(), self.n_classes, self.seed)  # raises where nothing can be built
+                repaired_model(self.model, frozenset(), n_classes, self.seed)  # raises where nothing can be built
                 return self._failed()
-            facts = network_facts(model, self.n_classes)
+            facts = network_facts(model, n_classes)
             X, X_val = self._features(repairs)
             try:
                 model.fit(self._batches(X, repairs, facts), **self._options(repairs, X, facts))
             except (tf.errors.InvalidArgumentError, ValueError):  # a loss that refuses the labels: nothing is learned
                 return self._failed()
-            return judge(model, facts, X_val, self.y_val)
+            return judge(model, facts, X_val, self.rows.y_val)
 
     def _failed(self) -> OutcomeReport:
-        n_rows = len(self.y_val)
-        return find_outcome(self.y_val, np.full((n_rows, self.n_classes), np.nan), np.zeros(n_rows, dtype=np.intp))
+        y = self.rows.y_val
+        return find_outcome(y, np.full((len(y), self.rows.n_classes), np.nan), np.zeros_like(y))
 
-    def _features(self, repairs: frozenset[RepairAction]) -> tuple[Any, Any]:
+    def _features(self, repairs: frozenset[RepairAction]) -> tuple[Rows, Rows]:
         if RepairAction.SCALE_FEATURES not in repairs:
-            return self.X, self.X_val
+            return self.rows.X, self.rows.X_val
         kinds = "fiub" if _reads_numbers(self.model) else "f"
         pairs = [
             _standardised(train, judged, kinds)
-            for train, judged in zip(keras.tree.flatten(self.X), keras.tree.flatten(self.X_val), strict=True)
+            for train, judged in zip(keras.tree.flatten(self.rows.X), keras.tree.flatten(self.rows.X_val), strict=True)
         ]
-        train, judged = (keras.tree.pack_sequence_as(self.X, list(parts)) for parts in zip(*pairs, strict=True))
+        train, judged = (keras.tree.pack_sequence_as(self.rows.X, list(parts)) for parts in zip(*pairs, strict=True))
         return train, judged
 
-    def _batches(self, X: Any, repairs: frozenset[RepairAction], facts: NetworkFacts) -> Any:
+    def _batches(self, X: Rows, repairs: frozenset[RepairAction], facts: NetworkFacts) -> tf.data.Dataset:
         """Rows, labels and weights, shuffled with the seed; ``fit`` would draw on TensorFlow's global one."""
         weight = self.fit_params.get("sample_weight")
         if RepairAction.BALANCE_CLASSES in repairs:
-            share = class_frequencies(self.y, np.ones(len(self.y)), self.n_classes)
-            weight = 1.0 / (np.count_nonzero(share) * share[self.y])
-        labels = encode_labels(self.y, facts)
+            share = class_frequencies(self.rows.y, np.ones(len(self.rows.y)), self.rows.n_classes)
+            weight = 1.0 / (np.count_nonzero(share) * share[self.rows.y])
+        labels = encode_labels(self.rows.y, facts)
         parts = [X, labels] if weight is None else [X, labels, np.asarray(weight, dtype=np.float32)]
         tensors = keras.tree.lists_to_tuples(keras.tree.map_structure(tf.convert_to_tensor, parts))
-        chosen = self._rows(repairs)[0]
+        chosen = self._split(repairs)[0]
         rows = tf.data.Dataset.from_tensor_slices(chosen).shuffle(len(chosen), seed=self.seed)
         rows = rows.batch(self._batch_size(repairs))
         return rows.map(lambda chosen: keras.tree.map_structure(lambda part: tf.gather(part, chosen), tensors))
 
-    def _rows(self, repairs: frozenset[RepairAction]) -> tuple[IntArray, IntArray]:
+    def _split(self, repairs: frozenset[RepairAction]) -> tuple[IntArray, IntArray]:
         """Rows to train on, and rows to stop on where that is part of the repairs."""
-        everything = np.arange(len(self.y))
+        everything = np.arange(len(self.rows.y))
         if RepairAction.TRAIN_LONGER not in repairs:
             return everything, everything[:0]
-        (split,) = hold_outs(self.y, STOPPING_FRACTION, np.random.default_rng(self.seed), self.n_classes)
+        (split,) = hold_outs(self.rows.y, STOPPING_FRACTION, np.random.default_rng(self.seed), self.rows.n_classes)
         return (split.train, split.valid) if len(split.valid) else (everything, everything)
 
     def _batch_size(self, repairs: frozenset[RepairAction]) -> int:
         size = int(self.fit_params.get("batch_size") or SMALL_BATCH)
         return min(size, SMALL_BATCH) if RepairAction.TRAIN_LONGER in repairs else size
 
-    def _options(self, repairs: frozenset[RepairAction], X: Any, facts: NetworkFacts) -> dict[str, Any]:
-        epochs = int(self.fit_params.get("epochs") or network_facts(self.model, self.n_classes).epochs or 1)
+    def _options(self, repairs: frozenset[RepairAction], X: Rows, facts: NetworkFacts) -> dict[str, Any]:
+        epochs = int(self.fit_params.get("epochs") or network_facts(self.model, self.rows.n_classes).epochs or 1)
         options: dict[str, Any] = {"epochs": epochs, "verbose": 0}
         if RepairAction.BALANCE_CLASSES not in repairs:
             options["class_weight"] = self.fit_params.get("class_weight")
         if RepairAction.TRAIN_LONGER in repairs:
-            steps = -(-len(self.y) // self._batch_size(repairs))
+            steps = -(-len(self.rows.y) // self._batch_size(repairs))
             options["epochs"] = max(LONGER_EPOCHS * epochs, -(-LONGER_STEPS // steps))
             options["callbacks"] = [keras.callbacks.EarlyStopping(patience=LONGER_PATIENCE, restore_best_weights=True)]
-            held = self._rows(repairs)[1]  # of the training: the rows to judge on must not choose the epoch
-            options["validation_data"] = (take_rows(X, held), encode_labels(self.y[held], facts))
+            held = self._split(repairs)[1]  # of the training: the rows to judge on must not choose the epoch
+            options["validation_data"] = (take_rows(X, held), encode_labels(self.rows.y[held], facts))
         return options
 
 
@@ -150,13 +153,13 @@ _READ_INTEGERS = (
 )
 
 
-def _reads_numbers(model: Any) -> bool:
+def _reads_numbers(model: keras.Model) -> bool:
     """Whether whole numbers are quantities to the model, not indices that name something."""
     typed = all("float" in str(part.dtype) for part in keras.tree.flatten(model.inputs))
     return typed and not any(isinstance(layer, _READ_INTEGERS) for layer in model._flatten_layers())
 
 
-def _standardised(train: Any, judged: Any, kinds: str) -> tuple[FloatArray, FloatArray]:
+def _standardised(train: ArrayLike, judged: ArrayLike, kinds: str) -> tuple[FloatArray, FloatArray]:
     """Both parts with mean 0 and standard deviation 1 in the first; what does not vary, or is no such kind, stays."""
     train, judged = np.asarray(train), np.asarray(judged)
     if train.dtype.kind not in kinds:
@@ -166,7 +169,7 @@ def _standardised(train: Any, judged: Any, kinds: str) -> tuple[FloatArray, Floa
     return ((train - mean) / scale).astype(np.float32), ((judged - mean) / scale).astype(np.float32)
 
 
-def repaired_model(model: Any, repairs: frozenset[RepairAction], n_classes: int, seed: int) -> Any:
+def repaired_model(model: keras.Model, repairs: frozenset[RepairAction], n_classes: int, seed: int) -> keras.Model:
     """Build a model anew, with fresh weights and some repairs, and compile it.
 
     Parameters
@@ -191,8 +194,7 @@ def repaired_model(model: Any, repairs: frozenset[RepairAction], n_classes: int,
             f"{type(model).__name__} is a subclassed Keras model, which cannot be taken apart to build it again. "
             "Use confirm=False, or write the model as keras.Sequential or with the functional API."
         )
-    has_norm = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers())
-    rebuild = _Rebuild(units, repairs, n_classes, seed, has_norm)
+    rebuild = _Rebuild(units, repairs, n_classes, seed, has_batch_norm(model))
     try:
         copy = cloned(model, rebuild.layer)
     except Exception as exc:  # get_config and from_config of a layer of the user's own may raise anything
@@ -208,7 +210,7 @@ class _Rebuild:
     """Makes the layers of the repaired model one by one."""
 
     def __init__(
-        self, units: list[Any], repairs: frozenset[RepairAction], n_classes: int, seed: int, has_norm: bool
+        self, units: list[Unit], repairs: frozenset[RepairAction], n_classes: int, seed: int, has_norm: bool
     ) -> None:
         self._last = units[-1]
         self._hidden = {id(unit.layer): unit for unit in units[:-1]}
@@ -218,7 +220,7 @@ class _Rebuild:
         self._has_norm = has_norm
         self._rng = np.random.default_rng(seed)
 
-    def layer(self, layer: Any) -> Any:
+    def layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         """The layer that takes the place of `layer`."""
         config = self._seeded(layer.get_config())
         if isinstance(layer, keras.layers.BatchNormalization) and RepairAction.ADD_BATCH_NORM in self._repairs:
@@ -233,7 +235,7 @@ class _Rebuild:
             return keras.layers.Activation("linear", name=layer.name)  # the unit in front of it has the activation
         return layer_from(layer, config)
 
-    def _hidden_layer(self, layer: Any, config: dict[str, Any]) -> Any:
+    def _hidden_layer(self, layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
         activation = config["activation"]
         if RepairAction.SOUND_HIDDEN_LAYERS in self._repairs:
             config["kernel_initializer"] = keras.initializers.HeNormal(seed=self._draw())
@@ -254,7 +256,7 @@ class _Rebuild:
             name=name,
         )
 
-    def _output_layer(self, config: dict[str, Any]) -> Any:
+    def _output_layer(self, config: dict[str, Any]) -> keras.layers.Layer:
         if RepairAction.MATCH_OUTPUT in self._repairs:
             lone = self._n_classes == 2 and config["units"] == 1
             config["units"] = 1 if lone else max(self._n_classes, config["units"] if config["units"] > 1 else 0)
@@ -279,13 +281,13 @@ class _Rebuild:
         return int(self._rng.integers(2**31))
 
 
-def _optimizer(model: Any, repairs: frozenset[RepairAction]) -> Any:
+def _optimizer(model: keras.Model, repairs: frozenset[RepairAction]) -> keras.optimizers.Optimizer:
     if RepairAction.SET_LEARNING_RATE in repairs or getattr(model, "optimizer", None) is None:
         return keras.optimizers.Adam(SOUND_RATE)
     return type(model.optimizer).from_config(model.optimizer.get_config())
 
 
-def _loss(model: Any, repairs: frozenset[RepairAction], n_classes: int) -> Any:
+def _loss(model: keras.Model, repairs: frozenset[RepairAction], n_classes: int) -> Any:
     loss = model.loss
     if RepairAction.MATCH_OUTPUT not in repairs and loss is not None:
         return loss

@@ -12,14 +12,17 @@ import pytest
 import tensorflow as tf
 
 from balanced_nn import diagnose
+from balanced_nn._causes.evidence import Curve
+from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._diagnose.keras.data import (
+    KerasRows,
     class_indices,
     class_probabilities,
     encode_labels,
     find_bad_labels,
     materialise,
 )
-from balanced_nn._diagnose.keras.gathering import keras_evidence, probe_copy
+from balanced_nn._diagnose.keras.gathering import WatchedTraining, observe, probe_copy
 from balanced_nn._diagnose.keras.layers import load_model, network_facts, units_of
 
 layers = keras.layers
@@ -289,7 +292,7 @@ def test_rows_that_cannot_be_read_are_refused_with_a_remedy(arguments, message):
 
 def test_rows_without_any_number_are_refused():
     with pytest.raises(ValueError, match="X holds no numbers but <U32.*a model without these"):
-        keras_evidence(net(), X.astype(str), Y, X, Y, n_classes=2)
+        observe(net(), KerasRows(X.astype(str), Y, X, Y, 2))
 
 
 @pytest.mark.parametrize(
@@ -319,7 +322,7 @@ def test_a_model_with_two_outputs_is_refused():
 def test_facts_of_a_functional_model_join_layers_with_their_activations():
     facts = network_facts(functional(), 2)
     assert (facts.hidden_sizes, facts.hidden_activations) == ((8,), ("relu",))
-    assert (facts.output_activation, facts.n_outputs, facts.batch_norm, facts.dropout) == ("sigmoid", 1, True, 0.3)
+    assert (facts.output_activation, facts.n_outputs, facts.batch_norm) == ("sigmoid", 1, True)
     assert facts.learning_rate == pytest.approx(1e-3)
     assert network_facts(functional(nested=True), 2).hidden_activations == ("relu", "tanh")
 
@@ -468,6 +471,8 @@ def test_an_initialiser_that_draws_from_numpy_leaves_its_state_alone():
 
 
 def test_evidence_of_given_rows_needs_no_labels_in_any_form_but_indices():
-    evidence = keras_evidence(net(), X, Y, X, Y, n_classes=2, initial_weights=net().get_weights())
+    watched = WatchedTraining(net().get_weights(), Curve((0.7, 0.6)), n_steps=20)
+    evidence = gather_evidence(observe(net(), KerasRows(X, Y, X, Y, 2), watched))
     assert evidence.movement is not None
     assert not evidence.initial_is_redrawn
+    assert (evidence.network.epochs, evidence.network.n_steps) == (2, 20)

@@ -1,0 +1,105 @@
+"""How does what was seen of a model, whoever built it, become the evidence of a diagnosis?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
+from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
+from balanced_nn._collapse.baseline import Reference, compare_with_reference
+from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
+from balanced_nn._network.specs import History, NetworkSpec
+from balanced_nn._typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A network at one moment."""
+
+    probe: Callable[[IntArray], Probe | None]  # passes the rows at these positions; None where that cannot be done
+    kernels: list[FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedNetwork:
+    """What can be seen of the network in a model."""
+
+    facts: NetworkFacts
+    y: IntArray  # class indices, by its outputs, of the rows that it can be probed with
+    after: Snapshot
+    before: Snapshot | None = None  # training; None where the first weights are lost
+    is_redrawn: bool = False  # whether `before` has weights drawn anew by the same rule
+    batch_norm_gap: float | None = None
+    curve: Curve | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What was seen of a trained model: all that differs from one kind of model to the next."""
+
+    outcome: OutcomeReport  # of its own decision, before quick models are asked
+    X: FloatArray  # the numbers that it reads, NaN and infinity included
+    y: IntArray  # class indices
+    n_classes: int
+    reference: Reference | None
+    weight: FloatArray | None = None  # with which training saw the rows; None weighs each 1
+    bad_labels: str = ""  # what is known to be wrong with them
+    network: ObservedNetwork | None = None
+    earlier: Evidence | None = None  # that the fit itself gathered: of the network no more can be seen
+
+
+def gather_evidence(seen: Observation) -> Evidence:
+    """Compare with the quick models, look at the data, and probe the network before and after training."""
+    reference, network = seen.reference, seen.network
+    outcome = seen.outcome if reference is None else compare_with_reference(seen.outcome, reference)
+    if seen.earlier is not None:
+        return replace(seen.earlier, outcome=outcome, reference=reference)
+    data = data_facts(seen.X, seen.y, seen.n_classes, seen.weight)
+    data = replace(data, bad_labels=seen.bad_labels or data.bad_labels)
+    if network is None:
+        return Evidence(outcome, data, reference)
+    rows, before, after = probe_rows(network.y), network.before, network.after
+    return Evidence(
+        outcome,
+        data,
+        reference,
+        network=network.facts,
+        initial=None if before is None else before.probe(rows),
+        final=after.probe(rows),
+        initial_is_redrawn=network.is_redrawn,
+        movement=None if before is None or network.is_redrawn else movement(before.kernels, after.kernels),
+        batch_norm_gap=network.batch_norm_gap,
+        curve=network.curve,
+    )
+
+
+def take_snapshot(network: FittedNetwork, X: FloatArray, y: IntArray) -> Snapshot:
+    """A network in arrays, to be probed with some of these rows."""
+    return Snapshot(lambda rows: probe_network(network, X[rows], y[rows]), kernels(network))
+
+
+def describe_fit(spec: NetworkSpec, history: History) -> NetworkFacts:
+    """Describe a network of ours as one of anybody's."""
+    epochs, rate = len(history.train_loss), history.learning_rate
+    return describe_network(spec, "linear", optimizer="adamw", rate=rate, epochs=epochs, n_steps=history.n_steps)
+
+
+def describe_network(
+    spec: NetworkSpec, output: str, *, optimizer: str, rate: float | None, epochs: int, n_steps: int | None
+) -> NetworkFacts:
+    """Describe a network in arrays, trained with a cross-entropy of this output activation, as one of anybody's."""
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
+    return NetworkFacts(
+        hidden_sizes=spec.hidden_layer_sizes,
+        hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
+        batch_norm=spec.batch_norm,
+        n_outputs=spec.n_outputs,
+        output_activation=output,
+        n_classes=spec.n_classes,
+        loss="binary_crossentropy" if spec.n_outputs == 1 else "sparse_categorical_crossentropy",
+        from_logits=output == "linear",
+        optimizer=optimizer,
+        learning_rate=rate,
+        epochs=epochs,
+        n_steps=n_steps,
+    )
