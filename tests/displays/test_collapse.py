@@ -24,7 +24,7 @@ NAMES = [f"Manufacturing of food, beverages and $tobacco$ products, group {i}" f
 
 def probe(gradients: list[float], dead: float = 0.1) -> Probe:
     layers = [LayerProbe("relu", 8, 1.0, dead, 0.0, 3.0, gradient, 0.3) for gradient in gradients]
-    return Probe(tuple(layers), loss=0.7, chance_loss=0.69, spread=0.1, finite=True)
+    return Probe(tuple(layers), loss=0.7, chance_loss=0.69, finite=True)
 
 
 def report(gradients: list[float], classes: tuple = ("no", "yes")) -> CollapseReport:
