@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
+from copy import copy
 from numbers import Integral, Real
+from threading import Lock
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,9 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled, read_rows
-from balanced_nn._data.table import Table, read_table
-from balanced_nn._decision.rule import Decision, decision_notes, read_decision
-from balanced_nn._export.formulas import Predictor, keras_model
+from balanced_nn._data.table import read_table
+from balanced_nn._decision.positive_class import find_positive
+from balanced_nn._decision.predictor import Predictor
+from balanced_nn._decision.rule import Decision, DecisionRule, decision_notes, read_decision
+from balanced_nn._export.formulas import keras_model
 from balanced_nn._export.onnx import onnx_model
 from balanced_nn._network.ensemble import Ensemble
 from balanced_nn._probability.calibration import HeldOut
@@ -43,7 +47,7 @@ from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
-PREDICTION_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache
+_BUILDING = Lock()  # of a Keras model, which threads then share
 
 
 class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -119,16 +123,19 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         - "balanced": the class with the highest ``probability / class frequency``, which maximises balanced accuracy;
         - "argmax": the most probable class;
-        - a float in (0, 1): the second of two classes where its probability is above it;
+        - a float in (0, 1): the positive class where its probability is above it; see `pos_label`;
         - a matrix of costs, with a row for each true class and a column for each answer, in the order of `classes_`:
           the class of the lowest expected cost;
         - the name of a scorer of scikit-learn that reads `predict`, of a metric in ``sklearn.metrics`` or
           ``imblearn.metrics``, or what ``make_scorer`` returns: the thresholds that are best for it on the held-out
-          rows. Of two classes the positive one is that of the scorer, or the second. "balanced_accuracy" is
+          rows. Of two classes the positive one is that of the scorer, or of `pos_label`. "balanced_accuracy" is
           "balanced", whose thresholds need no rows to be found on;
         - "auto": "balanced", or, where `class_weight` is a dict, the class with the highest ``weight * probability``.
 
         :meth:`set_decision` changes it after `fit`.
+    pos_label : label or None, default=None
+        The positive one of two classes: that of a threshold and of metrics such as "f1". None takes 1 or True where
+        there is such a label, as scikit-learn does, and else the rarer class.
     on_collapse : {"repair", "warn", "raise", "ignore"}, default="repair"
         What to do when training failed: the network collapsed, judged at the balanced decision on the held-out rows, or
         lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
@@ -258,6 +265,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "average_weights": ["boolean"],
         "n_members": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
+        "pos_label": [str, Real, "boolean", None],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -287,6 +295,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         average_weights: bool = True,
         n_members: str | int = "auto",
         decision: Any = "auto",
+        pos_label: Any = None,
         on_collapse: str = "repair",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -312,6 +321,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.average_weights = average_weights
         self.n_members = n_members
         self.decision = decision
+        self.pos_label = pos_label
         self.on_collapse = on_collapse
         self.random_state = random_state
         self.verbose = verbose
@@ -326,8 +336,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
-        """Fit the network.
+        """Fit the network; what raises leaves the estimator as it was.
 
         Parameters
         ----------
@@ -344,6 +355,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Their labels; required with `X_val`.
         sample_weight_val : array-like, default=None
             Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Rows that belong together, such as those of one patient: they are held out together or not at all. None
+            takes each row for itself, but for exact copies of a row, which always stay on one side. Not used with
+            `X_val`.
 
         Returns
         -------
@@ -358,19 +373,23 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         TypeError
             For a cell that is neither a string nor a number.
         CollapseError
-            If the network collapsed and `on_collapse` is "raise".
+            If the network collapsed and `on_collapse` is "raise"; its message is the report.
         RuntimeError
             In a process that was forked after TensorFlow had started.
         """
         settings, seed = FitSettings.of(self), self._draw_seed()
-        rows = read_rows(self, X, y, sample_weight)
-        given = read_given_rows(self, X_val, y_val, sample_weight_val, rows.classes)
+        fitted = copy(self)  # takes what is found; at the end `self` takes all of it in one step, or nothing
+        rows = read_rows(fitted, X, y, sample_weight, groups)
+        given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
         stated = isinstance(self.class_weight, Mapping)
         costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
-        decision = read_decision(self.decision, rows.classes.tolist(), costs)
+        labels = rows.classes.tolist()
+        decision = read_decision(
+            self.decision, labels, costs, positive=find_positive(labels, rows.prior, self.pos_label)
+        )
         splits = split_rows(settings, rows, given, seed)  # before any rebalancing
         with (
-            call_back(self, len(splits), X, y, sample_weight) as callbacks,
+            call_back(self, fitted, len(splits), X, y, sample_weight) as callbacks,
             show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
         ):
             # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
@@ -378,13 +397,15 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             prior, synthetic = rows.prior, not draws_at_random(self.sampler)
             result = calibrate_members(trained, prior, synthetic=synthetic)
             result = average_weights(result, prior, synthetic=synthetic)
-            report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()))
-            about_the_rule = self._decide(decision, result.held_out, prior)  # first: the metric of a user may fail
-            self._keep(result, report, rows, costs)
+            report = report_outcome(result.trained.judged, settings, tuple(labels))
+            fitted._keep(result, report, rows, costs)
+            about_the_rule = fitted._decide(decision, result.held_out, prior)
         if self.on_collapse == "raise" and report.collapsed:
             raise CollapseError(str(report))
-        for note in (*self._notes(result.trained), *about_the_rule):
+        for note in (*fitted._notes(result.trained), *about_the_rule):
             warnings.warn(note, stacklevel=3)
+        before = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
+        self.__dict__ = before | vars(fitted)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -400,8 +421,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ndarray of shape (n_samples,)
             Class labels.
         """
-        log_proba = self._log_proba(X)
-        return self.classes_[self.decision_rule_.decide(log_proba)]
+        predictor, log_proba = self._answer(X)
+        return predictor.classes[predictor.rule.decide(log_proba)]
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each class, at the class frequencies `class_prior_`.
@@ -416,7 +437,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ndarray of shape (n_samples, n_classes)
             Rows sum to 1; columns are in the order of `classes_`.
         """
-        return np.exp(self._log_proba(X))
+        return np.exp(self._answer(X)[1])
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Logarithm of :meth:`predict_proba`, without its rounding to 0 and 1.
@@ -431,7 +452,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ndarray of shape (n_samples, n_classes)
             Natural logarithms, at most 0; columns are in the order of `classes_`.
         """
-        return self._log_proba(X)
+        return self._answer(X)[1]
 
     def decision_function(self, X: Any) -> FloatArray:
         """Score that `predict` follows.
@@ -447,8 +468,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             For two classes positive where the second class is answered: the log-odds less those at the threshold, or
             what the first answer is expected to cost more. For more classes, scores whose largest is answered.
         """
-        log_proba = self._log_proba(X)
-        scores = self.decision_rule_.scores(log_proba)
+        predictor, log_proba = self._answer(X)
+        scores = predictor.rule.scores(log_proba)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def preprocess(self, X: Any) -> FloatArray:
@@ -468,7 +489,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self.members_[0].features(read_table(self, X, reset=False))
 
     def set_decision(
-        self, decision: Any, X: Any = None, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        decision: Any,
+        X: Any = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        pos_label: Any = None,
     ) -> Self:
         """Change how `predict` answers, without training again.
 
@@ -485,6 +512,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Their labels; required with `X`.
         sample_weight : array-like of shape (n_samples,), default=None
             Their weights. Beyond them the classes count as `class_prior_` says.
+        pos_label : label or None, default=None
+            The positive class of two. None takes what the parameter `pos_label` says.
 
         Returns
         -------
@@ -517,9 +546,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     f"y holds a single class, {given.names(given.y[:1])}; no decision can be tuned on it. "
                     "Pass rows of at least two classes."
                 )
-            scores = self._log_proba_of(given.table) - np.log(self.class_prior_)
+            scores = self._predictor.log_proba(given.table) - np.log(self.class_prior_)
             rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
-        decision = read_decision(decision, self.classes_.tolist(), self._costs)
+        labels, natural = self.classes_.tolist(), self._ensemble.natural_prior
+        positive = find_positive(labels, natural, self.pos_label if pos_label is None else pos_label)
+        decision = read_decision(decision, labels, self._costs, positive=positive)
         for note in self._decide(decision, rows, self.class_prior_):
             warnings.warn(note, stacklevel=2)
         return self
@@ -562,7 +593,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         array([0.6, 0.4])
         """
         check_is_fitted(self, "members_")
-        wanted = self._natural_prior if prior is None else read_class_prior(prior, self.classes_.tolist())
+        wanted = self._ensemble.natural_prior if prior is None else read_class_prior(prior, self.classes_.tolist())
         for note in self._decide(self._decision, self._decision_rows, wanted):
             warnings.warn(note, stacklevel=2)
         return self
@@ -591,15 +622,27 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return found
 
     @property
+    def class_prior_(self) -> FloatArray:
+        """Class frequencies that `predict_proba` speaks of."""
+        return self._predictor.prior
+
+    @property
+    def decision_rule_(self) -> DecisionRule:
+        """The rule that `predict` follows."""
+        return self._predictor.rule
+
+    @property
     def model_(self) -> Any:
         """The first network as a ``keras.Model``, from the preprocessed matrix to raw logits."""
         check_is_fitted(self, "members_")
-        if "_keras_model" not in self.__dict__:
-            check_process()
-            from balanced_nn._training.keras.model import fitted_keras_model  # deferred: loads TensorFlow
+        with _BUILDING:
+            network, model = self.__dict__.get("_keras_model", (None, None))
+            if network is not self.network_:
+                check_process()
+                from balanced_nn._training.keras.model import fitted_keras_model  # deferred: loads TensorFlow
 
-            self._keras_model = fitted_keras_model(self.network_)
-        return self._keras_model
+                network, model = self._keras_model = self.network_, fitted_keras_model(self.network_)
+        return model
 
     def to_keras(self) -> Any:
         """Export probabilities as a Keras model that needs nothing of this package.
@@ -634,9 +677,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         >>> bool(abs(model.predict(X, verbose=0) - clf.predict_proba(X)).max() < 1e-5)
         True
         """
-        predictor = self._predictor()
+        check_is_fitted(self, "members_")
         check_process()
-        return keras_model(predictor)
+        return keras_model(self._predictor)
 
     def to_onnx(self) -> Any:
         """Export probabilities and answers as an ONNX model, which needs neither Python nor this package.
@@ -679,15 +722,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         >>> bool((label == clf.predict(X)).all() and abs(proba - clf.predict_proba(X)).max() < 1e-9)
         True
         """
-        return onnx_model(self._predictor())
-
-    def _predictor(self) -> Predictor:
         check_is_fitted(self, "members_")
-        names = tuple(map(str, check_feature_names_in(self)))
-        return Predictor(self._ensemble(), self.class_prior_, self.decision_rule_, self.classes_, names)
-
-    def _ensemble(self) -> Ensemble:
-        return Ensemble(self.members_, self.calibration_, self._natural_prior)
+        return onnx_model(self._predictor)
 
     def _draw_seed(self) -> int:
         if self.random_state is None:
@@ -698,7 +734,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Write down what was fitted; what there is one of for each network is that of the first."""
         trained, members = result.trained, result.trained.members
         first, attempt = members[0], trained.attempts[0]
-        self.classes_, self._natural_prior, self._costs = rows.classes, rows.prior, costs
+        self.classes_, self._costs = rows.classes, costs
         self.members_, self.calibration_, self._held_out = members, result.calibration, result.held_out
         self.temperature_, self.average_share_ = result.calibration.temperature, trained.average_share
         self.lr_search_, self.class_weight_, self.repairs_ = attempt.search, attempt.plan.class_weight, trained.repairs
@@ -707,13 +743,14 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
-        self.__dict__.pop("_keras_model", None)
+        self._ensemble = Ensemble(members, result.calibration, rows.prior)
 
     def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
-        """Set the rule and the class frequencies, and return what the user should be warned of about it."""
+        """Set the rule and the class frequencies together, and return what the user should be warned of about it."""
         rule = decision.rule(prior, rows)  # may take long, and is interrupted then: nothing has changed before
-        self._decision, self._decision_rows, self.decision_rule_ = decision, rows, rule
-        self.class_prior_ = prior.copy()
+        names = tuple(map(str, check_feature_names_in(self)))
+        predictor = Predictor(self._ensemble, prior.copy(), rule, self.classes_, names)
+        self.__dict__.update(_decision=decision, _decision_rows=rows, _predictor=predictor)
         return decision_notes(rule, rows, prior)
 
     def _notes(self, trained: Trained) -> Iterator[Warning]:
@@ -725,20 +762,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             settings = ", ".join(f"{name}={value!r}" for name, value in trained.changed.items())
             yield CollapseWarning(f"The first training failed; the network kept has {settings}.")
 
-    def _log_proba(self, X: Any) -> FloatArray:
+    def _answer(self, X: Any) -> tuple[Predictor, FloatArray]:
+        """What answers now, and the log-probabilities of some rows: one reading, whatever other threads set."""
         check_is_fitted(self, "members_")
-        return self._log_proba_of(read_table(self, X, reset=False))
-
-    def _log_proba_of(self, table: Table) -> FloatArray:
-        ensemble = self._ensemble()
-        block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
-        if len(table) <= block:
-            return ensemble.log_proba(table, self.class_prior_)
-        out = np.empty((len(table), len(self.classes_)))
-        for start in range(0, len(table), block):
-            rows = slice(start, start + block)
-            out[rows] = ensemble.log_proba(table.part(rows), self.class_prior_)
-        return out
+        predictor = self._predictor
+        return predictor, predictor.log_proba(read_table(self, X, reset=False))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}

@@ -10,7 +10,7 @@ class CollapseWarning(ConvergenceWarning):
 
 
 class CollapseError(RuntimeError):
-    """Raised instead of `CollapseWarning` by ``on_collapse="raise"``."""
+    """Raised instead of `CollapseWarning` by ``on_collapse="raise"``; the estimator stays as it was before the fit."""
 
 
 class RareClassWarning(UserWarning):

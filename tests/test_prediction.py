@@ -131,7 +131,7 @@ def test_a_row_gets_the_same_answer_alone_and_among_others(which, request):
 
 def test_blocks_of_rows_are_joined_in_order(binary, monkeypatch):
     expected = binary.predict_proba(X_NEW)
-    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 1000)
+    monkeypatch.setattr("balanced_nn._decision.predictor.BLOCK_BYTES", 1000)
     np.testing.assert_allclose(binary.predict_proba(X_NEW), expected, rtol=1e-9)
 
 
@@ -142,7 +142,7 @@ def test_blocks_of_rows_of_a_mixed_table_are_joined_in_order(monkeypatch):
     frame.loc[::5, "number"] = np.nan
     clf = small(max_iter=2, on_collapse="ignore").fit(frame, Y)
     expected = clf.predict_proba(frame)
-    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)  # a few rows: not all levels occur in each
+    monkeypatch.setattr("balanced_nn._decision.predictor.BLOCK_BYTES", 200)  # a few rows: not all levels occur in each
     np.testing.assert_allclose(clf.predict_proba(frame), expected, rtol=1e-9)
 
 
@@ -150,7 +150,7 @@ def test_blocks_of_rows_of_a_sparse_table_are_joined_in_order(monkeypatch):
     table = sparse.csr_array(np.where(np.abs(X) > 0.5, X, 0.0))
     clf = small(max_iter=2, on_collapse="ignore").fit(table, Y)
     expected = clf.predict_proba(table)
-    monkeypatch.setattr("balanced_nn._classifier.PREDICTION_BYTES", 200)
+    monkeypatch.setattr("balanced_nn._decision.predictor.BLOCK_BYTES", 200)
     np.testing.assert_allclose(clf.predict_proba(table), expected, rtol=1e-9)
 
 

@@ -15,7 +15,9 @@ LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight b
 SMALL_BATCH = 8
 LONGER = 3  # times as many epochs, and as much patience
 # On how a training goes that fails.
-_WITHOUT_EFFECT = frozenset({"average_weights", "decision", "n_members", "on_collapse", "random_state", "verbose"})
+_WITHOUT_EFFECT = frozenset(
+    {"average_weights", "decision", "n_members", "on_collapse", "pos_label", "random_state", "verbose"}
+)
 
 Settings = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from balanced_nn._data.dataset import class_frequencies
-from balanced_nn._data.table import Table, read_table
+from balanced_nn._data.table import Table, is_missing, read_table
 from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -22,6 +22,7 @@ class LabelledRows:
     y: IntArray
     weight: FloatArray
     classes: np.ndarray
+    groups: IntArray | None = None  # number of the group of each row; None where each stands for itself
 
     @property
     def prior(self) -> FloatArray:
@@ -30,20 +31,28 @@ class LabelledRows:
 
     def take(self, chosen: IntArray) -> "LabelledRows":
         """Return some of the rows."""
-        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes)
+        groups = None if self.groups is None else self.groups[chosen]
+        return LabelledRows(self.table, self.rows[chosen], self.y[chosen], self.weight[chosen], self.classes, groups)
 
     def names(self, indices: IntArray | tuple[int, ...]) -> str:
         """Labels of some classes, for a message."""
         return ", ".join(str(self.classes[i]) for i in indices)
 
 
-def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
+def read_rows(
+    estimator: BaseEstimator,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None = None,
+) -> LabelledRows:
     """Step 1: check rows, labels and weights; rows of weight 0 leave. Sets ``n_features_in_`` on `estimator`."""
     table = read_table(estimator, X, reset=True)
     codes, classes = read_classes(y, X)
     weight = read_weights(sample_weight, X)
     check_every_class_weighs(codes, weight, classes)
-    return _with_weight(table, codes, weight, classes)
+    numbers = None if groups is None else read_groups(groups, len(table))
+    return _with_weight(table, codes, weight, classes, numbers)
 
 
 def read_labelled(
@@ -60,6 +69,38 @@ def read_labelled(
     return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
 
 
-def _with_weight(table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray) -> LabelledRows:
+def read_groups(groups: ArrayLike, n_rows: int) -> IntArray:
+    """Number the groups of the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is not one group a row, or if one is missing.
+
+    Examples
+    --------
+    >>> read_groups(["b", "a", "b"], 3)
+    array([1, 0, 1])
+    """
+    values = np.asarray(groups)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values.ravel()
+    if values.shape != (n_rows,):
+        raise ValueError(f"groups has shape {values.shape}, but X has {n_rows} rows. Pass one group a row.")
+    missing = np.array([is_missing(value) for value in values.tolist()])
+    if missing.any():
+        raise ValueError(
+            f"groups is missing in {np.count_nonzero(missing)} rows, first in row {int(missing.argmax())}. "
+            "Give each of these rows a group of its own, or leave it out."
+        )
+    if values.dtype.kind == "O":
+        values = values.astype(str)
+    return np.unique(values, return_inverse=True)[1].astype(np.intp)
+
+
+def _with_weight(
+    table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray, groups: IntArray | None = None
+) -> LabelledRows:
     kept = np.flatnonzero(weight)
-    return LabelledRows(table, kept, codes[kept], weight[kept], classes)
+    groups = None if groups is None else groups[kept]
+    return LabelledRows(table, kept, codes[kept], weight[kept], classes, groups)

@@ -396,7 +396,7 @@ def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight
         np.exp(log_softmax(own + np.log(member.correction.fed_prior)))
         for member, own in zip(members, each, strict=True)
     ]
-    scores = classifier._ensemble().combine(each, prior) - np.log(prior)
+    scores = classifier._ensemble.combine(each, prior) - np.log(prior)
     rows = HeldOut(scores, given.y, given.weight, in_training=False)
     return _Seen(rows, prior, np.mean(before, axis=0), OF_A_FIT)
 

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node, Stored
-from balanced_nn._network.ensemble import Ensemble, Member
+from balanced_nn._network.ensemble import Member
 from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
 from balanced_nn._preprocessing.scalers import (
     LARGEST,
@@ -32,67 +33,41 @@ from balanced_nn._typing import FloatArray
 Codes: TypeAlias = Callable[[Encoding], Node]
 
 
-@dataclass(frozen=True, eq=False)
-class Predictor:
-    """All that a fitted classifier answers with.
+def write_log_proba(graph: Graph, predictor: Predictor, numbers: Node | None, codes: Codes | None = None) -> Node:
+    """Write the computation of the log-probabilities into a graph.
 
     Parameters
     ----------
-    ensemble : Ensemble
-        The networks, their preprocessing and their corrections.
-    prior : ndarray of shape (n_classes,)
-        Class frequencies that the probabilities speak of.
-    rule : DecisionRule
-        How classes are answered.
-    classes : ndarray of shape (n_classes,)
-        Class labels.
-    columns : tuple of str
-        Names of the columns of a table.
+    graph : Graph
+    predictor : Predictor
+        What is exported.
+    numbers : node of shape (n_samples, n_numeric) or None
+        The numeric columns, float64, NaN where missing; None where there is no such column.
+    codes : callable or None, default=None
+        Returns, for an encoding, the code of each cell of its column: float32, of shape (n_samples, 1). None where
+        no column is a category.
+
+    Returns
+    -------
+    node of shape (n_samples, n_classes)
+        float64.
     """
+    ensemble = predictor.ensemble
+    each = [
+        _calibrated(graph, _scores(graph, member, k, numbers, codes), ensemble.calibration, ensemble.natural_prior)
+        for k, member in enumerate(ensemble.members, start=1)
+    ]
+    mean = _log_mean_exp(graph, each)
+    if np.array_equal(predictor.prior, ensemble.natural_prior):
+        return mean
+    return graph.log_softmax(graph.add(mean, np.log(predictor.prior / ensemble.natural_prior)))
 
-    ensemble: Ensemble
-    prior: FloatArray
-    rule: DecisionRule
-    classes: np.ndarray
-    columns: tuple[str, ...]
 
-    @property
-    def first(self) -> Preprocessing:
-        """The preprocessing of the first network; which columns are categories is the same for all networks."""
-        return self.ensemble.members[0].preprocessing
-
-    def log_proba(self, graph: Graph, numbers: Node | None, codes: Codes | None = None) -> Node:
-        """Write the computation of the log-probabilities into a graph.
-
-        Parameters
-        ----------
-        graph : Graph
-        numbers : node of shape (n_samples, n_numeric) or None
-            The numeric columns, float64, NaN where missing; None where there is no such column.
-        codes : callable or None, default=None
-            Returns, for an encoding, the code of each cell of its column: float32, of shape (n_samples, 1). None where
-            no column is a category.
-
-        Returns
-        -------
-        node of shape (n_samples, n_classes)
-            float64.
-        """
-        ensemble = self.ensemble
-        each = [
-            _calibrated(graph, _scores(graph, member, k, numbers, codes), ensemble.calibration, ensemble.natural_prior)
-            for k, member in enumerate(ensemble.members, start=1)
-        ]
-        mean = _log_mean_exp(graph, each)
-        if np.array_equal(self.prior, ensemble.natural_prior):
-            return mean
-        return graph.log_softmax(graph.add(mean, np.log(self.prior / ensemble.natural_prior)))
-
-    def decision_scores(self, graph: Graph, log_proba: Node) -> Node:
-        """Write the computation of the scores whose largest one is answered."""
-        if self.rule.costs is not None:
-            return graph.matmul(graph.exp(log_proba), -self.rule.costs)
-        return graph.add(log_proba, self.rule.log_offsets)
+def write_decision_scores(graph: Graph, rule: DecisionRule, log_proba: Node) -> Node:
+    """Write the computation of the scores whose largest one is answered."""
+    if rule.costs is not None:
+        return graph.matmul(graph.exp(log_proba), -rule.costs)
+    return graph.add(log_proba, rule.log_offsets)
 
 
 def check_scaler(predictor: Predictor, method: str) -> None:
@@ -122,7 +97,7 @@ def keras_model(predictor: Predictor) -> Any:
         )
     from balanced_nn._export.keras import model_of  # deferred: loads TensorFlow
 
-    return model_of(len(predictor.columns), predictor.log_proba)
+    return model_of(len(predictor.columns), lambda graph, numbers: write_log_proba(graph, predictor, numbers))
 
 
 def _scores(graph: Graph, member: Member, number: int, numbers: Node | None, codes: Codes | None) -> Node:
@@ -360,4 +335,4 @@ def _log_mean_exp(graph: Graph, each: Sequence[Node]) -> Node:
         return each[0]
     largest = reduce(graph.maximum, each)
     total = reduce(graph.add, [graph.exp(graph.subtract(node, largest)) for node in each])
-    return graph.add(graph.log(graph.divide(total, float(len(each)))), largest)
+    return graph.minimum(graph.add(graph.log(graph.divide(total, float(len(each)))), largest), 0.0)

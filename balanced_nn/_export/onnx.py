@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from balanced_nn._data.table import level_text
-from balanced_nn._export.formulas import Predictor, check_scaler
+from balanced_nn._decision.predictor import Predictor
+from balanced_nn._export.formulas import check_scaler, write_decision_scores, write_log_proba
 from balanced_nn._export.graph import Operand
 from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
 from balanced_nn._preprocessing.preprocessor import Encoding
@@ -189,9 +190,11 @@ def _answers(graph: OnnxGraph, predictor: Predictor, inputs: Sequence[Value]) ->
     if predictor.first.encodings:
         numeric = [inputs[position] for position in predictor.first.numeric_positions]
         numbers = graph.join(numeric) if numeric else None
-    log_proba = predictor.log_proba(graph, numbers, lambda encoding: _codes(graph, inputs[encoding.position], encoding))
+    log_proba = write_log_proba(
+        graph, predictor, numbers, lambda encoding: _codes(graph, inputs[encoding.position], encoding)
+    )
     proba = graph.node("Exp", [log_proba], np.float64, name=PROBABILITIES)
-    scores = predictor.decision_scores(graph, log_proba)
+    scores = write_decision_scores(graph, predictor.rule, log_proba)
     answer = graph.node("ArgMax", [scores], np.int64, axis=1, keepdims=0)
     classes = graph.constant(_labels(predictor.classes))
     return graph.node("Gather", [classes, answer], classes.dtype, name=LABEL, axis=0), proba

@@ -72,7 +72,9 @@ class Ensemble:
     def combine(self, scores: Sequence[FloatArray], prior: FloatArray) -> FloatArray:
         """The same from what each network scores, as :meth:`Member.scores` returns it."""
         each = [self.calibration.log_posterior(own, self.natural_prior) for own in scores]
-        mean: FloatArray = each[0] if len(each) == 1 else np.logaddexp.reduce(each, axis=0) - np.log(len(each))
+        mean: FloatArray = each[0]
+        if len(each) > 1:  # rounding may lift the mean of numbers near 1 above 1
+            mean = np.minimum(np.logaddexp.reduce(each, axis=0) - np.log(len(each)), 0.0)
         if np.array_equal(prior, self.natural_prior):
             return mean
         return log_softmax(mean + np.log(prior / self.natural_prior))

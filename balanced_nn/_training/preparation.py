@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from balanced_nn._data.column_shift import differing_columns
+from balanced_nn._data.copies import find_copies
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
-from balanced_nn._data.hold_outs import hold_outs
+from balanced_nn._data.hold_outs import grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
@@ -106,12 +108,18 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
     """
     n_members = None if settings.n_members == "auto" else int(settings.n_members)
     if given is not None:
-        return Split(rows, given, True, _note_absent(given)).repeated(n_members or 1)
+        notes = (*_note_absent(given), *_note_other_table(rows, given))
+        return Split(rows, given, True, notes).repeated(n_members or 1)
     if not settings.early_stopping:
         return Split(rows, None, False, ()).repeated(n_members or 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
     n_parts = n_members or auto_members(len(rows.y))
-    parts = hold_outs(rows.y, settings.validation_fraction, rng, len(rows.classes), n_parts)
+    fraction, n_classes = settings.validation_fraction, len(rows.classes)
+    if rows.groups is not None:
+        parts = grouped_hold_outs(rows.y, rows.groups, fraction, int(rng.integers(2**31)), n_classes, n_parts)
+    else:
+        copies = find_copies(rows.table, rows.rows, rows.y)
+        parts = hold_outs(rows.y, fraction, rng, n_classes, n_parts, copies=copies)
     if len(parts[0].valid) == 0:
         return Split(rows, None, False, (_no_hold_out(rows),)).repeated(n_members or 1)
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
@@ -122,8 +130,9 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
 
 def _no_hold_out(rows: LabelledRows) -> Warning:
     counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
+    why = "can spare two rows" if rows.groups is None else "can spare two rows in whole groups"
     return RareClassWarning(
-        f"No rows could be held out, because fewer than two classes can spare two rows (rows by class: {counts}). "
+        f"No rows could be held out, because fewer than two classes {why} (rows by class: {counts}). "
         f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights, and "
         "whether it collapsed is judged on the training rows. Collect more rows, or pass X_val and y_val."
     )
@@ -135,6 +144,20 @@ def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     return RareClassWarning(
         f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
         "does not see these classes. Collect more rows of them, or pass X_val and y_val."
+    )
+
+
+def _note_other_table(rows: LabelledRows, valid: LabelledRows) -> tuple[Warning, ...]:
+    columns = differing_columns(rows.table, rows.rows, valid.table, valid.rows)
+    if not columns:
+        return ()
+    named = ", ".join(map(repr, columns[:5])) + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
+    return (
+        UserWarning(
+            f"The columns {named} of X_val hold other values than those of X, as if one of the tables had been scaled "
+            "and the other had not: stopping and probabilities would follow rows of another kind. Behind a Pipeline, "
+            'X_val passes the steps only with Pipeline(..., transform_input=["X_val"]) and metadata routing.'
+        ),
     )
 
 

@@ -34,6 +34,7 @@ class FitSettings:
     average_weights: bool
     n_members: str | int
     decision: Any
+    pos_label: Any
     on_collapse: str
     random_state: int | np.random.RandomState | None
     verbose: int

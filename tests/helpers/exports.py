@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._data.table import CategoryColumn, Table
+from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import read_decision
-from balanced_nn._export.formulas import Predictor
 from balanced_nn._network.ensemble import Ensemble, Member
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import History, NetworkSpec
