@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -25,11 +25,32 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 
 from benchmarks.common.paths import DOCS, README, RESULTS
 from benchmarks.common.records import fill
-from benchmarks.speed.sections import SECTIONS, Row, fresh_process
+from benchmarks.speed.compilation import compilation
+from benchmarks.speed.diagnosis import diagnosis
+from benchmarks.speed.memory import memory
+from benchmarks.speed.prediction import predict
+from benchmarks.speed.start_up import cold_fit, start_up
+from benchmarks.speed.timing import Row, fresh_process
+from benchmarks.speed.training import growth, matrix_products, same_network, search, throughput, whole_fit
 
 ROWS = RESULTS / "speed.csv"
 PAGES = (README, DOCS / "speed.md")
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+
+SECTIONS: dict[str, Callable[[], list[Row]]] = {
+    "same-network": same_network,
+    "matrix-products": matrix_products,
+    "search": search,
+    "predict": predict,
+    "whole-fit": whole_fit,
+    "cold-fit": cold_fit,
+    "compilation": compilation,
+    "start-up": start_up,
+    "memory": memory,
+    "growth": growth,
+    "throughput": throughput,
+    "diagnosis": diagnosis,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
