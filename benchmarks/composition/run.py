@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
+from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import DOCS, RESULTS
 from benchmarks.common.records import append_row, fill, read_rows
 
@@ -200,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", nargs="?", choices=["run", "report"], default="run")
     parser.add_argument("--out", type=Path, default=ROWS, help="CSV file that results are appended to")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of data and networks")

@@ -25,8 +25,9 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has one core
 
+from benchmarks.common.command_line import add_data_folder, make_parser
 from benchmarks.common.paths import DOCS, README, RESULTS
-from benchmarks.common.workers import share
+from benchmarks.common.workers import add_workers, share
 from benchmarks.diagnosis.faults import (
     EVERYTHING,
     PAIRS,
@@ -74,19 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", choices=["run", "report"])
-    folder = os.environ.get("BALANCED_NN_DATA")
-    parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of parquet files")
+    add_data_folder(parser)
     parser.add_argument("--out", type=Path, default=LINES, help="gzipped JSON lines that results are appended to")
     parser.add_argument("--part", choices=list(SETS), default=None, help="default: all; reporting in a report")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of split and network")
     parser.add_argument("--only", nargs="+", default=[], metavar="FAULT", help='names of faults, or "control"')
     parser.add_argument("--sets", nargs="+", default=[], metavar="NAME", help="names of sets")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    add_workers(parser, "the sets", default=2)
     parser.add_argument("--limit", type=int, default=None, help="stop after so many instances of each worker")
     parser.add_argument("--misses", action="store_true", help="list the instances named wrong")
-    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
     return parser.parse_args(argv)
 
 

@@ -37,9 +37,10 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, matt
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from balanced_nn import BalancedNNClassifier
+from benchmarks.common.command_line import add_data_folder, make_parser
 from benchmarks.common.paths import RESULTS
 from benchmarks.common.tables import Part, attempt, measures, read_part
-from benchmarks.common.workers import share
+from benchmarks.common.workers import add_workers, share
 from benchmarks.probability.peers import PEERS, Remembered, build_peer, timed
 from benchmarks.probability.report import DECISIONS, DEFAULT, OK, SECTIONS, SKIPPED, TUNED, Results, write_reports
 
@@ -286,11 +287,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", choices=["run", "report"])
     parser.add_argument("section", nargs="?", choices=list(SECTIONS), help="of run")
-    folder = os.environ.get("BALANCED_NN_DATA")
-    parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of parquet files")
+    add_data_folder(parser)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the files that results are appended to")
     parser.add_argument("--seeds", type=int, nargs="+", help="of split, data and network; 0, synthetic: 0 to 4")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of sets")
@@ -298,8 +298,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only-classes", type=int, nargs="+", default=list(DISTANCE), choices=DISTANCE)
     parser.add_argument("--prevalence", type=float, nargs="+", default=list(PREVALENCES), choices=PREVALENCES)
     parser.add_argument("--again", action="store_true", help="drop the rows that this command writes, then run")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
-    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
+    add_workers(parser, "the work")
     arguments = parser.parse_args(argv)
     if (arguments.command == "run") != (arguments.section is not None):
         parser.error("run needs a section, report takes none")

@@ -40,6 +40,7 @@ from imblearn.metrics import geometric_mean_score
 from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 
 from balanced_nn._collapse.outcome import find_outcome
+from benchmarks.common.command_line import add_data_folder, make_parser
 from benchmarks.common.paths import RESULTS
 from benchmarks.common.records import append_row, drop_rows, read_rows
 from benchmarks.common.tables import (
@@ -51,7 +52,7 @@ from benchmarks.common.tables import (
     one_against_rest_auc,
     read_part,
 )
-from benchmarks.common.workers import share
+from benchmarks.common.workers import add_workers, share
 from benchmarks.quality.ablation import ABLATION, ABLATION_METHODS
 from benchmarks.quality.peers import METHODS, SLOW, TUNED, Build
 from benchmarks.quality.report import write_report, write_short_table
@@ -115,18 +116,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", choices=["fetch", *TASKS, "report"])
-    folder = os.environ.get("BALANCED_NN_DATA")
-    parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of parquet files")
+    add_data_folder(parser)
     parser.add_argument("--out", type=Path, help="CSV file that results are appended to, if not that in results")
     parser.add_argument("--table", choices=[RANKING, LARGE], default=RANKING, help="of the command run")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of sets")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="names of methods or variants")
     parser.add_argument("--seeds", type=int, nargs="+", help="splits, from 0 on")
     parser.add_argument("--again", action="store_true", help="drop the rows that this command writes, then run")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the sets")
-    parser.add_argument("--shard", type=int, nargs=2, help=argparse.SUPPRESS)  # this is a worker
+    add_workers(parser, "the sets")
     arguments = parser.parse_args(argv)
     if arguments.table == LARGE and arguments.command != "run":
         parser.error("--table large goes with the command run")

@@ -25,6 +25,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._collapse.outcome import Outcome, find_outcome
+from benchmarks.common.command_line import add_data_folder, make_parser
 from benchmarks.common.paths import README, RESULTS
 from benchmarks.common.records import append_row, fill, read_rows
 from benchmarks.common.tables import average_precision, split, subsample
@@ -83,10 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", nargs="?", choices=["run", "report"], default="run")
-    folder = os.environ.get("BALANCED_NN_DATA")
-    parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of parquet files")
+    add_data_folder(parser)
     parser.add_argument("--out", type=Path, default=ROWS, help="CSV file that results are appended to")
     parser.add_argument("--seed", type=int, default=0, help="seed of subsample, split and network")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of sets")

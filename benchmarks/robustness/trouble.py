@@ -12,7 +12,6 @@ Data: tables that are known to ruin a network, each with 10 seeds, at defaults. 
 collapse, 50 networks with random settings are tried on the same rows, to see whether any network can do better.
 """
 
-import argparse
 import os
 import sys
 import warnings
@@ -33,6 +32,7 @@ from balanced_nn._collapse.baseline import compare_with_reference, needs_referen
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import read_answers
 from balanced_nn._data.dataset import Dataset
+from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import README, RESULTS
 from benchmarks.common.records import append_row, fill, read_rows
 
@@ -242,7 +242,7 @@ def random_search(table: Table, seed: int) -> tuple[float, bool]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("command", choices=["run", "report"])
     parser.add_argument("--out", type=Path, default=ROWS, help="CSV file that results are appended to")
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds")

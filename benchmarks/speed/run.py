@@ -23,6 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 
+from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import DOCS, README, RESULTS
 from benchmarks.common.records import fill
 from benchmarks.speed.compilation import compilation
@@ -54,7 +55,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"report, or some of: {', '.join(SECTIONS)}")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this is the fresh process
     arguments = parser.parse_args(argv)
