@@ -65,37 +65,37 @@ format: $(STAMP)  ## let ruff mend and format the code
 	$(BIN)/ruff format .
 
 bench-sets: $(STAMP)  ## fit each table in the folder BALANCED_NN_DATA and write the table in benchmarks/README.md
-	$(BIN)/python benchmarks/sets.py
-	$(BIN)/python benchmarks/sets.py report
+	$(BIN)/python -m benchmarks.robustness.sets
+	$(BIN)/python -m benchmarks.robustness.sets report
 
 bench-speed: .venv-peers/.installed  ## measure speed beside peers and write the tables in benchmarks/ and docs/
-	.venv-peers/bin/python benchmarks/speed.py
-	.venv-peers/bin/python benchmarks/speed.py report
+	.venv-peers/bin/python -m benchmarks.speed.run
+	.venv-peers/bin/python -m benchmarks.speed.run report
 
 bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named (an hour; tables from BALANCED_NN_DATA)
-	$(BIN)/python benchmarks/diagnosis.py run
-	$(BIN)/python benchmarks/diagnosis.py report
+	$(BIN)/python -m benchmarks.diagnosis.run run
+	$(BIN)/python -m benchmarks.diagnosis.run report
 
 bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
-	$(BIN)/python benchmarks/trouble.py run
-	$(BIN)/python benchmarks/trouble.py report
+	$(BIN)/python -m benchmarks.robustness.trouble run
+	$(BIN)/python -m benchmarks.robustness.trouble report
 
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
-	.venv-peers/bin/python benchmarks/probability.py run sets
-	.venv-peers/bin/python benchmarks/probability.py run decisions --seeds 0 1 2
-	.venv-peers/bin/python benchmarks/probability.py run synthetic
-	.venv-peers/bin/python benchmarks/probability.py report
+	.venv-peers/bin/python -m benchmarks.probability.run run sets
+	.venv-peers/bin/python -m benchmarks.probability.run run decisions --seeds 0 1 2
+	.venv-peers/bin/python -m benchmarks.probability.run run synthetic
+	.venv-peers/bin/python -m benchmarks.probability.run report
 
 bench-composition: $(STAMP)  ## what meta-estimators keep of probabilities and decisions
-	$(BIN)/python benchmarks/composition.py
-	$(BIN)/python benchmarks/composition.py report
+	$(BIN)/python -m benchmarks.composition.run
+	$(BIN)/python -m benchmarks.composition.run report
 
 bench-quality: $(STAMP) .venv-peers/.installed  ## predictions beside networks and boosted trees (hours; BALANCED_NN_DATA)
-	.venv-peers/bin/python benchmarks/quality.py run
-	.venv-peers/bin/python benchmarks/quality.py run --table large
-	.venv-peers/bin/python benchmarks/quality.py ablate
-	.venv-peers/bin/python benchmarks/quality.py tune
-	$(BIN)/python benchmarks/quality.py report
+	.venv-peers/bin/python -m benchmarks.quality.run run
+	.venv-peers/bin/python -m benchmarks.quality.run run --table large
+	.venv-peers/bin/python -m benchmarks.quality.run ablate
+	.venv-peers/bin/python -m benchmarks.quality.run tune
+	$(BIN)/python -m benchmarks.quality.run report
 
 # pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.
 .venv-peers/.installed: pyproject.toml

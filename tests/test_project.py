@@ -20,7 +20,7 @@ import balanced_nn
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "balanced_nn"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "benchmarks/*.md") for path in sorted(ROOT.glob(pattern))]
+DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "benchmarks/**/*.md") for path in sorted(ROOT.glob(pattern))]
 TEXTS = [
     *(path for folder in ("balanced_nn", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))),
     *(path for pattern in ("docs/*.py", "examples/*.*") for path in sorted(ROOT.glob(pattern))),

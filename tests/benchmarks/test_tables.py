@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REPORTS = ("composition", "diagnosis", "probability", "quality", "sets", "speed", "trouble")
+REPORTS = (
+    "composition.run",
+    "diagnosis.run",
+    "probability.run",
+    "quality.run",
+    "robustness.sets",
+    "robustness.trouble",
+    "speed.run",
+)
 
 
 @pytest.fixture
@@ -30,5 +38,5 @@ def pages(root: Path) -> dict[str, str]:
 def test_a_report_of_the_committed_rows_changes_no_page(name: str, copied: Path) -> None:
     before = pages(copied)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    subprocess.run([sys.executable, f"benchmarks/{name}.py", "report"], cwd=copied, env=environment, check=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "report"], cwd=copied, env=environment, check=True)
     assert pages(copied) == before

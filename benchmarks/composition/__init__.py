@@ -1,0 +1,1 @@
+"""What do meta-estimators of scikit-learn keep of probabilities and decisions?"""

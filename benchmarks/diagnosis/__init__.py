@@ -1,0 +1,1 @@
+"""Is the cause of a collapsed network named right?"""

@@ -1,0 +1,1 @@
+"""Are probabilities calibrated, and decisions good?"""

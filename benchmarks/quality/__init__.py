@@ -1,0 +1,1 @@
+"""Are predictions as good as those of other networks and of boosted trees?"""

@@ -1,0 +1,1 @@
+"""Do fits go well on many tables, and is no collapse silent?"""

@@ -1,0 +1,1 @@
+"""How fast are fits and predictions, beside peers in the same run?"""
