@@ -13,7 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+
+from balanced_nn._typing import IntArray, Matrix
 
 __all__ = ["CategoryColumn", "Table", "is_missing", "level_text", "read_table", "to_dense"]
 
@@ -27,7 +30,7 @@ class CategoryColumn:
     levels: tuple[Hashable, ...]  # distinct values: str, bool, int or float; not all of them need to occur
     codes: NDArray[np.signedinteger]  # shape (n_rows,): index into levels, -1 where the cell is missing
 
-    def levels_in_use(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
+    def levels_in_use(self, rows: IntArray | None = None) -> NDArray[np.int64]:
         """Return how often each level occurs; the last element counts the missing cells."""
         codes = self.codes if rows is None else self.codes[rows]
         counts = np.bincount(codes.astype(np.intp) + 1, minlength=len(self.levels) + 1)
@@ -40,7 +43,7 @@ class CategoryColumn:
         return CategoryColumn(tuple(self.levels[i] for i in used[n_missing:]), codes - n_missing)
 
 
-Column: TypeAlias = NDArray[Any] | CategoryColumn
+Column: TypeAlias = np.ndarray | CategoryColumn
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,8 @@ class Table:
     """The caller's table, typed column by column; numeric data is a view of the caller's where that is possible."""
 
     n_rows: int
-    numeric: Any  # ndarray or CSR of shape (n_rows, n_numeric), bool, integer or float dtype
-    numeric_positions: NDArray[np.intp]  # where the columns of `numeric` stand in the caller's table, ascending
+    numeric: Matrix  # ndarray or CSR of shape (n_rows, n_numeric), bool, integer or float dtype
+    numeric_positions: IntArray  # where the columns of `numeric` stand in the caller's table, ascending
     categories: Mapping[int, CategoryColumn] = field(default_factory=dict)  # by position in the caller's table
     names: tuple[str, ...] | None = None  # column labels of a frame
 
@@ -66,7 +69,7 @@ class Table:
         """Return the label of a column, x0, x1, ... where the table has none."""
         return f"x{position}" if self.names is None else self.names[position]
 
-    def numbers(self, positions: NDArray[np.intp]) -> Any:
+    def numbers(self, positions: IntArray) -> Matrix:
         """Return the named columns as one numeric block, ndarray or CSR; bools and numeric levels become numbers."""
         if len(positions) == len(self.numeric_positions) and not self.categories:
             return self.numeric  # ascending positions of as many columns as there are: all of them
@@ -76,7 +79,7 @@ class Table:
             return self.numeric[:, np.searchsorted(self.numeric_positions, positions)]
         return _stack([self._number_column(int(position)) for position in positions], self.n_rows)
 
-    def category(self, position: int, rows: NDArray[np.intp] | None = None) -> CategoryColumn:
+    def category(self, position: int, rows: IntArray | None = None) -> CategoryColumn:
         """Return some rows of a column (None: all) as levels and codes; numbers become levels."""
         if position in self.categories:
             column = self.categories[position]
@@ -87,7 +90,7 @@ class Table:
         codes[np.isnan(values)] = -1
         return CategoryColumn(tuple(levels.tolist()), codes)
 
-    def _number_column(self, position: int) -> NDArray[Any]:
+    def _number_column(self, position: int) -> np.ndarray:
         if position not in self.categories:
             return to_dense(self.numeric[:, [int(np.searchsorted(self.numeric_positions, position))]]).ravel()
         column = self.categories[position]
@@ -103,7 +106,7 @@ class Table:
         return values[column.codes]
 
 
-def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
+def read_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> Table:
     """Validate a table with scikit-learn's own rules and messages, and type its columns.
 
     Parameters
@@ -142,7 +145,7 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     return _read_array(X)
 
 
-def to_dense(block: Any) -> NDArray[Any]:
+def to_dense(block: Any) -> np.ndarray:
     """Return a sparse, dense or DataFrame block as an ndarray, without a copy where it is one."""
     return block.toarray() if hasattr(block, "toarray") else np.asarray(block)
 
@@ -158,7 +161,7 @@ def level_text(level: Hashable) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
-def _check_frame(estimator: Any, frame: Any, reset: bool) -> None:
+def _check_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> None:
     """Refuse an empty frame in scikit-learn's words; check or keep the feature names and their number."""
     for size, what in zip(frame.shape, ("sample", "feature"), strict=True):
         if size == 0:
@@ -183,7 +186,7 @@ def _as_array(X: Any) -> Any:
     return np.array(X, dtype=object) if array.dtype.kind in "USO" and isinstance(X, Sequence) else array
 
 
-def _read_array(X: Any) -> Table:
+def _read_array(X: Matrix) -> Table:
     """Type the columns of a validated ndarray or CSR."""
     n_rows, n_columns = X.shape
     if sparse.issparse(X) or X.dtype.kind in "fiu":
@@ -258,7 +261,7 @@ def _read_cells(cells: NDArray[np.object_], name: str, *, declared_text: bool = 
             return _bools(_cells_to_floats(cells, kinds, name))
         return _cells_to_floats(cells, kinds, name)
     distinct = dict.fromkeys(cells)
-    index: dict[Any, int] = {}
+    index: dict[Hashable, int] = {}
     levels: list[Hashable] = []
     for cell in distinct:
         if kinds[type(cell)] == "missing" or cell != cell:
@@ -274,7 +277,7 @@ def _is_missing_type(cell_type: type) -> bool:
     return cell_type is type(None) or (cell_type.__name__ == "NAType" and cell_type.__module__.startswith("pandas"))
 
 
-def is_missing(cell: Any) -> bool:
+def is_missing(cell: object) -> bool:
     """Whether a Python object stands for a missing value: None, pandas.NA, or what differs from itself, as NaN does."""
     return _is_missing_type(type(cell)) or bool(cell != cell)
 
@@ -297,7 +300,7 @@ def _cell_kind(cell_type: type, name: str) -> str:
     )
 
 
-def _plain_level(value: Any) -> Hashable:
+def _plain_level(value: object) -> Hashable:
     """Return a level as a plain Python value, so that equal values of different tables are equal keys."""
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
@@ -338,7 +341,7 @@ def _assemble(columns: Sequence[Column], names: tuple[str, ...] | None) -> Table
     return Table(n_rows, numeric, positions, categories, names)
 
 
-def _stack(columns: Sequence[NDArray[Any]], n_rows: int) -> NDArray[Any]:
+def _stack(columns: Sequence[np.ndarray], n_rows: int) -> np.ndarray:
     """Put numeric columns side by side, in float32 where that is exact for all of them."""
     dtype = np.result_type(*(column.dtype for column in columns)) if columns else np.dtype(np.float32)
     block = np.empty((n_rows, len(columns)), dtype if dtype.kind in "fiu" else np.float64, order="F")
@@ -347,7 +350,7 @@ def _stack(columns: Sequence[NDArray[Any]], n_rows: int) -> NDArray[Any]:
     return block
 
 
-def _refuse_infinity(numeric: NDArray[Any], names: Sequence[str]) -> None:
+def _refuse_infinity(numeric: np.ndarray, names: Sequence[str]) -> None:
     """Refuse infinite numbers, as scikit-learn does for arrays, and name the columns."""
     with np.errstate(over="ignore", invalid="ignore"):
         if numeric.dtype.kind != "f" or np.isfinite(numeric.sum(dtype=np.float64)):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from balanced_nn._data.table import is_missing
 from balanced_nn._sklearn import num_samples
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._typing import FloatArray, IntArray, Label
 
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
 
@@ -165,7 +165,7 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
         )
 
 
-def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
+def in_class_order(values: Any, classes: Sequence[Label], name: str) -> Any:
     """Bring what pandas labels by class into the order of the classes; anything else is taken to be in it.
 
     Parameters

@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -29,6 +29,7 @@ from balanced_nn._preprocessing.scalers import (
     row_blocks,
 )
 from balanced_nn._sklearn import HasMethods, Interval, StrOptions, check_feature_names_in, fit_context
+from balanced_nn._typing import BoolArray, IntArray, Matrix, Transformer
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
@@ -65,14 +66,14 @@ class Preprocessing:
     unseen), with more levels one column of 0 and 1 for each level.
     """
 
-    numeric_positions: NDArray[np.intp]  # of the numeric columns in the caller's table
+    numeric_positions: IntArray  # of the numeric columns in the caller's table
     fill: NDArray[np.float64]  # what a missing number becomes: the median of the column
     scaler: Scaler
-    indicators: NDArray[np.intp]  # which numeric columns have a missing-value indicator
+    indicators: IntArray  # which numeric columns have a missing-value indicator
     encodings: tuple[Encoding, ...]
     bins: Bins = NO_BINS
 
-    def clean(self, table: Table, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+    def clean(self, table: Table, rows: IntArray | None = None) -> NDArray[np.float32]:
         """Impute, scale and encode.
 
         Parameters
@@ -129,7 +130,7 @@ class Preprocessing:
         return expanded
 
     def with_bins(
-        self, cleaned: NDArray[np.float32], y: NDArray[np.intp], weight: NDArray[np.float64], most: int
+        self, cleaned: NDArray[np.float32], y: IntArray, weight: NDArray[np.float64], most: int
     ) -> "Preprocessing":
         """Choose the bins of the numeric columns by the classes of cleaned training rows.
 
@@ -157,7 +158,7 @@ class Preprocessing:
         return (2,) * len(self.indicators) + tuple(len(encoding.labels) for encoding in self.encodings)
 
     @cached_property
-    def categorical_features(self) -> NDArray[np.bool_]:
+    def categorical_features(self) -> BoolArray:
         """Which columns of the cleaned rows hold codes."""
         return np.arange(self.scaler.width + len(self.level_counts)) >= self.scaler.width
 
@@ -172,7 +173,7 @@ class Preprocessing:
         return self.width - len(self.bins) + self.bins.n_possible
 
     @cached_property
-    def expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    def expansion(self) -> tuple[IntArray, NDArray[np.float32], NDArray[np.float32]]:
         """For each expanded code column: where it comes from, which code gives +1, and which -1."""
         columns: list[tuple[int, float, float]] = []
         for source, n_levels in enumerate(self.level_counts, start=self.scaler.width):
@@ -198,7 +199,11 @@ class Preprocessing:
 
 
 def fit_preprocessing(
-    table: Table, rows: NDArray[np.intp] | None, *, scaler: Any = "standard", max_categories: int | None = 64
+    table: Table,
+    rows: IntArray | None,
+    *,
+    scaler: str | Transformer | None = "standard",
+    max_categories: int | None = 64,
 ) -> Preprocessing:
     """Learn medians, scales and levels from some rows of a table.
 
@@ -219,9 +224,10 @@ def fit_preprocessing(
     positions = table.numeric_positions
     statistics = [_medians(block) for block in column_blocks(table.numeric, rows)]  # the blocks are fresh: overwritten
     fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
-    if len(positions) == 0 or scaler is None or isinstance(scaler, str):
-        name = scaler if len(positions) else None
-        fitted = fit_built_in_scaler(name, column_blocks(table.numeric, rows))
+    if len(positions) == 0:
+        scaler = None
+    if scaler is None or isinstance(scaler, str):
+        fitted = fit_built_in_scaler(scaler, column_blocks(table.numeric, rows))
     else:
         imputed = _dense_rows(table.numeric, slice(None) if rows is None else rows)
         np.copyto(imputed, fill, where=np.isnan(imputed))
@@ -307,13 +313,19 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         "n_bins": [Interval(Integral, 2, None, closed="left"), None],
     }
 
-    def __init__(self, scaler: Any = "standard", *, max_categories: int | None = 64, n_bins: int | None = None) -> None:
+    def __init__(
+        self,
+        scaler: str | Transformer | None = "standard",
+        *,
+        max_categories: int | None = 64,
+        n_bins: int | None = None,
+    ) -> None:
         self.scaler = scaler
         self.max_categories = max_categories
         self.n_bins = n_bins
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None) -> "TabularPreprocessor":
+    def fit(self, X: Any, y: ArrayLike | None = None) -> "TabularPreprocessor":
         """Learn the kinds, medians, scales and levels of the columns.
 
         Parameters
@@ -338,7 +350,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         self.categories_ = {encoding.position: list(encoding.labels) for encoding in self.preprocessing_.encodings}
         return self
 
-    def _codes(self, X: Any, y: Any) -> NDArray[np.intp]:
+    def _codes(self, X: Any, y: ArrayLike | None) -> IntArray:
         if y is None:
             raise ValueError(
                 f"n_bins={self.n_bins} cuts the columns where classes part, and y is None. Pass y, or set n_bins=None."
@@ -362,7 +374,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         table = read_table(self, X, reset=False)
         return self.preprocessing_.expand(self.preprocessing_.clean(table))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns that `transform` gives.
 
         A numeric column keeps its label, and "<label>_bin1" is the first of its bins; "missingindicator_<label>" says
@@ -391,12 +403,12 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _dense_rows(numeric: Any, rows: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+def _dense_rows(numeric: Matrix, rows: slice | IntArray) -> NDArray[np.float64]:
     """Return some rows of a numeric block as a fresh, dense float64 array."""
     return np.array(to_dense(numeric[rows]), dtype=np.float64)
 
 
-def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], BoolArray]:
     """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
     missing = np.isnan(block)
     some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
@@ -408,9 +420,7 @@ def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return medians, some & ~every
 
 
-def _fit_encoding(
-    position: int, column: CategoryColumn, rows: NDArray[np.intp] | None, max_categories: int | None
-) -> Encoding:
+def _fit_encoding(position: int, column: CategoryColumn, rows: IntArray | None, max_categories: int | None) -> Encoding:
     """Choose the levels of a category column by how often they occur in the training rows."""
     *counts, n_missing = column.levels_in_use(rows).tolist()
     used = [(level, count) for level, count in zip(column.levels, counts, strict=True) if count]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from balanced_nn._data.table import to_dense
 from balanced_nn._sklearn import fit_context
+from balanced_nn._typing import BoolArray, IntArray, Matrix, Transformer
 
 __all__ = [
     "BUILT_IN_SCALERS",
@@ -88,7 +89,7 @@ class QuantileScaler:
     quantiles: Floats  # shape (n_columns, n_quantiles), ascending in each row
     references: Floats  # shape (n_quantiles,), from 0 to 1
     unit: Floats  # shape (n_columns,), power of two by which the column is multiplied first
-    constant: NDArray[np.bool_]  # shape (n_columns,)
+    constant: BoolArray  # shape (n_columns,)
 
     @property
     def width(self) -> int:
@@ -125,7 +126,7 @@ class QuantileScaler:
 class CustomScaler:
     """A fitted transformer of the user's, called as it is on the imputed columns."""
 
-    transformer: Any
+    transformer: Transformer
     width: int
 
     def apply(self, block: Floats) -> Floats:
@@ -188,7 +189,7 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "RobustSmoothScaler":
+    def fit(self, X: Any, y: object = None) -> "RobustSmoothScaler":
         """Learn the median and the quartiles of each column.
 
         Parameters
@@ -246,7 +247,7 @@ def row_blocks(n_rows: int, n_columns: int, *, n_bytes: int = ROW_BLOCK_BYTES) -
         yield slice(start, min(start + step, n_rows))
 
 
-def column_blocks(numeric: Any, rows: NDArray[np.intp] | None = None) -> Iterator[Floats]:
+def column_blocks(numeric: Matrix, rows: IntArray | None = None) -> Iterator[Floats]:
     """Yield fresh, dense float64 blocks of all columns, from left to right, of about `COLUMN_BLOCK_BYTES` each.
 
     Each column lies in one piece: over a million rows, statistics of such columns take a third of the time.
@@ -285,7 +286,7 @@ def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
     return AffineScaler(center, factor, UNSCALED_LIMIT if name is None else SCALED_LIMIT, smooth=name == "robust")
 
 
-def fit_custom_scaler(transformer: Any, imputed: Floats) -> Scaler:
+def fit_custom_scaler(transformer: Transformer, imputed: Floats) -> Scaler:
     """Fit a clone of the user's transformer to the training rows, missing values already replaced."""
     if isinstance(transformer, type):
         raise TypeError(f"scaler is the class {transformer.__name__}. Pass an instance: {transformer.__name__}().")
@@ -342,7 +343,7 @@ def _median_and_spread(block: Floats) -> tuple[Floats, Floats]:
     return median, np.where(high > low, 1.0 / (high - low), 2.0 / spread)
 
 
-def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, BoolArray]:
     """Return the quantiles of each column (one row each), its unit, and whether it is constant."""
     constant = _zero_constants(block)
     unit = _bring_to_scale(block)
@@ -357,7 +358,7 @@ def _flush(block: Floats) -> Floats:
     return block
 
 
-def _zero_constants(block: Floats) -> NDArray[np.bool_]:
+def _zero_constants(block: Floats) -> BoolArray:
     """Overwrite the columns of a block that hold fewer than two different numbers with 0, and return which they are."""
     lowest = np.fmin.reduce(block, axis=0)
     constant = ~(lowest < np.fmax.reduce(block, axis=0))  # all missing: NaN < NaN is False

@@ -9,7 +9,7 @@ import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import Tags, check_consistent_length, indexable
@@ -26,6 +26,7 @@ from balanced_nn._sampling.smote import (
     synthesize,
 )
 from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexing
+from balanced_nn._typing import Label, Labels
 from balanced_nn.exceptions import RareClassWarning
 
 __all__ = ["ClassResampler"]
@@ -109,7 +110,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         self,
         method: str = "over",
         *,
-        sampling_strategy: float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]] = "auto",
+        sampling_strategy: float | str | Mapping[Label, int] | Callable[[Labels], Mapping[Label, int]] = "auto",
         k_neighbors: int = 5,
         categorical_features: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -193,7 +194,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         tags.sampler_tags.sample_indices = True
         return tags
 
-    def _validate(self, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
+    def _validate(self, X: Any, y: Any) -> tuple[Any, Labels]:
         """Return X as a dataframe, array or CSR/CSC matrix, and the labels in one dimension."""
         if y is None:
             raise ValueError("ClassResampler requires y to be passed, but the target y is None. Pass the labels.")
@@ -214,7 +215,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         )
         return table, labels
 
-    def _choose_rows(self, labels: NDArray[Any]) -> None:
+    def _choose_rows(self, labels: Labels) -> None:
         """Let imbalanced-learn resample a column of row numbers instead of the rows."""
         sampler_class = RandomOverSampler if self.method == "over" else RandomUnderSampler
         sampler = sampler_class(sampling_strategy=self.sampling_strategy, random_state=self.random_state)

@@ -1,16 +1,16 @@
 """Which rows does a classifier train on after any sampler, and how much does each weigh?"""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from balanced_nn._data.dataset import MAX_COPIES
 from balanced_nn._sampling.resampler import ClassResampler
+from balanced_nn._typing import BoolArray, FloatArray, IntArray, Labels, Sampler
 
 __all__ = ["Resampled", "draws_at_random", "resample_rows"]
 
@@ -34,22 +34,22 @@ class Resampled:
         What the user should be warned of.
     """
 
-    X: NDArray[Any]
+    X: FloatArray
     rows: NDArray[np.int64]
-    y: NDArray[np.intp]
+    y: IntArray
     weight: NDArray[np.float64]
     notes: tuple[Warning, ...] = ()
 
 
 def resample_rows(
-    X: NDArray[Any],
-    y: NDArray[np.intp],
+    X: FloatArray,
+    y: IntArray,
     sample_weight: NDArray[np.float64],
-    sampler: Any,
+    sampler: str | Sampler | None,
     *,
-    categorical_features: NDArray[np.bool_],
+    categorical_features: BoolArray,
     seed: int,
-    classes: NDArray[Any] | None = None,
+    classes: Labels | None = None,
 ) -> Resampled:
     """Resample the training rows of a classifier, its weights with them.
 
@@ -107,7 +107,7 @@ def resample_rows(
     return Resampled(X_new, np.arange(y_new.size, dtype=np.int64), y_new, weight, notes)
 
 
-def _copied_rows(y: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _copied_rows(y: IntArray, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return rows of all classes, each as often as it may be repeated, and for how many it stands then."""
     sizes = np.bincount(y)
     wanted = np.minimum(sizes.max(), MAX_COPIES * sizes)
@@ -118,7 +118,7 @@ def _copied_rows(y: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray
     return rows, (sizes.max() / np.maximum(wanted, 1))[y[rows]]
 
 
-def draws_at_random(sampler: Any) -> bool:
+def draws_at_random(sampler: str | Sampler | None) -> bool:
     """Whether a sampler leaves each class as it is, as far as it goes: rows are repeated or dropped at random.
 
     What others do to the look of a class, no prior undoes: synthetic rows, or rows dropped for where they lie.
@@ -137,7 +137,7 @@ def draws_at_random(sampler: Any) -> bool:
     )
 
 
-def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed: int) -> Any:
+def _prepare_sampler(sampler: str | Sampler, categorical_features: BoolArray, seed: int) -> Sampler:
     """Return a copy of the sampler that is seeded and knows the categorical columns."""
     if isinstance(sampler, str):
         sampler = ClassResampler(sampler)
@@ -157,9 +157,7 @@ def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed
     return copy
 
 
-def _whole_codes(
-    X_new: NDArray[Any], X: NDArray[Any], categorical_features: NDArray[np.bool_], name: str
-) -> NDArray[Any]:
+def _whole_codes(X_new: FloatArray, X: FloatArray, categorical_features: BoolArray, name: str) -> FloatArray:
     """Round what a sampler put between the codes of two levels; refuse it between those of more."""
     codes = X_new[:, categorical_features]
     whole = np.rint(codes)
@@ -177,9 +175,7 @@ def _whole_codes(
     return rounded
 
 
-def _call_sampler(
-    sampler: Any, X: NDArray[Any], labels: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], tuple[Warning, ...]]:
+def _call_sampler(sampler: Sampler, X: FloatArray, labels: Labels) -> tuple[FloatArray, Labels, tuple[Warning, ...]]:
     """Return what fit_resample gives as two arrays that belong together, or say what is wrong with it."""
     views = X.view(), labels.view()
     for view in views:
@@ -205,9 +201,7 @@ def _call_sampler(
         raise TypeError(f"sampler {name} returned X of type {X_new.dtype}. Return numbers, as they came in.") from exc
 
 
-def _check_classes(
-    labels_new: NDArray[Any], labels: NDArray[Any], sampler: Any
-) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _check_classes(labels_new: Labels, labels: Labels, sampler: Sampler) -> tuple[Labels, IntArray]:
     """Return the labels that there are and a row of each; refuse a result with more or fewer."""
     name = type(sampler).__name__
     found, first_row = np.unique(labels, return_index=True)
@@ -227,7 +221,7 @@ def _check_classes(
 
 
 def _origin(
-    X: NDArray[Any], labels: NDArray[Any], X_new: NDArray[Any], labels_new: NDArray[Any], sample_indices: Any
+    X: FloatArray, labels: Labels, X_new: FloatArray, labels_new: Labels, sample_indices: ArrayLike | None
 ) -> NDArray[np.int64]:
     """Return for each resampled row the row that it comes from, -1 where that is not known."""
     n, m = len(labels), len(labels_new)

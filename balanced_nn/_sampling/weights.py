@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
 from balanced_nn._data.dataset import class_mass
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._typing import FloatArray, IntArray, Label, Labels
 
 
 def class_weight_vector(
-    class_weight: str | Mapping[Any, float] | None,
+    class_weight: str | Mapping[Label, float] | None,
     y: IntArray,
     sample_weight: FloatArray,
-    classes: Sequence[Any] | np.ndarray,
+    classes: Sequence[Label] | Labels,
 ) -> FloatArray:
     """Return the weight of each class.
 
@@ -59,7 +58,7 @@ def class_weight_vector(
     return mass.sum() / (n_classes * mass)
 
 
-def _stated_weights(class_weight: Mapping[Any, Any], classes: list[Any]) -> FloatArray:
+def _stated_weights(class_weight: Mapping[Label, object], classes: list[Label]) -> FloatArray:
     weights = np.ones(len(classes))
     for label, weight in class_weight.items():
         if label not in classes:
