@@ -6,7 +6,7 @@ from string import Template
 
 import numpy as np
 
-from balanced_nn._causes.data_checks import MOST_NAMES, listed
+from balanced_nn._data.names import MOST_NAMES, listed
 from balanced_nn._data.table import CategoryColumn, Table, to_dense
 
 FEWEST_ROWS = 20  # of fewer, all may differ by chance

@@ -1,5 +1,6 @@
 """Which rows does a classifier train on after any sampler, and how much does each weigh?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from balanced_nn._data.dataset import MAX_COPIES
-from balanced_nn._sampling.resampler import ClassResampler
+from balanced_nn._data.names import listed_labels, quoted
+from balanced_nn._sampling.resampler import ClassResampler, strategy_of_present
 from balanced_nn._typing import BoolArray, FloatArray, IntArray, Labels, Sampler
 
 __all__ = ["Resampled", "draws_at_random", "resample_rows"]
@@ -89,13 +91,14 @@ def resample_rows(
         rows, share = _copied_rows(y, np.random.default_rng(seed))
         return Resampled(X, rows, y[rows], sample_weight[rows] * share)
     labels = y if classes is None else np.asarray(classes)[y]
-    fitted = _prepare_sampler(sampler, categorical_features, seed)
+    fitted, notes = _prepare_sampler(sampler, labels, categorical_features, seed)
     if isinstance(fitted, ClassResampler) and fitted.method != "smote":
         fitted.fit_resample(np.arange(y.size).reshape(-1, 1), labels)  # it only chooses rows: X stays where it is
         rows = fitted.sample_indices_
         _check_classes(labels[rows], labels, fitted)
-        return Resampled(X, rows, y[rows], sample_weight[rows])
-    X_new, labels_new, notes = _call_sampler(fitted, X, labels)
+        return Resampled(X, rows, y[rows], sample_weight[rows], notes)
+    X_new, labels_new, further_notes = _call_sampler(fitted, X, labels)
+    notes += further_notes
     X_new = _whole_codes(X_new, X, categorical_features, type(fitted).__name__)
     found, first_row = _check_classes(labels_new, labels, fitted)
     y_new = y[first_row][np.searchsorted(found, labels_new)]
@@ -137,8 +140,10 @@ def draws_at_random(sampler: str | Sampler | None) -> bool:
     )
 
 
-def _prepare_sampler(sampler: str | Sampler, categorical_features: BoolArray, seed: int) -> Sampler:
-    """Return a copy of the sampler that is seeded and knows the categorical columns."""
+def _prepare_sampler(
+    sampler: str | Sampler, labels: Labels, categorical_features: BoolArray, seed: int
+) -> tuple[Sampler, tuple[Warning, ...]]:
+    """Return a copy of the sampler that is seeded and knows the categorical columns and the classes, and notes."""
     if isinstance(sampler, str):
         sampler = ClassResampler(sampler)
     if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
@@ -148,13 +153,19 @@ def _prepare_sampler(sampler: str | Sampler, categorical_features: BoolArray, se
             "Pass None, 'over', 'under', 'smote', or an instance such as RandomOverSampler()."
         )
     copy = clone(sampler, safe=False)
+    notes: tuple[Warning, ...] = ()
     if hasattr(copy, "get_params"):
         parameters = copy.get_params(deep=True).items()
+        for name, value in parameters:
+            if name.split("__")[-1] == "sampling_strategy" and isinstance(value, Mapping):
+                strategy, further_notes = strategy_of_present(value, labels)
+                copy.set_params(**{name: strategy})
+                notes += further_notes
         unset = [name for name, value in parameters if value is None and name.split("__")[-1] == "random_state"]
         copy.set_params(**dict.fromkeys(unset, seed))
         if "categorical_features" in copy.get_params(deep=False):
             copy.set_params(categorical_features=np.flatnonzero(categorical_features).tolist())
-    return copy
+    return copy, notes
 
 
 def _whole_codes(X_new: FloatArray, X: FloatArray, categorical_features: BoolArray, name: str) -> FloatArray:
@@ -208,13 +219,13 @@ def _check_classes(labels_new: Labels, labels: Labels, sampler: Sampler) -> tupl
     foreign = np.unique(labels_new[~np.isin(labels_new, found)])
     if foreign.size:
         raise ValueError(
-            f"sampler {name} returned the label {foreign[0]!s}, which is not among the labels that it was given, "
-            f"{', '.join(map(str, found))}. Return labels from y."
+            f"sampler {name} returned the label {quoted(foreign[0])}, which is not among the labels that it was given, "
+            f"{listed_labels(found)}. Return labels from y."
         )
     lost = found[~np.isin(found, labels_new)]
     if lost.size:
         raise ValueError(
-            f"sampler {name} removed all rows of class {', '.join(map(str, lost))}. "
+            f"sampler {name} removed all rows of class {listed_labels(lost)}. "
             "Change its sampling_strategy so that each class keeps a row."
         )
     return found, first_row
