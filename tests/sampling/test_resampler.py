@@ -377,8 +377,8 @@ def test_a_strategy_that_may_be_mistyped_is_followed_with_a_warning():
 
 
 def test_many_single_rows_give_one_short_warning():
-    y = np.append(np.arange(200), np.repeat(200, 3))
+    y = np.append(np.arange(200), np.repeat(200, 300))
     with pytest.warns(RareClassWarning, match=r"200 classes have 1 row each \(0, 1, .* and 190 more\)") as record:
-        ClassResampler("smote", random_state=0).fit_resample(np.arange(406.0).reshape(-1, 2), y)
+        ClassResampler("smote", random_state=0).fit_resample(np.arange(1000.0).reshape(-1, 2), y)
     assert len(record) == 1
     assert len(str(record[0].message)) < 350
