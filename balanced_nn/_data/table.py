@@ -16,10 +16,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from balanced_nn._typing import IntArray, Matrix
+from balanced_nn._typing import FloatArray, IntArray, Matrix
 
 __all__ = ["CategoryColumn", "Table", "is_missing", "level_text", "read_table", "to_dense"]
 
+EXACT_INTEGERS = 2**53  # up to which float64 holds each
 _REMEDY = "Turn it into numbers or strings, or drop it."
 
 
@@ -55,6 +56,7 @@ class Table:
     numeric_positions: IntArray  # where the columns of `numeric` stand in the caller's table, ascending
     categories: Mapping[int, CategoryColumn] = field(default_factory=dict)  # by position in the caller's table
     names: tuple[str, ...] | None = None  # column labels of a frame
+    remainders: Mapping[int, FloatArray] = field(default_factory=dict)  # by position: what float64 loses of integers
 
     def __len__(self) -> int:
         return self.n_rows
@@ -62,8 +64,8 @@ class Table:
     def part(self, rows: slice) -> "Table":
         """Return adjacent rows as a table of its own, whose category columns have the levels that occur there."""
         categories = {j: column.part(rows) for j, column in self.categories.items()}
-        numeric = self.numeric[rows]
-        return Table(numeric.shape[0], numeric, self.numeric_positions, categories, self.names)
+        numeric, remainders = self.numeric[rows], {j: column[rows] for j, column in self.remainders.items()}
+        return Table(numeric.shape[0], numeric, self.numeric_positions, categories, self.names, remainders)
 
     def name(self, position: int) -> str:
         """Return the label of a column, x0, x1, ... where the table has none."""
@@ -78,6 +80,19 @@ class Table:
         if not any(int(position) in self.categories for position in positions):
             return self.numeric[:, np.searchsorted(self.numeric_positions, positions)]
         return _stack([self._number_column(int(position)) for position in positions], self.n_rows)
+
+    def subtract(self, pivot: FloatArray, block: FloatArray, positions: IntArray, rows: slice | IntArray) -> None:
+        """Subtract a number from each column of a block of float64, in place.
+
+        The block holds some rows of the columns at these positions. The differences of integers are exact as far as
+        float64 holds them, even where it does not hold the integers.
+        """
+        if not pivot.any():
+            return
+        block -= pivot
+        for j in np.flatnonzero(pivot):
+            if int(positions[j]) in self.remainders:
+                block[:, j] += self.remainders[int(positions[j])][rows]
 
     def category(self, position: int, rows: IntArray | None = None) -> CategoryColumn:
         """Return some rows of a column (None: all) as levels and codes; numbers become levels."""
@@ -190,7 +205,8 @@ def _read_array(X: Matrix) -> Table:
     """Type the columns of a validated ndarray or CSR."""
     n_rows, n_columns = X.shape
     if sparse.issparse(X) or X.dtype.kind in "fiu":
-        return Table(n_rows, X, np.arange(n_columns))
+        remainders = {} if sparse.issparse(X) or not _may_lose_digits(X) else _remainders(dict(enumerate(X.T)))
+        return Table(n_rows, X, np.arange(n_columns), remainders=remainders)
     if X.dtype.kind == "b":
         columns: list[Column] = [CategoryColumn((False, True), column.view(np.int8)) for column in X.T]
     elif X.dtype.kind in "OUS":
@@ -208,14 +224,19 @@ def _read_pandas(frame: Any) -> Table:
     if all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in dtypes):
         numeric = frame.to_numpy()  # one block at once: a thousand columns one by one take 50 ms
         _refuse_infinity(numeric, names)
-        return Table(len(numeric), numeric, np.arange(len(names)), names=names)
+        wide = [j for j, dtype in enumerate(dtypes) if dtype.kind in "iu"] if _may_lose_digits(numeric) else []
+        remainders = _remainders({j: frame.iloc[:, j].to_numpy() for j in wide})
+        return Table(len(numeric), numeric, np.arange(len(names)), names=names, remainders=remainders)
     return _assemble([_read_pandas_column(frame.iloc[:, j], dtypes[j], names[j]) for j in range(len(names))], names)
 
 
 def _read_pandas_column(series: Any, dtype: Any, name: str) -> Column:
     kind = "category" if dtype.name == "category" else dtype.kind
     if kind in "fiu":
-        return series.to_numpy() if isinstance(dtype, np.dtype) else series.to_numpy(dtype=float, na_value=np.nan)
+        if isinstance(dtype, np.dtype):
+            return series.to_numpy()
+        exact = kind in "iu" and hasattr(dtype, "numpy_dtype") and not series.isna().any()
+        return series.to_numpy(dtype.numpy_dtype) if exact else series.to_numpy(dtype=float, na_value=np.nan)
     if kind == "b":
         return _bools(series.to_numpy(dtype=float, na_value=np.nan))
     if kind == "category":
@@ -230,7 +251,8 @@ def _read_pandas_column(series: Any, dtype: Any, name: str) -> Column:
 def _read_polars_column(series: Any, name: str) -> Column:
     dtype = series.dtype
     if dtype.is_numeric():
-        return (series if dtype.is_float() else series.cast(float)).to_numpy()
+        exact = dtype.is_float() or (dtype.is_integer() and not series.null_count())
+        return (series if exact else series.cast(float)).to_numpy()
     if dtype.is_temporal() or dtype.is_nested():
         raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {_REMEDY}")
     declared_text = type(dtype).__name__ in {"String", "Utf8", "Categorical", "Enum"}
@@ -338,7 +360,29 @@ def _assemble(columns: Sequence[Column], names: tuple[str, ...] | None) -> Table
     n_rows = len(first.codes) if isinstance(first, CategoryColumn) else len(first)
     numeric = _stack([columns[j] for j in positions], n_rows)
     _refuse_infinity(numeric, [f"x{j}" if names is None else names[j] for j in positions])
-    return Table(n_rows, numeric, positions, categories, names)
+    remainders = _remainders({int(j): columns[j] for j in positions})
+    return Table(n_rows, numeric, positions, categories, names, remainders)
+
+
+def _may_lose_digits(numeric: np.ndarray) -> bool:
+    """Whether a block may hold integers that float64 cannot."""
+    if numeric.dtype.itemsize < 8 or numeric.size == 0:
+        return False
+    lowest, highest = np.fmin.reduce(numeric, axis=None), np.fmax.reduce(numeric, axis=None)
+    return bool(highest > EXACT_INTEGERS or lowest < -EXACT_INTEGERS)
+
+
+def _remainders(columns: Mapping[int, np.ndarray]) -> dict[int, FloatArray]:
+    """Return what float64 loses of each column of large integers."""
+    return {
+        j: _remainder(column) for j, column in columns.items() if column.dtype.kind in "iu" and _may_lose_digits(column)
+    }
+
+
+def _remainder(integers: np.ndarray) -> FloatArray:
+    """Return the difference of 64-bit integers from their nearest float64, by halves that float64 holds exactly."""
+    low = integers & integers.dtype.type(2**32 - 1)
+    return (integers - low).astype(np.float64) - integers.astype(np.float64) + low
 
 
 def _stack(columns: Sequence[np.ndarray], n_rows: int) -> np.ndarray:

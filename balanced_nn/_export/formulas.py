@@ -136,6 +136,8 @@ def _features(graph: Graph, preprocessing: Preprocessing, numbers: Node | None, 
     expanded: list[Node] = []
     if numbers is not None:
         missing = graph.is_missing(numbers)
+        if preprocessing.pivot.any():
+            numbers = graph.subtract(numbers, preprocessing.pivot)
         imputed = graph.where(missing, preprocessing.fill, numbers)
         scaled = graph.cast(_scaled(graph, preprocessing.scaler, imputed), "float32")
         cleaned.append(scaled)

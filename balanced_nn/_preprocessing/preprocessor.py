@@ -4,7 +4,7 @@ Fitting gives a `Preprocessing`: arrays and dictionaries only, so that predictio
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
@@ -29,10 +29,13 @@ from balanced_nn._preprocessing.scalers import (
     row_blocks,
 )
 from balanced_nn._sklearn import HasMethods, Interval, StrOptions, check_feature_names_in, fit_context
-from balanced_nn._typing import BoolArray, IntArray, Matrix, Transformer
+from balanced_nn._typing import BoolArray, FloatArray, IntArray, Matrix, Transformer
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
+# Spreads that a column lies away from 0: beyond, a number is subtracted first, because scikit-learn takes columns of a
+# spread that is small beside their mean for constant, and because float64 loses the last digits of large numbers.
+FAR_FROM_ZERO = 2.0**14
 _NEVER = -2.0  # equals no code: codes start at 0, and -1 is an unseen level
 
 
@@ -67,7 +70,8 @@ class Preprocessing:
     """
 
     numeric_positions: IntArray  # of the numeric columns in the caller's table
-    fill: NDArray[np.float64]  # what a missing number becomes: the median of the column
+    pivot: NDArray[np.float64]  # what is subtracted first of all: 0 but where numbers lie far from 0, and together
+    fill: NDArray[np.float64]  # what a missing number becomes, behind the pivot: the median of the column
     scaler: Scaler
     indicators: IntArray  # which numeric columns have a missing-value indicator
     encodings: tuple[Encoding, ...]
@@ -92,7 +96,9 @@ class Preprocessing:
         cleaned = np.empty((n_rows, len(self.level_counts) + self.scaler.width), np.float32)
         first, second = self.scaler.width, self.scaler.width + len(self.indicators)
         for part in row_blocks(n_rows, len(self.fill) if len(self.fill) else n_rows):
-            block = _dense_rows(numeric, part if rows is None else rows[part])
+            chosen = part if rows is None else rows[part]
+            block = _dense_rows(numeric, chosen)
+            table.subtract(self.pivot, block, self.numeric_positions, chosen)
             missing = np.isnan(block)
             np.copyto(block, self.fill, where=missing)
             if first < second:
@@ -222,18 +228,24 @@ def fit_preprocessing(
     Preprocessing
     """
     positions = table.numeric_positions
-    statistics = [_medians(block) for block in column_blocks(table.numeric, rows)]  # the blocks are fresh: overwritten
-    fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
     if len(positions) == 0:
         scaler = None
+    chosen = slice(None) if rows is None else rows
+    loses_digits = np.isin(positions, list(table.remainders)) if isinstance(scaler, str) else None
+    statistics = []
+    for columns, block in _numbered_blocks(table, rows):  # fresh: overwritten
+        pivot = np.zeros(block.shape[1]) if loses_digits is None else _pivots(block, loses_digits[columns])
+        table.subtract(pivot, block, positions[columns], chosen)
+        statistics.append((pivot, *_medians(block)))
+    pivot, fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
     if scaler is None or isinstance(scaler, str):
-        fitted = fit_built_in_scaler(scaler, column_blocks(table.numeric, rows))
+        fitted = fit_built_in_scaler(scaler, _pivoted_blocks(table, rows, pivot))
     else:
-        imputed = _dense_rows(table.numeric, slice(None) if rows is None else rows)
+        imputed = _dense_rows(table.numeric, chosen)
         np.copyto(imputed, fill, where=np.isnan(imputed))
         fitted = fit_custom_scaler(scaler, imputed)
     encodings = [_fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
-    return Preprocessing(positions, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
+    return Preprocessing(positions, pivot, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
 
 
 class TabularPreprocessor(TransformerMixin, BaseEstimator):
@@ -401,6 +413,30 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _numbered_blocks(table: Table, rows: IntArray | None) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield fresh blocks of the numbers of a table, as `column_blocks`, and which columns they hold."""
+    stop = 0
+    for block in column_blocks(table.numeric, rows):
+        start, stop = stop, stop + block.shape[1]
+        yield slice(start, stop), block
+
+
+def _pivoted_blocks(table: Table, rows: IntArray | None, pivot: FloatArray) -> Iterator[FloatArray]:
+    """Yield the numbers of a table as `column_blocks`, less what is subtracted first."""
+    for columns, block in _numbered_blocks(table, rows):
+        positions = table.numeric_positions[columns]
+        table.subtract(pivot[columns], block, positions, slice(None) if rows is None else rows)
+        yield block
+
+
+def _pivots(block: FloatArray, loses_digits: BoolArray) -> FloatArray:
+    """Return the lowest number of each column that lies far from 0 beside its spread, 0 for all others."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.maximum(np.abs(lowest), np.abs(highest)) > FAR_FROM_ZERO * (highest - lowest)
+    return np.where(far & ((highest > lowest) | loses_digits), lowest, 0.0)
 
 
 def _dense_rows(numeric: Matrix, rows: slice | IntArray) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -324,8 +324,8 @@ def _fit_affine(name: str | None, block: Floats) -> tuple[Floats, Floats]:
             scaler = StandardScaler().fit(block)
             center, factor = scaler.mean_, 1.0 / scaler.scale_
         elif name == "minmax":
-            scaler = MinMaxScaler().fit(block)
-            center, factor = scaler.data_min_, scaler.scale_
+            center = np.fmin.reduce(block, axis=0)
+            factor = 1.0 / (np.fmax.reduce(block, axis=0) - center)
         else:
             center, factor = _median_and_spread(block)
         factor = np.where(constant, 0.0, np.minimum(factor * unit, LARGEST))
