@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._causes.advise import ModelKind, advise
+from balanced_nn._causes.advise import ModelKind, advise, blame_columns
 from balanced_nn._causes.repair import setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.column_checks import SuspiciousColumn, column_notes
 from balanced_nn._data.labelled_rows import read_labelled, read_rows
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._decision.rule import Decision, decision_notes, read_decision
@@ -382,8 +383,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             held_out = result.held_out
             about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
             self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
-            self._keep(result.trained, result.calibration)
-            notes = (*self._notes(result.trained), *about_the_rule)
+            self._keep(result.trained, result.calibration, rows.suspicious)
+            notes = (*column_notes(rows.suspicious), *self._notes(result.trained), *about_the_rule)
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
         for note in notes:
@@ -697,7 +698,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _keep(self, trained: Trained, calibration: Calibration) -> None:
+    def _keep(self, trained: Trained, calibration: Calibration, suspicious: tuple[SuspiciousColumn, ...]) -> None:
         """Write down what was fitted; what there is one of for each network is that of the first."""
         self.members_, self.calibration_ = trained.members, calibration
         first = self.members_[0]
@@ -709,12 +710,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
         self.__dict__.pop("_keras_model", None)
-        self.collapse_report_ = self._report(trained.judged)
+        self.collapse_report_ = self._report(trained.judged, suspicious)
 
-    def _report(self, attempt: Attempt) -> CollapseReport:
+    def _report(self, attempt: Attempt, suspicious: tuple[SuspiciousColumn, ...]) -> CollapseReport:
         settings, defaults = self.get_params(deep=False), type(self)().get_params(deep=False)
         used = {**settings, **attempt.change.settings, "learning_rate_": attempt.history.learning_rate}
-        findings = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=defaults)
+        advised = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=defaults)
+        findings = blame_columns(advised, suspicious)
         failed = attempt.outcome.outcome is not Outcome.HEALTHY
         return CollapseReport(
             attempt.outcome,

@@ -1,13 +1,15 @@
 """Which rows of a table count, with which class and which weight? Step 1 of a fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from balanced_nn._data.column_checks import SuspiciousColumn, suspicious_columns
 from balanced_nn._data.dataset import class_frequencies
+from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
 from balanced_nn._typing import FloatArray, IntArray
@@ -22,6 +24,7 @@ class LabelledRows:
     y: IntArray
     weight: FloatArray
     classes: np.ndarray
+    suspicious: tuple[SuspiciousColumn, ...] = ()  # columns that are likely not what they should be
 
     @property
     def prior(self) -> FloatArray:
@@ -34,7 +37,7 @@ class LabelledRows:
 
     def names(self, indices: IntArray | tuple[int, ...]) -> str:
         """Labels of some classes, for a message."""
-        return ", ".join(str(self.classes[i]) for i in indices)
+        return listed((str(self.classes[i]) for i in indices), MOST_LABELS)
 
 
 def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> LabelledRows:
@@ -43,7 +46,7 @@ def read_rows(estimator: BaseEstimator, X: Any, y: ArrayLike, sample_weight: Arr
     codes, classes = read_classes(y, X)
     weight = read_weights(sample_weight, X)
     check_every_class_weighs(codes, weight, classes)
-    return _with_weight(table, codes, weight, classes)
+    return replace(_with_weight(table, codes, weight, classes), suspicious=suspicious_columns(table))
 
 
 def read_labelled(

@@ -3,6 +3,7 @@
 Fitting gives a `Preprocessing`: arrays and dictionaries only, so that prediction calls no scikit-learn transformer.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from balanced_nn._data.column_checks import column_notes, suspicious_columns
 from balanced_nn._data.table import CategoryColumn, Table, level_text, read_table, to_dense
 from balanced_nn._data.target import read_classes
 from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
@@ -353,6 +355,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
             The fitted preprocessor itself.
         """
         table = read_table(self, X, reset=True)
+        for note in column_notes(suspicious_columns(table)):
+            warnings.warn(note, stacklevel=3)
         fitted = fit_preprocessing(table, None, scaler=self.scaler, max_categories=self.max_categories)
         if self.n_bins is not None:
             codes = self._codes(X, y)

@@ -257,6 +257,7 @@ def test_bools_and_zeros_and_ones_are_the_same_levels():
         assert_array_equal(preprocessor.transform(pd.DataFrame({"c": same})), [[1], [-1]])
 
 
+@pytest.mark.filterwarnings("ignore:Column x0 holds numbers, but also text")
 def test_a_column_of_numbers_and_strings_is_compared_by_text():
     preprocessor = TabularPreprocessor().fit(objects([1, "a", 2.0, "2", "b"]))
     assert preprocessor.categories_ == {0: ["1", "2", "a", "b"]}
