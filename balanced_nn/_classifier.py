@@ -22,6 +22,7 @@ from balanced_nn._decision.rule import Decision, decision_notes, read_decision
 from balanced_nn._export.formulas import Predictor, keras_model
 from balanced_nn._export.onnx import onnx_model
 from balanced_nn._network.ensemble import Ensemble
+from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._probability.calibration import Calibration, HeldOut
 from balanced_nn._probability.prior_shift import find_prior, read_class_prior
 from balanced_nn._sampling.training_rows import draws_at_random
@@ -749,6 +750,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _log_proba_of(self, table: Table) -> FloatArray:
         ensemble = self._ensemble()
+        networks = [member.preprocessing for member in self.members_]
+        for note in type_notes(table, networks[0].numeric_positions, [network.encodings for network in networks]):
+            warnings.warn(note, stacklevel=4)
         block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
         if len(table) <= block:
             return ensemble.log_proba(table, self.class_prior_)

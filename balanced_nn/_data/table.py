@@ -4,47 +4,32 @@ Every table (ndarray, nested lists, sparse, pandas, polars) becomes a `Table`: o
 other columns as codes into their distinct values. pandas and polars are recognised by what they offer, never imported.
 """
 
-import numbers
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from balanced_nn._data.cells import (
+    REMEDY,
+    CategoryColumn,
+    Column,
+    bools,
+    is_missing,
+    level_text,
+    plain_level,
+    read_cells,
+)
+from balanced_nn._data.names import listed
 from balanced_nn._typing import FloatArray, IntArray, Matrix
 
 __all__ = ["CategoryColumn", "Table", "is_missing", "level_text", "read_table", "to_dense"]
 
 EXACT_INTEGERS = 2**53  # up to which float64 holds each
-_REMEDY = "Turn it into numbers or strings, or drop it."
-
-
-@dataclass(frozen=True, eq=False)
-class CategoryColumn:
-    """A column of values that are not measured: bools, strings, categories."""
-
-    levels: tuple[Hashable, ...]  # distinct values: str, bool, int or float; not all of them need to occur
-    codes: NDArray[np.signedinteger]  # shape (n_rows,): index into levels, -1 where the cell is missing
-
-    def levels_in_use(self, rows: IntArray | None = None) -> NDArray[np.int64]:
-        """Return how often each level occurs; the last element counts the missing cells."""
-        codes = self.codes if rows is None else self.codes[rows]
-        counts = np.bincount(codes.astype(np.intp) + 1, minlength=len(self.levels) + 1)
-        return np.roll(counts, -1)
-
-    def part(self, rows: slice) -> "CategoryColumn":
-        """Return adjacent rows, with the levels that occur in them."""
-        used, codes = np.unique(self.codes[rows], return_inverse=True)
-        n_missing = int(used[0] < 0)  # -1 sorts first, and stays -1
-        return CategoryColumn(tuple(self.levels[i] for i in used[n_missing:]), codes - n_missing)
-
-
-Column: TypeAlias = np.ndarray | CategoryColumn
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +132,9 @@ def read_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> Table:
     ValueError
         A number is infinite or complex, the table is empty or not two-dimensional, or does not match the fitted one.
     """
+    X = _as_frame(X)
+    if reset:
+        estimator.__dict__.pop("_column_labels", None)
     if hasattr(X, "iloc") and hasattr(X, "columns"):
         _check_frame(estimator, X, reset)
         return _read_pandas(X)
@@ -165,17 +153,6 @@ def to_dense(block: Any) -> np.ndarray:
     return block.toarray() if hasattr(block, "toarray") else np.asarray(block)
 
 
-def level_text(level: Hashable) -> str:
-    """Return the text under which a value is shown, and compared in a column that mixes strings and numbers.
-
-    Numbers that are equal have one text, whatever their type: 1, 1.0 and True are "1".
-    """
-    if isinstance(level, str):
-        return level
-    number = float(level)  # type: ignore[arg-type]
-    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
-
-
 def _check_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> None:
     """Refuse an empty frame in scikit-learn's words; check or keep the feature names and their number."""
     for size, what in zip(frame.shape, ("sample", "feature"), strict=True):
@@ -185,9 +162,48 @@ def _check_frame(estimator: BaseEstimator, frame: Any, reset: bool) -> None:
                 f"by {type(estimator).__name__}."
             )
     labels = list(frame.columns)
+    _check_order(estimator, labels, reset)
     # scikit-learn 1.9 refuses duplicated labels: such a frame counts as a table without feature names.
     named = frame if len(set(labels)) == len(labels) else np.broadcast_to(np.float64(0), frame.shape)
     validate_data(estimator, named, reset=reset, skip_check_array=True)
+
+
+def _check_order(estimator: BaseEstimator, labels: list[Hashable], reset: bool) -> None:
+    """Refuse the labels of `fit` in another order, also those that scikit-learn does not look at: integers, say."""
+    if reset:
+        estimator._column_labels = labels
+    fitted = getattr(estimator, "_column_labels", labels)
+    if fitted != labels and Counter(fitted) == Counter(labels):
+        raise ValueError(
+            "The feature names should match those that were passed during fit. Feature names must be in the same order "
+            f"as they were in fit: {listed(map(repr, fitted))}; they are {listed(map(repr, labels))}. Select the "
+            "columns of X in that order."
+        )
+
+
+def _as_frame(X: Any) -> Any:
+    """Turn a table of columns with names, such as one of PyArrow, into a frame; refuse what is not computed yet."""
+    check_computed(X, "X")
+    if hasattr(X, "column_names") and hasattr(X, "to_pandas"):
+        return X.to_pandas()
+    return X
+
+
+def check_computed(data: Any, name: str) -> None:
+    """Refuse a lazy frame or series of polars or Dask.
+
+    Raises
+    ------
+    TypeError
+        With what to call first.
+    """
+    kind = type(data)
+    for method in ("collect", "compute"):
+        if callable(getattr(kind, method, None)):
+            raise TypeError(
+                f"{name} is a {kind.__module__.split('.')[0]} {kind.__name__}, which holds no rows before it is "
+                f"computed. Pass {name}.{method}()."
+            )
 
 
 def _as_array(X: Any) -> Any:
@@ -211,9 +227,9 @@ def _read_array(X: Matrix) -> Table:
         columns: list[Column] = [CategoryColumn((False, True), column.view(np.int8)) for column in X.T]
     elif X.dtype.kind in "OUS":
         cells = X.astype(object)
-        columns = [_read_cells(cells[:, j], f"x{j}") for j in range(n_columns)]
+        columns = [read_cells(cells[:, j], f"x{j}") for j in range(n_columns)]
     else:
-        raise TypeError(f"X holds {X.dtype} values, which are neither numbers nor strings. {_REMEDY}")
+        raise TypeError(f"X holds {X.dtype} values, which are neither numbers nor strings. {REMEDY}")
     return _assemble(columns, None)
 
 
@@ -238,14 +254,14 @@ def _read_pandas_column(series: Any, dtype: Any, name: str) -> Column:
         exact = kind in "iu" and hasattr(dtype, "numpy_dtype") and not series.isna().any()
         return series.to_numpy(dtype.numpy_dtype) if exact else series.to_numpy(dtype=float, na_value=np.nan)
     if kind == "b":
-        return _bools(series.to_numpy(dtype=float, na_value=np.nan))
+        return bools(series.to_numpy(dtype=float, na_value=np.nan))
     if kind == "category":
-        return CategoryColumn(tuple(map(_plain_level, series.cat.categories)), series.cat.codes.to_numpy())
+        return CategoryColumn(tuple(map(plain_level, series.cat.categories)), series.cat.codes.to_numpy())
     if kind == "c":
-        raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {_REMEDY}")
+        raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {REMEDY}")
     if kind not in "OU":
-        raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {_REMEDY}")
-    return _read_cells(series.to_numpy(dtype=object), name, declared_text=getattr(dtype, "type", None) is str)
+        raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {REMEDY}")
+    return read_cells(series.to_numpy(dtype=object), name, declared_text=getattr(dtype, "type", None) is str)
 
 
 def _read_polars_column(series: Any, name: str) -> Column:
@@ -254,102 +270,11 @@ def _read_polars_column(series: Any, name: str) -> Column:
         exact = dtype.is_float() or (dtype.is_integer() and not series.null_count())
         return (series if exact else series.cast(float)).to_numpy()
     if dtype.is_temporal() or dtype.is_nested():
-        raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {_REMEDY}")
+        raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {REMEDY}")
     declared_text = type(dtype).__name__ in {"String", "Utf8", "Categorical", "Enum"}
     cells = np.empty(len(series), dtype=object)
     cells[:] = (series.cast(str) if declared_text else series).to_list()
-    return _read_cells(cells, name, declared_text=declared_text)
-
-
-def _read_cells(cells: NDArray[np.object_], name: str, *, declared_text: bool = False) -> Column:
-    """Type a column of Python objects by its content.
-
-    Parameters
-    ----------
-    cells : ndarray of object, of shape (n_rows,)
-    name : str
-        Label of the column, for messages.
-    declared_text : bool
-        The table says that the column holds text: it is a category even if all cells are missing.
-
-    Returns
-    -------
-    ndarray of float64, or CategoryColumn
-    """
-    kinds = {cell_type: _cell_kind(cell_type, name) for cell_type in set(map(type, cells))}
-    found = set(kinds.values())
-    if "text" not in found and not declared_text:
-        if found <= {"bool", "missing"} and "bool" in found:
-            return _bools(_cells_to_floats(cells, kinds, name))
-        return _cells_to_floats(cells, kinds, name)
-    distinct = dict.fromkeys(cells)
-    index: dict[Hashable, int] = {}
-    levels: list[Hashable] = []
-    for cell in distinct:
-        if kinds[type(cell)] == "missing" or cell != cell:
-            index[cell] = -1
-        else:
-            index[cell] = len(levels)
-            levels.append(_plain_level(cell))
-    return CategoryColumn(tuple(levels), np.fromiter(map(index.__getitem__, cells), np.int32, len(cells)))
-
-
-def _is_missing_type(cell_type: type) -> bool:
-    # pandas.NA is not comparable; its type is known by name, so that pandas need not be imported
-    return cell_type is type(None) or (cell_type.__name__ == "NAType" and cell_type.__module__.startswith("pandas"))
-
-
-def is_missing(cell: object) -> bool:
-    """Whether a Python object stands for a missing value: None, pandas.NA, or what differs from itself, as NaN does."""
-    return _is_missing_type(type(cell)) or bool(cell != cell)
-
-
-def _cell_kind(cell_type: type, name: str) -> str:
-    """Return what cells of a type are: "missing", "bool", "number" or "text"."""
-    if _is_missing_type(cell_type):
-        return "missing"
-    if issubclass(cell_type, bool | np.bool_):
-        return "bool"
-    if issubclass(cell_type, numbers.Real | Decimal):
-        return "number"
-    if issubclass(cell_type, str | bytes):
-        return "text"
-    if issubclass(cell_type, numbers.Complex):
-        raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {_REMEDY}")
-    raise TypeError(
-        f"argument must be a string or a number, not {cell_type.__name__!r}: column {name!r} of X holds such a cell. "
-        f"{_REMEDY}"
-    )
-
-
-def _plain_level(value: object) -> Hashable:
-    """Return a level as a plain Python value, so that equal values of different tables are equal keys."""
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    if isinstance(value, np.bool_ | bool):
-        return bool(value)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, numbers.Real | Decimal):
-        return int(value) if isinstance(value, numbers.Integral) else float(value)
-    return str(value)  # an interval, a date: levels of a category are names
-
-
-def _cells_to_floats(cells: NDArray[np.object_], kinds: Mapping[type, str], name: str) -> NDArray[np.float64]:
-    if any(kind == "missing" and cell_type is not type(None) for cell_type, kind in kinds.items()):
-        cells = np.array([None if kinds[type(cell)] == "missing" else cell for cell in cells], dtype=object)
-    try:
-        return cells.astype(np.float64)  # None becomes NaN
-    except OverflowError as exc:
-        raise ValueError(
-            f"Input X contains infinity or a value too large for dtype('float64'): column {name!r}. "
-            "Replace such values, or mark them as missing."
-        ) from exc
-
-
-def _bools(values: NDArray[np.float64]) -> CategoryColumn:
-    """Return a column of 0.0, 1.0 and NaN as the levels False and True."""
-    return CategoryColumn((False, True), np.nan_to_num(values, nan=-1.0).astype(np.int8))
+    return read_cells(cells, name, declared_text=declared_text)
 
 
 def _assemble(columns: Sequence[Column], names: tuple[str, ...] | None) -> Table:

@@ -13,7 +13,8 @@ import numpy as np
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node
 from balanced_nn._network.ensemble import Ensemble, Member
-from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
+from balanced_nn._preprocessing.encoding import Encoding
+from balanced_nn._preprocessing.preprocessor import Preprocessing
 from balanced_nn._preprocessing.scalers import (
     LARGEST,
     NEXT_TO_ZERO,

@@ -8,7 +8,7 @@ import numpy as np
 from balanced_nn._data.table import level_text
 from balanced_nn._export.formulas import Predictor, check_scaler
 from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
-from balanced_nn._preprocessing.preprocessor import Encoding
+from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._typing import FloatArray, IntArray
 
 # Read by every ONNX Runtime from 1.12, of 2022, on.

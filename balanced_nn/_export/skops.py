@@ -22,7 +22,7 @@ SKOPS_TYPES: list[str] = [
     "balanced_nn._network.network.FittedNetwork",
     "balanced_nn._network.network.LayerArrays",
     "balanced_nn._collapse.outcome.OutcomeReport",
-    "balanced_nn._preprocessing.preprocessor.Encoding",
+    "balanced_nn._preprocessing.encoding.Encoding",
     "balanced_nn._preprocessing.preprocessor.Preprocessing",
     "balanced_nn._preprocessing.preprocessor.TabularPreprocessor",
     "balanced_nn._causes.repair.Repair",

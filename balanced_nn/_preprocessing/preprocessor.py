@@ -4,8 +4,7 @@ Fitting gives a `Preprocessing`: arrays and dictionaries only, so that predictio
 """
 
 import warnings
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
@@ -18,14 +17,17 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._data.column_checks import column_notes, suspicious_columns
-from balanced_nn._data.table import CategoryColumn, Table, level_text, read_table, to_dense
+from balanced_nn._data.table import Table, read_table, to_dense
 from balanced_nn._data.target import read_classes
+from balanced_nn._preprocessing.encoding import Encoding, fit_encoding, type_notes
 from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
 from balanced_nn._preprocessing.scalers import (
     BUILT_IN_SCALERS,
     RobustSmoothScaler,
     Scaler,
     column_blocks,
+    find_medians,
+    find_pivots,
     fit_built_in_scaler,
     fit_custom_scaler,
     row_blocks,
@@ -35,30 +37,7 @@ from balanced_nn._typing import BoolArray, FloatArray, IntArray, Matrix, Transfo
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
-# Spreads that a column lies away from 0: beyond, a number is subtracted first, because scikit-learn takes columns of a
-# spread that is small beside their mean for constant, and because float64 loses the last digits of large numbers.
-FAR_FROM_ZERO = 2.0**14
 _NEVER = -2.0  # equals no code: codes start at 0, and -1 is an unseen level
-
-
-@dataclass(frozen=True, eq=False)
-class Encoding:
-    """The levels of one category column, as seen in the training rows."""
-
-    position: int  # of the column in the caller's table
-    codes: Mapping[
-        Hashable, int
-    ]  # code of each level, a text or a number, True as 1; without those that became "infrequent"
-    labels: tuple[str, ...]  # of each code: levels in ascending order, then "missing", then "infrequent"
-    missing: int  # code of a missing cell
-    unseen: int  # code of a level that is not in `codes`: that of "infrequent" if there is one, else -1
-    by_text: bool  # the column mixes numbers and strings: levels are compared by `level_text`
-
-    def encode(self, column: CategoryColumn) -> NDArray[np.float32]:
-        """Return the code of each cell."""
-        keys = map(level_text, column.levels) if self.by_text else column.levels
-        codes = [self.codes.get(key, self.unseen) for key in keys]
-        return np.array([*codes, self.missing], dtype=np.float32)[column.codes]  # -1, missing, is the last element
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +215,9 @@ def fit_preprocessing(
     loses_digits = np.isin(positions, list(table.remainders)) if isinstance(scaler, str) else None
     statistics = []
     for columns, block in _numbered_blocks(table, rows):  # fresh: overwritten
-        pivot = np.zeros(block.shape[1]) if loses_digits is None else _pivots(block, loses_digits[columns])
+        pivot = np.zeros(block.shape[1]) if loses_digits is None else find_pivots(block, loses_digits[columns])
         table.subtract(pivot, block, positions[columns], chosen)
-        statistics.append((pivot, *_medians(block)))
+        statistics.append((pivot, *find_medians(block)))
     pivot, fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
     if scaler is None or isinstance(scaler, str):
         fitted = fit_built_in_scaler(scaler, _pivoted_blocks(table, rows, pivot))
@@ -246,7 +225,7 @@ def fit_preprocessing(
         imputed = _dense_rows(table.numeric, chosen)
         np.copyto(imputed, fill, where=np.isnan(imputed))
         fitted = fit_custom_scaler(scaler, imputed)
-    encodings = [_fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
+    encodings = [fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
     return Preprocessing(positions, pivot, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
 
 
@@ -388,6 +367,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         table = read_table(self, X, reset=False)
+        for note in type_notes(table, self.preprocessing_.numeric_positions, [self.preprocessing_.encodings]):
+            warnings.warn(note, stacklevel=3)
         return self.preprocessing_.expand(self.preprocessing_.clean(table))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -435,51 +416,9 @@ def _pivoted_blocks(table: Table, rows: IntArray | None, pivot: FloatArray) -> I
         yield block
 
 
-def _pivots(block: FloatArray, loses_digits: BoolArray) -> FloatArray:
-    """Return the lowest number of each column that lies far from 0 beside its spread, 0 for all others."""
-    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        far = np.maximum(np.abs(lowest), np.abs(highest)) > FAR_FROM_ZERO * (highest - lowest)
-    return np.where(far & ((highest > lowest) | loses_digits), lowest, 0.0)
-
-
 def _dense_rows(numeric: Matrix, rows: slice | IntArray) -> NDArray[np.float64]:
     """Return some rows of a numeric block as a fresh, dense float64 array."""
     return np.array(to_dense(numeric[rows]), dtype=np.float64)
-
-
-def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], BoolArray]:
-    """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
-    missing = np.isnan(block)
-    some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
-    block *= 0.5  # the mean of two middle values must not overflow
-    medians = np.zeros(block.shape[1])
-    complete = block if not some.any() else block[:, ~some]
-    medians[~some] = 2 * np.median(complete, axis=0, overwrite_input=not some.any())
-    medians[some & ~every] = 2 * np.nanmedian(block[:, some & ~every], axis=0)
-    return medians, some & ~every
-
-
-def _fit_encoding(position: int, column: CategoryColumn, rows: IntArray | None, max_categories: int | None) -> Encoding:
-    """Choose the levels of a category column by how often they occur in the training rows."""
-    *counts, n_missing = column.levels_in_use(rows).tolist()
-    used = [(level, count) for level, count in zip(column.levels, counts, strict=True) if count]
-    by_text = len({isinstance(level, str) for level, _ in used}) == 2
-    frequency: Counter[Hashable] = Counter()
-    for level, count in used:
-        frequency[level_text(level) if by_text else level] += count
-    levels: list[Any] = sorted(frequency)  # all strings, or all numbers
-    n_kept = len(levels)
-    if max_categories is not None and len(levels) + (n_missing > 0) > max_categories:
-        n_kept = max_categories - 1 - (n_missing > 0)
-    kept = set(sorted(levels, key=lambda level: -frequency[level])[:n_kept])
-    chosen = [level for level in levels if level in kept]
-    # True is found under 1, which it equals, and skops reads the key "False" back as bool("False"), which is True.
-    codes = {int(level) if isinstance(level, bool) else level: code for code, level in enumerate(chosen)}
-    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in chosen]
-    labels += ["missing"] * (n_missing > 0) + ["infrequent"] * (n_kept < len(levels))
-    unseen = len(labels) - 1 if n_kept < len(levels) else -1
-    return Encoding(position, codes, tuple(labels), len(codes) if n_missing else unseen, unseen, by_text)
 
 
 def _make_unique(names: Sequence[str]) -> list[str]:

@@ -25,6 +25,8 @@ __all__ = [
     "RobustSmoothScaler",
     "Scaler",
     "column_blocks",
+    "find_medians",
+    "find_pivots",
     "fit_built_in_scaler",
     "fit_custom_scaler",
     "row_blocks",
@@ -45,6 +47,9 @@ SMOOTH_FROM = 1e9  # where they have reached it, to the last bit
 MARGIN = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 SMALLEST_SHARE = MARGIN - np.spacing(1)  # that is told from 0 or 1 by its normal quantile, as in scikit-learn
 NEXT_TO_ZERO = 1e-250  # below it a number counts as 0 in quantiles
+# Spreads that a column lies away from 0: beyond, a number is subtracted first, because scikit-learn takes columns of a
+# spread that is small beside their mean for constant, and because float64 loses the last digits of large numbers.
+FAR_FROM_ZERO = 2.0**14
 
 
 class Scaler(Protocol):
@@ -261,6 +266,26 @@ def column_blocks(numeric: Matrix, rows: IntArray | None = None) -> Iterator[Flo
     for columns in row_blocks(numeric.shape[1], n_rows, n_bytes=COLUMN_BLOCK_BYTES):
         block = numeric[:, columns] if rows is None else numeric[rows, columns]
         yield np.array(to_dense(block), dtype=np.float64, order="F")
+
+
+def find_pivots(block: Floats, loses_digits: BoolArray) -> Floats:
+    """Return the lowest number of each column that lies far from 0 beside its spread, 0 for all others."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.maximum(np.abs(lowest), np.abs(highest)) > FAR_FROM_ZERO * (highest - lowest)
+    return np.where(far & ((highest > lowest) | loses_digits), lowest, 0.0)
+
+
+def find_medians(block: Floats) -> tuple[Floats, BoolArray]:
+    """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
+    missing = np.isnan(block)
+    some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
+    block *= 0.5  # the mean of two middle values must not overflow
+    medians = np.zeros(block.shape[1])
+    complete = block if not some.any() else block[:, ~some]
+    medians[~some] = 2 * np.median(complete, axis=0, overwrite_input=not some.any())
+    medians[some & ~every] = 2 * np.nanmedian(block[:, some & ~every], axis=0)
+    return medians, some & ~every
 
 
 def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:

@@ -337,7 +337,7 @@ def test_columns_that_are_misread_are_blamed_for_features_without_a_signal() -> 
     blamed, same = blame_columns(advised, [column])
     assert same == advised[1]
     assert "Column price holds numbers as text" in blamed.seen
-    assert "Quick models stay" in blamed.seen
+    assert "quick models stay" in blamed.seen
     assert blamed.confidence < 0.5
     assert blamed.remedy.startswith("Repair these columns, and fit again.")
     assert "No setting" not in blamed.remedy
