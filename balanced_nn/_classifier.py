@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._data.column_checks import column_notes
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled, read_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._decision.positive_class import find_positive
@@ -397,12 +398,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             prior, synthetic = rows.prior, not draws_at_random(self.sampler)
             result = calibrate_members(trained, prior, synthetic=synthetic)
             result = average_weights(result, prior, synthetic=synthetic)
-            report = report_outcome(result.trained.judged, settings, tuple(labels))
+            report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
             fitted._keep(result, report, rows, costs)
             about_the_rule = fitted._decide(decision, result.held_out, prior)
         if self.on_collapse == "raise" and report.collapsed:
             raise CollapseError(str(report))
-        for note in (*fitted._notes(result.trained), *about_the_rule):
+        for note in (*column_notes(rows.suspicious), *fitted._notes(result.trained), *about_the_rule):
             warnings.warn(note, stacklevel=3)
         before = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
         self.__dict__ = before | vars(fitted)
@@ -546,6 +547,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     f"y holds a single class, {given.names(given.y[:1])}; no decision can be tuned on it. "
                     "Pass rows of at least two classes."
                 )
+            for note in self._predictor.type_notes(given.table):
+                warnings.warn(note, stacklevel=2)
             scores = self._predictor.log_proba(given.table) - np.log(self.class_prior_)
             rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
         labels, natural = self.classes_.tolist(), self._ensemble.natural_prior
@@ -765,8 +768,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _answer(self, X: Any) -> tuple[Predictor, FloatArray]:
         """What answers now, and the log-probabilities of some rows: one reading, whatever other threads set."""
         check_is_fitted(self, "members_")
-        predictor = self._predictor
-        return predictor, predictor.log_proba(read_table(self, X, reset=False))
+        predictor, table = self._predictor, read_table(self, X, reset=False)
+        for note in predictor.type_notes(table):
+            warnings.warn(note, stacklevel=3)
+        return predictor, predictor.log_proba(table)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}

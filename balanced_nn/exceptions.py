@@ -2,7 +2,7 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["CollapseError", "CollapseWarning", "DecisionWarning", "PriorWarning", "RareClassWarning"]
+__all__ = ["CollapseError", "CollapseWarning", "ColumnWarning", "DecisionWarning", "PriorWarning", "RareClassWarning"]
 
 
 class CollapseWarning(ConvergenceWarning):
@@ -11,6 +11,10 @@ class CollapseWarning(ConvergenceWarning):
 
 class CollapseError(RuntimeError):
     """Raised instead of `CollapseWarning` by ``on_collapse="raise"``; the estimator stays as it was before the fit."""
+
+
+class ColumnWarning(UserWarning):
+    """A column of a table likely is not what it should be, or is of another type than in `fit`."""
 
 
 class RareClassWarning(UserWarning):

@@ -243,7 +243,7 @@ def test_every_parameter_has_a_constraint_and_no_other_name_has():
         ({0: 0}, ValueError, "class_weight gives 0 the weight 0; a weight must be positive"),
         ({0: np.nan}, ValueError, "class_weight gives 0 the weight nan; a weight must be positive"),
         ({7: 1}, ValueError, "class_weight names 7, which is not in y; y holds 0, 1. Remove it"),
-        ({"0": 1}, ValueError, "class_weight names 0, which is not in y.*have the same type"),
+        ({"0": 1}, ValueError, "class_weight names '0', which is not in y.*have the same type"),
         ({0: "heavy"}, TypeError, "class_weight gives 0 the weight 'heavy'"),
         ({0: None}, TypeError, "class_weight gives 0 the weight None"),
     ],

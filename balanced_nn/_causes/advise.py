@@ -1,6 +1,6 @@
 """What do we advise against each cause, in the words of the library that the model is built with?"""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,9 @@ from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS, OURS
 from balanced_nn._causes.remedies_keras import KERAS, keras_code
 from balanced_nn._causes.remedies_sklearn import MLP, MLP_DEFAULTS, OTHER, SKLEARN_DECISION, sklearn_code
 from balanced_nn._causes.rules import Finding
+from balanced_nn._data.column_checks import SuspiciousColumn, describe
+
+MISREAD = 0.4  # confidence, set, in features without a signal where columns are misread
 
 
 class ModelKind(StrEnum):
@@ -86,6 +89,41 @@ def advise(
             code=code(finding),
             change=advice[finding.cause].change if kind is not ModelKind.KERAS else {},
         )
+        for finding in findings
+    )
+
+
+def blame_columns(findings: Iterable[Finding], columns: Sequence[SuspiciousColumn]) -> tuple[Finding, ...]:
+    """Where the features say nothing, name the columns that are read as something else than they are.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        Causes of a failure, with what to do about them.
+    columns : sequence of SuspiciousColumn
+        Columns that are likely not what they should be.
+
+    Returns
+    -------
+    tuple of Finding
+        As they were, but for the one on features without a signal, if there are such columns.
+    """
+    return tuple(
+        replace(
+            finding,
+            seen=" ".join(
+                [
+                    "likely because of how columns are read:",
+                    *describe(columns),
+                    finding.seen[:1].upper() + finding.seen[1:],
+                ]
+            ),
+            confidence=min(finding.confidence, MISREAD),
+            remedy="Repair these columns, and fit again. If that changes nothing: "
+            + finding.remedy.removeprefix("No setting mends this. "),
+        )
+        if columns and finding.cause is Cause.NO_SIGNAL
+        else finding
         for finding in findings
     )
 

@@ -1,23 +1,23 @@
 """What about a table deserves a look before a network is trained on it?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from balanced_nn._causes.evidence import DataFacts, data_facts
+from balanced_nn._data.names import listed
 from balanced_nn._data.table import Table, to_dense
 from balanced_nn._typing import IntArray
 
-__all__ = ["listed", "preflight", "table_facts", "too_many_classes"]
+__all__ = ["preflight", "table_facts", "too_many_classes"]
 
 RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
 HELD_OUT = 0.15
 UNEVEN = 4.0  # times as many rows: answering the larger class is then right in 80 % of the rows
 FAR_APART = 100.0  # ratio of standard deviations, and of a mean to its standard deviation
 LARGE = 100.0  # a number that a column of mean 0 and standard deviation 1 never holds
-MOST_NAMES = 5  # that a finding lists
 
 
 def table_facts(table: Table, y: IntArray, n_classes: int) -> DataFacts:
@@ -231,14 +231,3 @@ def _large(number: float) -> str:
     ('7,089', '3.2e+09')
     """
     return f"{number:,.0f}" if number < 1e6 else f"{number:.2g}"
-
-
-def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
-    """Join names for a message, the first ones where there are many.
-
-    >>> listed(["a", "b"]), listed("abc", most=2)
-    ('a, b', 'a, b and 1 more')
-    """
-    names = list(names)
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

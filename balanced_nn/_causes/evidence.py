@@ -228,7 +228,7 @@ def data_facts(X: FloatArray, y: IntArray, n_classes: int, weight: FloatArray | 
     peak = np.abs(cells).max(axis=0, initial=0.0)
     cells /= np.where(peak > 0, peak, 1.0)  # so that no square overflows
     mean, deviation = peak * cells.mean(axis=0), peak * cells.std(axis=0)
-    varies = deviation > 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    varies = (cells.max(axis=0, initial=-1.0) > cells.min(axis=0, initial=1.0)) & (deviation > 0)
     spread = deviation[varies]
     rows = np.bincount(y, minlength=n_classes)
     mass = np.bincount(y, weights=weight, minlength=n_classes)

@@ -28,7 +28,7 @@ from balanced_nn._cli.table_summary import look_at
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.target import read_classes
 from balanced_nn._decision.rule import read_decision
-from balanced_nn.exceptions import CollapseWarning
+from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
 _TEST = 11  # stream of random numbers
 DESCRIPTION = """\
@@ -176,7 +176,8 @@ def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[A
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = estimator.fit(columns, labels)
-    notes = dict.fromkeys(one_line(w.message) for w in caught if not issubclass(w.category, CollapseWarning))
+    told = CollapseWarning, ColumnWarning  # by the report, and before the fit
+    notes = dict.fromkeys(one_line(w.message) for w in caught if not issubclass(w.category, told))
     for note in notes:
         tell(f"balanced-nn: {note}")
     return model.set_params(verbose=0), tuple(notes)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import balanced_nn
-from balanced_nn._causes.data_checks import listed
 from balanced_nn._cli.console import MOST_NAMES
 from balanced_nn._cli.evaluation import HEAD, Evaluation
 from balanced_nn._cli.model_files import how_to_load
 from balanced_nn._cli.plots import pictures
 from balanced_nn._cli.table_summary import MOST_CLASSES, Look
+from balanced_nn._data.names import listed
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
 STYLE = """

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._causes.data_checks import listed
 from balanced_nn._cli.console import MOST_NAMES, OneLineError, one_line, tell
+from balanced_nn._data.names import listed
 
 PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line

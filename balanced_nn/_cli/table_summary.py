@@ -9,7 +9,7 @@ import numpy as np
 
 from balanced_nn._causes.data_checks import preflight, table_facts
 from balanced_nn._causes.evidence import DataFacts
-from balanced_nn._cli.column_checks import column_findings
+from balanced_nn._data.column_checks import describe, row_numbers, suspicious_columns
 from balanced_nn._data.table import read_table
 from balanced_nn._data.target import read_target
 from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
@@ -94,5 +94,5 @@ def look_at(path: Path, target: str, frame: Any, labels: Any) -> Look:
         warnings.simplefilter("ignore", UserWarning)  # scikit-learn's on very many classes, which a finding says better
         classes, y = np.unique(read_target(labels, frame), return_inverse=True)
     facts = table_facts(table, y, len(classes))
-    findings = (*preflight(facts, classes.tolist()), *column_findings(table))
+    findings = (*preflight(facts, classes.tolist()), *describe((*suspicious_columns(table), *row_numbers(table))))
     return Look(path, target, facts, tuple(classes.tolist()), len(table.categories), findings)

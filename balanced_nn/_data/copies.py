@@ -59,7 +59,7 @@ def _row_hashes(table: Table) -> np.ndarray:
     factors = np.random.default_rng(_HASH_SEED).integers(2**63, size=n_columns, dtype=np.uint64) | np.uint64(1)
     hashes = np.zeros(len(table), dtype=np.uint64)
     if sparse.issparse(numeric):
-        numeric = numeric.tocsr()
+        numeric = sparse.csr_array(numeric)
         bits = _mixed(_bits(numeric.data)) * factors[numeric.indices]
         bits[numeric.data == 0] = 0  # as a cell that is not stored
         np.add.at(hashes, np.repeat(np.arange(len(table)), np.diff(numeric.indptr)), bits)

@@ -1,13 +1,15 @@
 """Which rows of a table count, with which class and which weight? Step 1 of a fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from balanced_nn._data.column_checks import SuspiciousColumn, suspicious_columns
 from balanced_nn._data.dataset import class_frequencies
+from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._data.table import Table, is_missing, read_table
 from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
 from balanced_nn._typing import FloatArray, IntArray
@@ -23,6 +25,7 @@ class LabelledRows:
     weight: FloatArray
     classes: np.ndarray
     groups: IntArray | None = None  # number of the group of each row; None where each stands for itself
+    suspicious: tuple[SuspiciousColumn, ...] = ()  # columns that are likely not what they should be
 
     @property
     def prior(self) -> FloatArray:
@@ -36,7 +39,7 @@ class LabelledRows:
 
     def names(self, indices: IntArray | tuple[int, ...]) -> str:
         """Labels of some classes, for a message."""
-        return ", ".join(str(self.classes[i]) for i in indices)
+        return listed((str(self.classes[i]) for i in indices), MOST_LABELS)
 
 
 def read_rows(
@@ -52,7 +55,8 @@ def read_rows(
     weight = read_weights(sample_weight, X)
     check_every_class_weighs(codes, weight, classes)
     numbers = None if groups is None else read_groups(groups, len(table))
-    return _with_weight(table, codes, weight, classes, numbers)
+    rows = _with_weight(table, codes, weight, classes, numbers)
+    return replace(rows, suspicious=suspicious_columns(table))
 
 
 def read_labelled(

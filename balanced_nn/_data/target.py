@@ -1,6 +1,6 @@
 """Which classes does a target hold, and how much does each row weigh?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,10 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
+from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels, quoted
 from balanced_nn._data.table import is_missing
 from balanced_nn._sklearn import num_samples
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._typing import FloatArray, IntArray, Label
 
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
 
@@ -115,8 +116,8 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntA
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         raise ValueError(
-            f"{name} holds {labels[unknown][0]!s}, which is no class of the training data; these are "
-            f"{', '.join(map(str, classes))}. "
+            f"{name} holds {quoted(labels[unknown][0])}, which is no class of the training data; these are "
+            f"{listed_labels(classes)}. "
             f"Check that the labels have the same type, or remove these {unknown.sum()} rows."
         )
     return np.searchsorted(classes, labels)
@@ -160,12 +161,53 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
     lost = classes[mass <= NEGLIGIBLE_MASS * mass.sum()]
     if len(lost) > 0:
         raise ValueError(
-            f"sample_weight is zero for every row of class {', '.join(map(str, lost))}. "
+            f"sample_weight is zero for every row of class {listed(map(str, lost), MOST_LABELS)}. "
             "Remove these rows from X and y, or give them weight."
         )
 
 
-def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
+def check_named_classes(named: Collection[Label], classes: Sequence[Label], name: str) -> None:
+    """Refuse a setting by label that names what is no class, unless it is plainly one for more classes than there are.
+
+    A fold of a cross-validation may lack a class: where every class that is present is named, further labels of the
+    same kind are allowed.
+
+    Raises
+    ------
+    ValueError
+        If a label is of another kind than the classes, or if a class is not named though a label is that is none.
+
+    Examples
+    --------
+    >>> check_named_classes({0: 1, 1: 5, 2: 20}, [0, 1], "class_weight")
+    """
+    absent = [label for label in named if label not in classes]
+    if not absent:
+        return
+    which = f"{name} names {listed_labels(absent)}, which {'is' if len(absent) == 1 else 'are'} not in y; "
+    which += f"y holds {listed_labels(classes)}. "
+    kinds = set(map(label_kind, classes))
+    foreign = [label for label in absent if label_kind(label) not in kinds]
+    if foreign:
+        types = type(foreign[0]).__name__, type(plain_label(classes[0])).__name__
+        raise ValueError(
+            f"{which}{quoted(foreign[0])} is of type {types[0]}, and the labels of y of type {types[1]}: "
+            "they must have the same type."
+        )
+    unnamed = [label for label in classes if label not in named]
+    if unnamed:
+        raise ValueError(
+            f"{which}Remove it, or name {listed_labels(unnamed)} too: where every class that is present is named, "
+            "further ones are ignored."
+        )
+
+
+def plain_label(label: Label) -> Label:
+    """Return a label as a value of Python, not of NumPy."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def in_class_order(values: Any, classes: Sequence[Label], name: str, *, further: bool = False) -> Any:
     """Bring what pandas labels by class into the order of the classes; anything else is taken to be in it.
 
     Parameters
@@ -176,6 +218,8 @@ def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
         Class labels.
     name : str
         What the caller passed it as, for messages.
+    further : bool, default=False
+        Whether there may be labels of further classes, which are left out.
 
     Raises
     ------
@@ -187,7 +231,8 @@ def in_class_order(values: Any, classes: Sequence[Any], name: str) -> Any:
     result = np.asarray(values.to_numpy())
     for axis, index in enumerate([values.index, *([values.columns] if result.ndim == 2 else [])]):
         labels = index.tolist()
-        if len(labels) == len(classes) and set(labels) == set(classes):
+        once = len(set(labels)) == len(labels) and (further or len(labels) == len(classes))
+        if once and set(labels) >= set(classes):
             result = result.take([labels.index(label) for label in classes], axis=axis)
         elif labels != list(range(len(labels))):
             raise ValueError(

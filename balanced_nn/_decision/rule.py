@@ -290,7 +290,7 @@ def _offsets_of_threshold(threshold: float, n_classes: int, positive: int) -> Fl
 
 def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:
     n_classes = len(classes)
-    given = in_class_order(decision, classes, "decision")
+    given = in_class_order(decision, classes, "decision", further=True)
     try:
         costs = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):

@@ -14,7 +14,8 @@ from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node, Stored
 from balanced_nn._network.ensemble import Member
-from balanced_nn._preprocessing.preprocessor import Encoding, Preprocessing
+from balanced_nn._preprocessing.encoding import Encoding
+from balanced_nn._preprocessing.preprocessor import Preprocessing
 from balanced_nn._preprocessing.scalers import (
     LARGEST,
     NEXT_TO_ZERO,
@@ -112,6 +113,8 @@ def _features(graph: Graph, preprocessing: Preprocessing, numbers: Node | None, 
     expanded: list[Node] = []
     if numbers is not None:
         missing = graph.is_missing(numbers)
+        if preprocessing.pivot.any():
+            numbers = graph.subtract(numbers, preprocessing.pivot)
         imputed = graph.where(missing, preprocessing.fill, numbers)
         scaled = graph.cast(_scaled(graph, preprocessing.scaler, imputed), "float32")
         cleaned.append(scaled)

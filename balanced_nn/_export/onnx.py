@@ -11,7 +11,7 @@ from balanced_nn._decision.predictor import Predictor
 from balanced_nn._export.formulas import check_scaler, write_decision_scores, write_log_proba
 from balanced_nn._export.graph import Operand
 from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
-from balanced_nn._preprocessing.preprocessor import Encoding
+from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._typing import FloatArray, IntArray
 
 # Read by every ONNX Runtime from 1.12, of 2022, on.

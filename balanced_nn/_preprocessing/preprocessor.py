@@ -3,56 +3,41 @@
 Fitting gives a `Preprocessing`: arrays and dictionaries only, so that prediction calls no scikit-learn transformer.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from balanced_nn._data.table import CategoryColumn, Table, level_text, read_table, to_dense
+from balanced_nn._data.column_checks import column_notes, suspicious_columns
+from balanced_nn._data.table import Table, read_table, to_dense
 from balanced_nn._data.target import read_classes
+from balanced_nn._preprocessing.encoding import Encoding, fit_encoding, type_notes
 from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
 from balanced_nn._preprocessing.scalers import (
     BUILT_IN_SCALERS,
     RobustSmoothScaler,
     Scaler,
     column_blocks,
+    find_medians,
+    find_pivots,
     fit_built_in_scaler,
     fit_custom_scaler,
     row_blocks,
 )
 from balanced_nn._sklearn import HasMethods, Interval, StrOptions, check_feature_names_in, fit_context
+from balanced_nn._typing import BoolArray, FloatArray, IntArray, Matrix, Transformer
 
 __all__ = ["Preprocessing", "RobustSmoothScaler", "TabularPreprocessor", "fit_preprocessing"]
 
 _NEVER = -2.0  # equals no code: codes start at 0, and -1 is an unseen level
-
-
-@dataclass(frozen=True, eq=False)
-class Encoding:
-    """The levels of one category column, as seen in the training rows."""
-
-    position: int  # of the column in the caller's table
-    codes: Mapping[
-        Hashable, int
-    ]  # code of each level, a text or a number, True as 1; without those that became "infrequent"
-    labels: tuple[str, ...]  # of each code: levels in ascending order, then "missing", then "infrequent"
-    missing: int  # code of a missing cell
-    unseen: int  # code of a level that is not in `codes`: that of "infrequent" if there is one, else -1
-    by_text: bool  # the column mixes numbers and strings: levels are compared by `level_text`
-
-    def encode(self, column: CategoryColumn) -> NDArray[np.float32]:
-        """Return the code of each cell."""
-        keys = map(level_text, column.levels) if self.by_text else column.levels
-        codes = [self.codes.get(key, self.unseen) for key in keys]
-        return np.array([*codes, self.missing], dtype=np.float32)[column.codes]  # -1, missing, is the last element
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +50,15 @@ class Preprocessing:
     unseen), with more levels one column of 0 and 1 for each level.
     """
 
-    numeric_positions: NDArray[np.intp]  # of the numeric columns in the caller's table
-    fill: NDArray[np.float64]  # what a missing number becomes: the median of the column
+    numeric_positions: IntArray  # of the numeric columns in the caller's table
+    pivot: NDArray[np.float64]  # what is subtracted first of all: 0 but where numbers lie far from 0, and together
+    fill: NDArray[np.float64]  # what a missing number becomes, behind the pivot: the median of the column
     scaler: Scaler
-    indicators: NDArray[np.intp]  # which numeric columns have a missing-value indicator
+    indicators: IntArray  # which numeric columns have a missing-value indicator
     encodings: tuple[Encoding, ...]
     bins: Bins = NO_BINS
 
-    def clean(self, table: Table, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+    def clean(self, table: Table, rows: IntArray | None = None) -> NDArray[np.float32]:
         """Impute, scale and encode.
 
         Parameters
@@ -91,7 +77,9 @@ class Preprocessing:
         cleaned = np.empty((n_rows, len(self.level_counts) + self.scaler.width), np.float32)
         first, second = self.scaler.width, self.scaler.width + len(self.indicators)
         for part in row_blocks(n_rows, len(self.fill) if len(self.fill) else n_rows):
-            block = _dense_rows(numeric, part if rows is None else rows[part])
+            chosen = part if rows is None else rows[part]
+            block = _dense_rows(numeric, chosen)
+            table.subtract(self.pivot, block, self.numeric_positions, chosen)
             missing = np.isnan(block)
             np.copyto(block, self.fill, where=missing)
             if first < second:
@@ -129,7 +117,7 @@ class Preprocessing:
         return expanded
 
     def with_bins(
-        self, cleaned: NDArray[np.float32], y: NDArray[np.intp], weight: NDArray[np.float64], most: int
+        self, cleaned: NDArray[np.float32], y: IntArray, weight: NDArray[np.float64], most: int
     ) -> "Preprocessing":
         """Choose the bins of the numeric columns by the classes of cleaned training rows.
 
@@ -157,7 +145,7 @@ class Preprocessing:
         return (2,) * len(self.indicators) + tuple(len(encoding.labels) for encoding in self.encodings)
 
     @cached_property
-    def categorical_features(self) -> NDArray[np.bool_]:
+    def categorical_features(self) -> BoolArray:
         """Which columns of the cleaned rows hold codes."""
         return np.arange(self.scaler.width + len(self.level_counts)) >= self.scaler.width
 
@@ -172,7 +160,7 @@ class Preprocessing:
         return self.width - len(self.bins) + self.bins.n_possible
 
     @cached_property
-    def expansion(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    def expansion(self) -> tuple[IntArray, NDArray[np.float32], NDArray[np.float32]]:
         """For each expanded code column: where it comes from, which code gives +1, and which -1."""
         columns: list[tuple[int, float, float]] = []
         for source, n_levels in enumerate(self.level_counts, start=self.scaler.width):
@@ -198,7 +186,11 @@ class Preprocessing:
 
 
 def fit_preprocessing(
-    table: Table, rows: NDArray[np.intp] | None, *, scaler: Any = "standard", max_categories: int | None = 64
+    table: Table,
+    rows: IntArray | None,
+    *,
+    scaler: str | Transformer | None = "standard",
+    max_categories: int | None = 64,
 ) -> Preprocessing:
     """Learn medians, scales and levels from some rows of a table.
 
@@ -217,17 +209,24 @@ def fit_preprocessing(
     Preprocessing
     """
     positions = table.numeric_positions
-    statistics = [_medians(block) for block in column_blocks(table.numeric, rows)]  # the blocks are fresh: overwritten
-    fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
-    if len(positions) == 0 or scaler is None or isinstance(scaler, str):
-        name = scaler if len(positions) else None
-        fitted = fit_built_in_scaler(name, column_blocks(table.numeric, rows))
+    if len(positions) == 0:
+        scaler = None
+    chosen = slice(None) if rows is None else rows
+    loses_digits = np.isin(positions, list(table.remainders)) if isinstance(scaler, str) else None
+    statistics = []
+    for columns, block in _numbered_blocks(table, rows):  # fresh: overwritten
+        pivot = np.zeros(block.shape[1]) if loses_digits is None else find_pivots(block, loses_digits[columns])
+        table.subtract(pivot, block, positions[columns], chosen)
+        statistics.append((pivot, *find_medians(block)))
+    pivot, fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
+    if scaler is None or isinstance(scaler, str):
+        fitted = fit_built_in_scaler(scaler, _pivoted_blocks(table, rows, pivot))
     else:
-        imputed = _dense_rows(table.numeric, slice(None) if rows is None else rows)
+        imputed = _dense_rows(table.numeric, chosen)
         np.copyto(imputed, fill, where=np.isnan(imputed))
         fitted = fit_custom_scaler(scaler, imputed)
-    encodings = [_fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
-    return Preprocessing(positions, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
+    encodings = [fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
+    return Preprocessing(positions, pivot, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
 
 
 class TabularPreprocessor(TransformerMixin, BaseEstimator):
@@ -307,13 +306,19 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         "n_bins": [Interval(Integral, 2, None, closed="left"), None],
     }
 
-    def __init__(self, scaler: Any = "standard", *, max_categories: int | None = 64, n_bins: int | None = None) -> None:
+    def __init__(
+        self,
+        scaler: str | Transformer | None = "standard",
+        *,
+        max_categories: int | None = 64,
+        n_bins: int | None = None,
+    ) -> None:
         self.scaler = scaler
         self.max_categories = max_categories
         self.n_bins = n_bins
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None) -> "TabularPreprocessor":
+    def fit(self, X: Any, y: ArrayLike | None = None) -> "TabularPreprocessor":
         """Learn the kinds, medians, scales and levels of the columns.
 
         Parameters
@@ -329,6 +334,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
             The fitted preprocessor itself.
         """
         table = read_table(self, X, reset=True)
+        for note in column_notes(suspicious_columns(table)):
+            warnings.warn(note, stacklevel=3)
         fitted = fit_preprocessing(table, None, scaler=self.scaler, max_categories=self.max_categories)
         if self.n_bins is not None:
             codes = self._codes(X, y)
@@ -338,7 +345,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         self.categories_ = {encoding.position: list(encoding.labels) for encoding in self.preprocessing_.encodings}
         return self
 
-    def _codes(self, X: Any, y: Any) -> NDArray[np.intp]:
+    def _codes(self, X: Any, y: ArrayLike | None) -> IntArray:
         if y is None:
             raise ValueError(
                 f"n_bins={self.n_bins} cuts the columns where classes part, and y is None. Pass y, or set n_bins=None."
@@ -360,9 +367,11 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         table = read_table(self, X, reset=False)
+        for note in type_notes(table, self.preprocessing_.numeric_positions, [self.preprocessing_.encodings]):
+            warnings.warn(note, stacklevel=3)
         return self.preprocessing_.expand(self.preprocessing_.clean(table))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns that `transform` gives.
 
         A numeric column keeps its label, and "<label>_bin1" is the first of its bins; "missingindicator_<label>" says
@@ -391,45 +400,25 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _dense_rows(numeric: Any, rows: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+def _numbered_blocks(table: Table, rows: IntArray | None) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield fresh blocks of the numbers of a table, as `column_blocks`, and which columns they hold."""
+    stop = 0
+    for block in column_blocks(table.numeric, rows):
+        start, stop = stop, stop + block.shape[1]
+        yield slice(start, stop), block
+
+
+def _pivoted_blocks(table: Table, rows: IntArray | None, pivot: FloatArray) -> Iterator[FloatArray]:
+    """Yield the numbers of a table as `column_blocks`, less what is subtracted first."""
+    for columns, block in _numbered_blocks(table, rows):
+        positions = table.numeric_positions[columns]
+        table.subtract(pivot[columns], block, positions, slice(None) if rows is None else rows)
+        yield block
+
+
+def _dense_rows(numeric: Matrix, rows: slice | IntArray) -> NDArray[np.float64]:
     """Return some rows of a numeric block as a fresh, dense float64 array."""
     return np.array(to_dense(numeric[rows]), dtype=np.float64)
-
-
-def _medians(block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
-    missing = np.isnan(block)
-    some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
-    block *= 0.5  # the mean of two middle values must not overflow
-    medians = np.zeros(block.shape[1])
-    complete = block if not some.any() else block[:, ~some]
-    medians[~some] = 2 * np.median(complete, axis=0, overwrite_input=not some.any())
-    medians[some & ~every] = 2 * np.nanmedian(block[:, some & ~every], axis=0)
-    return medians, some & ~every
-
-
-def _fit_encoding(
-    position: int, column: CategoryColumn, rows: NDArray[np.intp] | None, max_categories: int | None
-) -> Encoding:
-    """Choose the levels of a category column by how often they occur in the training rows."""
-    *counts, n_missing = column.levels_in_use(rows).tolist()
-    used = [(level, count) for level, count in zip(column.levels, counts, strict=True) if count]
-    by_text = len({isinstance(level, str) for level, _ in used}) == 2
-    frequency: Counter[Hashable] = Counter()
-    for level, count in used:
-        frequency[level_text(level) if by_text else level] += count
-    levels: list[Any] = sorted(frequency)  # all strings, or all numbers
-    n_kept = len(levels)
-    if max_categories is not None and len(levels) + (n_missing > 0) > max_categories:
-        n_kept = max_categories - 1 - (n_missing > 0)
-    kept = set(sorted(levels, key=lambda level: -frequency[level])[:n_kept])
-    chosen = [level for level in levels if level in kept]
-    # True is found under 1, which it equals, and skops reads the key "False" back as bool("False"), which is True.
-    codes = {int(level) if isinstance(level, bool) else level: code for code, level in enumerate(chosen)}
-    labels = [str(level) if isinstance(level, bool) else level_text(level) for level in chosen]
-    labels += ["missing"] * (n_missing > 0) + ["infrequent"] * (n_kept < len(levels))
-    unseen = len(labels) - 1 if n_kept < len(levels) else -1
-    return Encoding(position, codes, tuple(labels), len(codes) if n_missing else unseen, unseen, by_text)
 
 
 def _make_unique(names: Sequence[str]) -> list[str]:

@@ -12,18 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from balanced_nn._data.table import to_dense
 from balanced_nn._sklearn import fit_context
+from balanced_nn._typing import BoolArray, IntArray, Matrix, Transformer
 
 __all__ = [
     "BUILT_IN_SCALERS",
     "RobustSmoothScaler",
     "Scaler",
     "column_blocks",
+    "find_medians",
+    "find_pivots",
     "fit_built_in_scaler",
     "fit_custom_scaler",
     "row_blocks",
@@ -44,6 +47,9 @@ SMOOTH_FROM = 1e9  # where they have reached it, to the last bit
 MARGIN = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
 SMALLEST_SHARE = MARGIN - np.spacing(1)  # that is told from 0 or 1 by its normal quantile, as in scikit-learn
 NEXT_TO_ZERO = 1e-250  # below it a number counts as 0 in quantiles
+# Spreads that a column lies away from 0: beyond, a number is subtracted first, because scikit-learn takes columns of a
+# spread that is small beside their mean for constant, and because float64 loses the last digits of large numbers.
+FAR_FROM_ZERO = 2.0**14
 
 
 class Scaler(Protocol):
@@ -88,7 +94,7 @@ class QuantileScaler:
     quantiles: Floats  # shape (n_columns, n_quantiles), ascending in each row
     references: Floats  # shape (n_quantiles,), from 0 to 1
     unit: Floats  # shape (n_columns,), power of two by which the column is multiplied first
-    constant: NDArray[np.bool_]  # shape (n_columns,)
+    constant: BoolArray  # shape (n_columns,)
 
     @property
     def width(self) -> int:
@@ -125,7 +131,7 @@ class QuantileScaler:
 class CustomScaler:
     """A fitted transformer of the user's, called as it is on the imputed columns."""
 
-    transformer: Any
+    transformer: Transformer
     width: int
 
     def apply(self, block: Floats) -> Floats:
@@ -188,7 +194,7 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {}
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "RobustSmoothScaler":
+    def fit(self, X: Any, y: object = None) -> "RobustSmoothScaler":
         """Learn the median and the quartiles of each column.
 
         Parameters
@@ -246,7 +252,7 @@ def row_blocks(n_rows: int, n_columns: int, *, n_bytes: int = ROW_BLOCK_BYTES) -
         yield slice(start, min(start + step, n_rows))
 
 
-def column_blocks(numeric: Any, rows: NDArray[np.intp] | None = None) -> Iterator[Floats]:
+def column_blocks(numeric: Matrix, rows: IntArray | None = None) -> Iterator[Floats]:
     """Yield fresh, dense float64 blocks of all columns, from left to right, of about `COLUMN_BLOCK_BYTES` each.
 
     Each column lies in one piece: over a million rows, statistics of such columns take a third of the time.
@@ -260,6 +266,26 @@ def column_blocks(numeric: Any, rows: NDArray[np.intp] | None = None) -> Iterato
     for columns in row_blocks(numeric.shape[1], n_rows, n_bytes=COLUMN_BLOCK_BYTES):
         block = numeric[:, columns] if rows is None else numeric[rows, columns]
         yield np.array(to_dense(block), dtype=np.float64, order="F")
+
+
+def find_pivots(block: Floats, loses_digits: BoolArray) -> Floats:
+    """Return the lowest number of each column that lies far from 0 beside its spread, 0 for all others."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.maximum(np.abs(lowest), np.abs(highest)) > FAR_FROM_ZERO * (highest - lowest)
+    return np.where(far & ((highest > lowest) | loses_digits), lowest, 0.0)
+
+
+def find_medians(block: Floats) -> tuple[Floats, BoolArray]:
+    """Return the median of each column (0 where all is missing), and whether it has missing and other values."""
+    missing = np.isnan(block)
+    some, every = np.logical_or.reduce(missing), np.logical_and.reduce(missing)
+    block *= 0.5  # the mean of two middle values must not overflow
+    medians = np.zeros(block.shape[1])
+    complete = block if not some.any() else block[:, ~some]
+    medians[~some] = 2 * np.median(complete, axis=0, overwrite_input=not some.any())
+    medians[some & ~every] = 2 * np.nanmedian(block[:, some & ~every], axis=0)
+    return medians, some & ~every
 
 
 def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
@@ -285,7 +311,7 @@ def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
     return AffineScaler(center, factor, UNSCALED_LIMIT if name is None else SCALED_LIMIT, smooth=name == "robust")
 
 
-def fit_custom_scaler(transformer: Any, imputed: Floats) -> Scaler:
+def fit_custom_scaler(transformer: Transformer, imputed: Floats) -> Scaler:
     """Fit a clone of the user's transformer to the training rows, missing values already replaced."""
     if isinstance(transformer, type):
         raise TypeError(f"scaler is the class {transformer.__name__}. Pass an instance: {transformer.__name__}().")
@@ -323,8 +349,8 @@ def _fit_affine(name: str | None, block: Floats) -> tuple[Floats, Floats]:
             scaler = StandardScaler().fit(block)
             center, factor = scaler.mean_, 1.0 / scaler.scale_
         elif name == "minmax":
-            scaler = MinMaxScaler().fit(block)
-            center, factor = scaler.data_min_, scaler.scale_
+            center = np.fmin.reduce(block, axis=0)
+            factor = 1.0 / (np.fmax.reduce(block, axis=0) - center)
         else:
             center, factor = _median_and_spread(block)
         factor = np.where(constant, 0.0, np.minimum(factor * unit, LARGEST))
@@ -342,7 +368,7 @@ def _median_and_spread(block: Floats) -> tuple[Floats, Floats]:
     return median, np.where(high > low, 1.0 / (high - low), 2.0 / spread)
 
 
-def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, BoolArray]:
     """Return the quantiles of each column (one row each), its unit, and whether it is constant."""
     constant = _zero_constants(block)
     unit = _bring_to_scale(block)
@@ -357,7 +383,7 @@ def _flush(block: Floats) -> Floats:
     return block
 
 
-def _zero_constants(block: Floats) -> NDArray[np.bool_]:
+def _zero_constants(block: Floats) -> BoolArray:
     """Overwrite the columns of a block that hold fewer than two different numbers with 0, and return which they are."""
     lowest = np.fmin.reduce(block, axis=0)
     constant = ~(lowest < np.fmax.reduce(block, axis=0))  # all missing: NaN < NaN is False

@@ -1,21 +1,23 @@
 """How are training rows repeated, dropped or invented so that every class has its share?"""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import Tags, check_consistent_length, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels
+from balanced_nn._data.target import check_named_classes
 from balanced_nn._sampling.smote import (
     Encoded,
     append_labels,
@@ -26,10 +28,12 @@ from balanced_nn._sampling.smote import (
     synthesize,
 )
 from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexing
+from balanced_nn._typing import Label, Labels
 from balanced_nn.exceptions import RareClassWarning
 
-__all__ = ["ClassResampler"]
+__all__ = ["ClassResampler", "strategy_of_present"]
 
+Strategy: TypeAlias = float | str | Mapping[Label, int] | Callable[[Labels], Mapping[Label, int]]
 _STRATEGIES = {"auto", "all", "minority", "majority", "not minority", "not majority"}
 
 
@@ -48,7 +52,8 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
     sampling_strategy : float, str, dict or callable, default="auto"
         As in imbalanced-learn. A float in (0, 1] is the size of the small class divided by the size of the large one
         after resampling (two classes only); a str names the classes to resample, "auto" all but the one that sets the
-        size; a dict gives the wanted number of rows by label; a callable takes `y` and returns such a dict.
+        size; a dict gives the wanted number of rows by label, where labels that `y` lacks are left out; a callable
+        takes `y` and returns such a dict.
     k_neighbors : int, default=5
         Number of neighbours for "smote", at least 1. It is lowered to the number of rows of the rarest resampled class
         minus 1. A class with a single row has no neighbour: its row is repeated, with a `RareClassWarning`.
@@ -109,7 +114,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         self,
         method: str = "over",
         *,
-        sampling_strategy: float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]] = "auto",
+        sampling_strategy: Strategy = "auto",
         k_neighbors: int = 5,
         categorical_features: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -139,7 +144,8 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         self.__dict__.pop("sample_indices_", None)
         table, labels = self._validate(X, y)
         kind = "under-sampling" if self.method == "under" else "over-sampling"
-        self.sampling_strategy_ = check_sampling_strategy(self.sampling_strategy, labels, kind)
+        strategy, _ = strategy_of_present(self.sampling_strategy, labels)
+        self.sampling_strategy_ = check_sampling_strategy(strategy, labels, kind)
         if self.method == "smote":
             self._encode(table)
         return self
@@ -170,19 +176,14 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
     def _resample(self, X: Any, y: Any) -> tuple[Any, Any, tuple[Warning, ...]]:
         """Resample, and return what the user should be warned of."""
         table, labels = self._validate(X, y)
+        strategy, notes = strategy_of_present(self.sampling_strategy, labels)
         if self.method != "smote":
-            self._choose_rows(labels)
-            return self._take(X, table), self._take(y, y), ()
-        self.sampling_strategy_ = check_sampling_strategy(self.sampling_strategy, labels, "over-sampling")
+            self._choose_rows(labels, strategy)
+            return self._take(X, table), self._take(y, y), notes
+        self.sampling_strategy_ = check_sampling_strategy(strategy, labels, "over-sampling")
         encoded = self._encode(table)
         added = synthesize(encoded, labels, self.sampling_strategy_, self.k_neighbors, self.random_state)
-        notes = tuple(
-            RareClassWarning(
-                f"Class {label!s} has 1 row, and SMOTE places new rows between 2 rows of a class, so this one was "
-                "repeated. Collect more rows of this class, or use method='over', which repeats rows of any class."
-            )
-            for label in added.single_row_labels
-        )
+        notes += _note_single_rows(added.single_row_labels)
         self.sample_indices_ = np.concatenate([np.arange(labels.size), added.origin])
         resampled = append_rows(table, added.rows, encoded)
         return resampled.tolist() if isinstance(X, list) else resampled, append_labels(y, added.label_rows), notes
@@ -193,7 +194,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         tags.sampler_tags.sample_indices = True
         return tags
 
-    def _validate(self, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
+    def _validate(self, X: Any, y: Any) -> tuple[Any, Labels]:
         """Return X as a dataframe, array or CSR/CSC matrix, and the labels in one dimension."""
         if y is None:
             raise ValueError("ClassResampler requires y to be passed, but the target y is None. Pass the labels.")
@@ -214,10 +215,10 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         )
         return table, labels
 
-    def _choose_rows(self, labels: NDArray[Any]) -> None:
+    def _choose_rows(self, labels: Labels, strategy: Strategy) -> None:
         """Let imbalanced-learn resample a column of row numbers instead of the rows."""
         sampler_class = RandomOverSampler if self.method == "over" else RandomUnderSampler
-        sampler = sampler_class(sampling_strategy=self.sampling_strategy, random_state=self.random_state)
+        sampler = sampler_class(sampling_strategy=strategy, random_state=self.random_state)
         sampler.fit_resample(np.arange(labels.size).reshape(-1, 1), labels)
         self.sampling_strategy_ = sampler.sampling_strategy_
         self.sample_indices_ = sampler.sample_indices_.astype(np.int64)
@@ -229,3 +230,45 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
     def _encode(self, table: Any) -> Encoded:
         names = getattr(self, "feature_names_in_", None)
         return encode(table, categorical_mask(table, self.categorical_features, names), names)
+
+
+def strategy_of_present(strategy: Strategy, labels: Labels) -> tuple[Strategy, tuple[Warning, ...]]:
+    """Leave out of a dict the classes that a fold lacks, and return what the user should be warned of.
+
+    Raises
+    ------
+    ValueError
+        If a label is of another kind than those in `labels`.
+
+    Examples
+    --------
+    >>> strategy_of_present({0: 5, 1: 5, 2: 5}, np.array([0, 0, 1]))
+    ({0: 5, 1: 5}, ())
+    """
+    if not isinstance(strategy, Mapping):
+        return strategy, ()
+    present = np.unique(labels).tolist()
+    kept = {label: size for label, size in strategy.items() if label in present}
+    absent = [label for label in strategy if label not in kept]
+    notes: tuple[Warning, ...] = ()
+    if absent and (not kept or not {*map(label_kind, absent)} <= {*map(label_kind, present)}):
+        check_named_classes(strategy, present, "sampling_strategy")
+    elif absent and len(kept) < len(present):
+        text = f"sampling_strategy names {listed_labels(absent)}, of which y holds no row: there is none to resample."
+        notes = (RareClassWarning(f"{text} Check the label, unless this part of the rows just lacks the class."),)
+    return kept, notes
+
+
+def _note_single_rows(labels: Sequence[Label]) -> tuple[Warning, ...]:
+    if not labels:
+        return ()
+    named = listed(map(str, labels), MOST_LABELS)
+    one = len(labels) == 1
+    has = f"Class {named} has 1 row" if one else f"{len(labels):,} classes have 1 row each ({named})"
+    return (
+        RareClassWarning(
+            f"{has}, and SMOTE places new rows between 2 rows of a class, so {'this one was' if one else 'these were'} "
+            f"repeated. Collect more rows of {'this class' if one else 'these classes'}, or use method='over', which "
+            "repeats rows of any class."
+        ),
+    )

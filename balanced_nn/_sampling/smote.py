@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, indexable
 
 from balanced_nn._data.table import is_missing
 from balanced_nn._sklearn import safe_indexing
+from balanced_nn._typing import BoolArray, Label, Labels, Matrix
 
 __all__ = ["Added", "Encoded", "append_labels", "append_rows", "categorical_mask", "encode", "is_frame", "synthesize"]
 
@@ -20,25 +21,25 @@ __all__ = ["Added", "Encoded", "append_labels", "append_rows", "categorical_mask
 class Encoded:
     """A table as numbers, with what is needed to read it back."""
 
-    values: Any  # float array, or CSR/CSC matrix
-    categorical: NDArray[np.bool_]
-    levels: tuple[NDArray[Any] | None, ...] = ()  # by column the values that its codes stand for; () if never coded
+    values: Matrix  # float array, or CSR/CSC matrix
+    categorical: BoolArray
+    levels: tuple[Labels | None, ...] = ()  # by column the values that its codes stand for; () if never coded
 
 
 @dataclass(frozen=True, eq=False)
 class Added:
     """The rows that SMOTE adds, in the encoding of the table."""
 
-    rows: Any
+    rows: Matrix
     origin: NDArray[np.int64]  # the row that each repeats, -1 for a synthetic one
     label_rows: NDArray[np.int64]  # for each a row of the table that has its label
-    single_row_labels: list[Any]
+    single_row_labels: list[Label]
 
 
 def synthesize(
     encoded: Encoded,
-    labels: NDArray[Any],
-    n_to_add: Mapping[Any, int],
+    labels: Labels,
+    n_to_add: Mapping[Label, int],
     k_neighbors: int,
     random_state: int | np.random.RandomState | None,
 ) -> Added:
@@ -63,7 +64,7 @@ def synthesize(
     )
 
 
-def _smote(categorical: NDArray[np.bool_], arguments: Mapping[str, Any]) -> SMOTE:
+def _smote(categorical: BoolArray, arguments: Mapping[str, Any]) -> SMOTE:
     if not categorical.any():
         return SMOTE(**arguments)
     if categorical.all():
@@ -87,7 +88,7 @@ def _column_kind(dtype: Any) -> str:
     return "other" if dtype.is_temporal() else "category"
 
 
-def categorical_mask(table: Any, given: ArrayLike | None, names: NDArray[Any] | None) -> NDArray[np.bool_]:
+def categorical_mask(table: Any, given: ArrayLike | None, names: Labels | None) -> BoolArray:
     """Return which columns are categorical, from mask, indices or names, or from the column types."""
     n_features = table.shape[1]
     if given is None:
@@ -116,7 +117,7 @@ def categorical_mask(table: Any, given: ArrayLike | None, names: NDArray[Any] | 
     return _named_mask(wanted, names, mask)
 
 
-def _named_mask(wanted: NDArray[Any], names: NDArray[Any] | None, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _named_mask(wanted: Labels, names: Labels | None, mask: BoolArray) -> BoolArray:
     if names is None:
         raise ValueError(
             f"categorical_features holds {wanted.ravel()[0]!s}, but the columns of X have no names that are strings. "
@@ -131,7 +132,7 @@ def _named_mask(wanted: NDArray[Any], names: NDArray[Any] | None, mask: NDArray[
     return np.asarray(mask | np.isin(names, wanted.astype(object)))
 
 
-def encode(table: Any, categorical: NDArray[np.bool_], names: NDArray[Any] | None) -> Encoded:
+def encode(table: Any, categorical: BoolArray, names: Labels | None) -> Encoded:
     """Return the table as numbers; refuse what SMOTE cannot interpolate."""
     if sparse.issparse(table) and categorical.any():
         raise ValueError(
@@ -151,9 +152,9 @@ def encode(table: Any, categorical: NDArray[np.bool_], names: NDArray[Any] | Non
     return encoded
 
 
-def _encode_columns(table: Any, categorical: NDArray[np.bool_], names: NDArray[Any] | None) -> Encoded:
+def _encode_columns(table: Any, categorical: BoolArray, names: Labels | None) -> Encoded:
     values = np.empty(table.shape, dtype=np.float64)
-    levels: list[NDArray[Any] | None] = []
+    levels: list[Labels | None] = []
     for c in range(table.shape[1]):
         column, name = safe_indexing(table, c, axis=1), _column_name(c, names)
         if _has_missing(column):
@@ -189,7 +190,7 @@ def _has_missing(column: Any) -> bool:
     return bool(values.dtype.kind == "f" and np.isnan(values).any())
 
 
-def _column_name(c: int, names: NDArray[Any] | None) -> str:
+def _column_name(c: int, names: Labels | None) -> str:
     return str(c) if names is None else str(names[c])
 
 
@@ -201,7 +202,7 @@ def _missing_error(columns: Sequence[str]) -> ValueError:
     )
 
 
-def append_rows(table: Any, added: Any, encoded: Encoded) -> Any:
+def append_rows(table: Any, added: Matrix, encoded: Encoded) -> Any:
     """Return the rows of the table, then the added rows, in the type of the table."""
     if is_frame(table):
         return _append_to_frame(table, added, encoded)
@@ -229,7 +230,7 @@ def _append_to_frame(table: Any, added: NDArray[np.float64], encoded: Encoded) -
     return frame
 
 
-def _decode(values: NDArray[np.floating], found: NDArray[Any] | None) -> NDArray[Any]:
+def _decode(values: NDArray[np.floating], found: Labels | None) -> Labels:
     return values if found is None else found[np.rint(values).astype(np.intp)]
 
 
@@ -240,7 +241,7 @@ def append_labels(y: Any, label_rows: NDArray[np.int64]) -> Any:
     return appended.reset_index(drop=True) if hasattr(appended, "reset_index") else appended
 
 
-def _stack(top: Any, bottom: Any) -> Any:
+def _stack(top: Matrix, bottom: Matrix) -> Matrix:
     if isinstance(top, np.ndarray):
         return np.vstack([top, bottom])
     return sparse.vstack([top, bottom], format=top.format)

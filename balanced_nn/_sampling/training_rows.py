@@ -1,16 +1,18 @@
 """Which rows does a classifier train on after any sampler, and how much does each weigh?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from balanced_nn._data.dataset import MAX_COPIES
-from balanced_nn._sampling.resampler import ClassResampler
+from balanced_nn._data.names import listed_labels, quoted
+from balanced_nn._sampling.resampler import ClassResampler, strategy_of_present
+from balanced_nn._typing import BoolArray, FloatArray, IntArray, Labels, Sampler
 
 __all__ = ["Resampled", "draws_at_random", "resample_rows"]
 
@@ -34,22 +36,22 @@ class Resampled:
         What the user should be warned of.
     """
 
-    X: NDArray[Any]
+    X: FloatArray
     rows: NDArray[np.int64]
-    y: NDArray[np.intp]
+    y: IntArray
     weight: NDArray[np.float64]
     notes: tuple[Warning, ...] = ()
 
 
 def resample_rows(
-    X: NDArray[Any],
-    y: NDArray[np.intp],
+    X: FloatArray,
+    y: IntArray,
     sample_weight: NDArray[np.float64],
-    sampler: Any,
+    sampler: str | Sampler | None,
     *,
-    categorical_features: NDArray[np.bool_],
+    categorical_features: BoolArray,
     seed: int,
-    classes: NDArray[Any] | None = None,
+    classes: Labels | None = None,
 ) -> Resampled:
     """Resample the training rows of a classifier, its weights with them.
 
@@ -89,13 +91,14 @@ def resample_rows(
         rows, share = _copied_rows(y, np.random.default_rng(seed))
         return Resampled(X, rows, y[rows], sample_weight[rows] * share)
     labels = y if classes is None else np.asarray(classes)[y]
-    fitted = _prepare_sampler(sampler, categorical_features, seed)
+    fitted, notes = _prepare_sampler(sampler, labels, categorical_features, seed)
     if isinstance(fitted, ClassResampler) and fitted.method != "smote":
         fitted.fit_resample(np.arange(y.size).reshape(-1, 1), labels)  # it only chooses rows: X stays where it is
         rows = fitted.sample_indices_
         _check_classes(labels[rows], labels, fitted)
-        return Resampled(X, rows, y[rows], sample_weight[rows])
-    X_new, labels_new, notes = _call_sampler(fitted, X, labels)
+        return Resampled(X, rows, y[rows], sample_weight[rows], notes)
+    X_new, labels_new, further_notes = _call_sampler(fitted, X, labels)
+    notes += further_notes
     X_new = _whole_codes(X_new, X, categorical_features, type(fitted).__name__)
     found, first_row = _check_classes(labels_new, labels, fitted)
     y_new = y[first_row][np.searchsorted(found, labels_new)]
@@ -107,7 +110,7 @@ def resample_rows(
     return Resampled(X_new, np.arange(y_new.size, dtype=np.int64), y_new, weight, notes)
 
 
-def _copied_rows(y: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _copied_rows(y: IntArray, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return rows of all classes, each as often as it may be repeated, and for how many it stands then."""
     sizes = np.bincount(y)
     wanted = np.minimum(sizes.max(), MAX_COPIES * sizes)
@@ -118,7 +121,7 @@ def _copied_rows(y: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray
     return rows, (sizes.max() / np.maximum(wanted, 1))[y[rows]]
 
 
-def draws_at_random(sampler: Any) -> bool:
+def draws_at_random(sampler: str | Sampler | None) -> bool:
     """Whether a sampler leaves each class as it is, as far as it goes: rows are repeated or dropped at random.
 
     What others do to the look of a class, no prior undoes: synthetic rows, or rows dropped for where they lie.
@@ -137,8 +140,10 @@ def draws_at_random(sampler: Any) -> bool:
     )
 
 
-def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed: int) -> Any:
-    """Return a copy of the sampler that is seeded and knows the categorical columns."""
+def _prepare_sampler(
+    sampler: str | Sampler, labels: Labels, categorical_features: BoolArray, seed: int
+) -> tuple[Sampler, tuple[Warning, ...]]:
+    """Return a copy of the sampler that is seeded and knows the categorical columns and the classes, and notes."""
     if isinstance(sampler, str):
         sampler = ClassResampler(sampler)
     if isinstance(sampler, type) or not hasattr(sampler, "fit_resample"):
@@ -148,18 +153,22 @@ def _prepare_sampler(sampler: Any, categorical_features: NDArray[np.bool_], seed
             "Pass None, 'over', 'under', 'smote', or an instance such as RandomOverSampler()."
         )
     copy = clone(sampler, safe=False)
+    notes: tuple[Warning, ...] = ()
     if hasattr(copy, "get_params"):
         parameters = copy.get_params(deep=True).items()
+        for name, value in parameters:
+            if name.split("__")[-1] == "sampling_strategy" and isinstance(value, Mapping):
+                strategy, further_notes = strategy_of_present(value, labels)
+                copy.set_params(**{name: strategy})
+                notes += further_notes
         unset = [name for name, value in parameters if value is None and name.split("__")[-1] == "random_state"]
         copy.set_params(**dict.fromkeys(unset, seed))
         if "categorical_features" in copy.get_params(deep=False):
             copy.set_params(categorical_features=np.flatnonzero(categorical_features).tolist())
-    return copy
+    return copy, notes
 
 
-def _whole_codes(
-    X_new: NDArray[Any], X: NDArray[Any], categorical_features: NDArray[np.bool_], name: str
-) -> NDArray[Any]:
+def _whole_codes(X_new: FloatArray, X: FloatArray, categorical_features: BoolArray, name: str) -> FloatArray:
     """Round what a sampler put between the codes of two levels; refuse it between those of more."""
     codes = X_new[:, categorical_features]
     whole = np.rint(codes)
@@ -177,9 +186,7 @@ def _whole_codes(
     return rounded
 
 
-def _call_sampler(
-    sampler: Any, X: NDArray[Any], labels: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], tuple[Warning, ...]]:
+def _call_sampler(sampler: Sampler, X: FloatArray, labels: Labels) -> tuple[FloatArray, Labels, tuple[Warning, ...]]:
     """Return what fit_resample gives as two arrays that belong together, or say what is wrong with it."""
     views = X.view(), labels.view()
     for view in views:
@@ -205,29 +212,27 @@ def _call_sampler(
         raise TypeError(f"sampler {name} returned X of type {X_new.dtype}. Return numbers, as they came in.") from exc
 
 
-def _check_classes(
-    labels_new: NDArray[Any], labels: NDArray[Any], sampler: Any
-) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _check_classes(labels_new: Labels, labels: Labels, sampler: Sampler) -> tuple[Labels, IntArray]:
     """Return the labels that there are and a row of each; refuse a result with more or fewer."""
     name = type(sampler).__name__
     found, first_row = np.unique(labels, return_index=True)
     foreign = np.unique(labels_new[~np.isin(labels_new, found)])
     if foreign.size:
         raise ValueError(
-            f"sampler {name} returned the label {foreign[0]!s}, which is not among the labels that it was given, "
-            f"{', '.join(map(str, found))}. Return labels from y."
+            f"sampler {name} returned the label {quoted(foreign[0])}, which is not among the labels that it was given, "
+            f"{listed_labels(found)}. Return labels from y."
         )
     lost = found[~np.isin(found, labels_new)]
     if lost.size:
         raise ValueError(
-            f"sampler {name} removed all rows of class {', '.join(map(str, lost))}. "
+            f"sampler {name} removed all rows of class {listed_labels(lost)}. "
             "Change its sampling_strategy so that each class keeps a row."
         )
     return found, first_row
 
 
 def _origin(
-    X: NDArray[Any], labels: NDArray[Any], X_new: NDArray[Any], labels_new: NDArray[Any], sample_indices: Any
+    X: FloatArray, labels: Labels, X_new: FloatArray, labels_new: Labels, sample_indices: ArrayLike | None
 ) -> NDArray[np.int64]:
     """Return for each resampled row the row that it comes from, -1 where that is not known."""
     n, m = len(labels), len(labels_new)

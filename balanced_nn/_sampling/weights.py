@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
 from balanced_nn._data.dataset import class_mass
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._data.names import quoted
+from balanced_nn._data.target import check_named_classes
+from balanced_nn._typing import FloatArray, IntArray, Label, Labels
 
 
 def class_weight_vector(
-    class_weight: str | Mapping[Any, float] | None,
+    class_weight: str | Mapping[Label, float] | None,
     y: IntArray,
     sample_weight: FloatArray,
-    classes: Sequence[Any] | np.ndarray,
+    classes: Sequence[Label] | Labels,
 ) -> FloatArray:
     """Return the weight of each class.
 
@@ -23,7 +24,8 @@ def class_weight_vector(
     class_weight : None, "balanced" or mapping from class label to weight
         "balanced" gives ``sum of all weights / (n_classes * sum of the class's weights)``: the heuristic of
         G. King and L. Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9, 2001, with rows counted
-        by their weight. Labels that a mapping leaves out weigh 1.
+        by their weight. Labels that a mapping leaves out weigh 1; further
+        labels are ignored where every class has a weight.
     y : ndarray of shape (n_samples,)
         Class indices of the rows as they are fed to the network.
     sample_weight : ndarray of shape (n_samples,)
@@ -38,7 +40,8 @@ def class_weight_vector(
     Raises
     ------
     ValueError
-        If a mapping names a label that is not in `classes`, or gives a weight that is not positive and finite.
+        If a mapping names a label that is not in `classes` while a class has no weight, or one of another kind than the
+        classes; or if it gives a weight that is not positive and finite.
     TypeError
         If it gives a weight that is not a number.
 
@@ -59,25 +62,22 @@ def class_weight_vector(
     return mass.sum() / (n_classes * mass)
 
 
-def _stated_weights(class_weight: Mapping[Any, Any], classes: list[Any]) -> FloatArray:
+def _stated_weights(class_weight: Mapping[Label, object], classes: list[Label]) -> FloatArray:
+    check_named_classes(class_weight, classes, "class_weight")
     weights = np.ones(len(classes))
     for label, weight in class_weight.items():
-        if label not in classes:
-            raise ValueError(
-                f"class_weight names {label!s}, which is not in y; y holds {', '.join(map(str, classes))}. "
-                "Remove it, or check that the labels have the same type."
-            )
         if not isinstance(weight, Real):
             raise TypeError(
-                f"class_weight gives {label!s} the weight {weight!r}; a weight must be a number. "
+                f"class_weight gives {quoted(label)} the weight {weight!r}; a weight must be a number. "
                 "Use a positive number, such as 10."
             )
         if not 0 < float(weight) < np.inf:
             raise ValueError(
-                f"class_weight gives {label!s} the weight {weight!s}; a weight must be positive and finite. "
+                f"class_weight gives {quoted(label)} the weight {weight!s}; a weight must be positive and finite. "
                 "To leave a class out, remove its rows."
             )
-        weights[classes.index(label)] = weight
+        if label in classes:
+            weights[classes.index(label)] = weight
     return weights
 
 

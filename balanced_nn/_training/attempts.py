@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanced_nn._causes.advise import ModelKind, advise
+from balanced_nn._causes.advise import ModelKind, advise, blame_columns
 from balanced_nn._causes.evidence import Curve, Evidence
 from balanced_nn._causes.observation import Observation, ObservedNetwork, describe_fit, gather_evidence, take_snapshot
 from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
@@ -15,6 +15,7 @@ from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence
 from balanced_nn._collapse.baseline import Reference, find_reference, needs_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
+from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.network import FittedNetwork, initial_network
@@ -254,10 +255,13 @@ def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:
     return find_outcome(plan.judged.y, np.exp(scores), prior=uniform, sample_weight=plan.judged.weight)
 
 
-def report_outcome(attempt: Attempt, settings: FitSettings, labels: tuple[Any, ...]) -> CollapseReport:
+def report_outcome(
+    attempt: Attempt, settings: FitSettings, labels: tuple[Any, ...], suspicious: tuple[SuspiciousColumn, ...]
+) -> CollapseReport:
     """Put what became of an attempt into words, with the causes of a failure and what to do about them."""
     used = {**settings.values, **attempt.change.settings, "learning_rate_": attempt.history.learning_rate}
-    findings = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=settings.defaults)
+    advised = advise(attempt.findings, ModelKind.OURS, settings=used, defaults=settings.defaults)
+    findings = blame_columns(advised, suspicious)
     hints = setting_hints(settings.values, settings.defaults)
     failed = attempt.outcome.outcome is not Outcome.HEALTHY
     judged_on = attempt.plan.judged_on

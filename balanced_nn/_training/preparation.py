@@ -14,6 +14,7 @@ from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
 from balanced_nn._data.hold_outs import grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
+from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
 from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
@@ -230,10 +231,17 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         ),
         notes=split.notes
         + fed.notes
+        + _note_types(split, preprocessing)
         + batch_notes
         + _note_idle_loss(settings, fed_prior)
         + _note_smoothing(settings.label_smoothing, fed_prior),
     )
+
+
+def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ...]:
+    if split.valid is None or not split.valid_was_given:
+        return ()
+    return type_notes(split.valid.table, preprocessing.numeric_positions, [preprocessing.encodings])
 
 
 def _clean(settings: FitSettings, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:

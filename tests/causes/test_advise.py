@@ -7,11 +7,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._causes.advise import ModelKind, advise
+from balanced_nn._causes.advise import ModelKind, advise, blame_columns
 from balanced_nn._causes.evidence import ACTION_OF, Cause
 from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS
 from balanced_nn._causes.remedies_sklearn import MLP_DEFAULTS
 from balanced_nn._causes.rules import Finding
+from balanced_nn._data.column_checks import Reason, SuspiciousColumn
 
 DEFAULTS = BalancedNNClassifier().get_params()
 DATA = {Cause.NO_SIGNAL, Cause.BAD_LABELS}
@@ -325,3 +326,18 @@ def test_the_code_for_keras_runs(keras, causes, n_classes):
         assert set(names["answers"]) <= set(range(n_classes))
     else:
         assert names.get("fresh", model).predict(X[:7], verbose=0).shape == (7, outputs)
+
+
+def test_columns_that_are_misread_are_blamed_for_features_without_a_signal() -> None:
+    finding = Finding(Cause.NO_SIGNAL, "quick models stay at chance.", 0.5, 1, 0.95)
+    other = Finding(Cause.BAD_LABELS, "one label.", 1, 0.5, 0.99)
+    column = SuspiciousColumn("price", Reason.NUMBERS, "'1,5' (decimal comma)")
+    advised = advise([finding, other], ModelKind.OURS)
+    assert blame_columns(advised, ()) == advised
+    blamed, same = blame_columns(advised, [column])
+    assert same == advised[1]
+    assert "Column price holds numbers as text" in blamed.seen
+    assert "quick models stay" in blamed.seen
+    assert blamed.confidence < 0.5
+    assert blamed.remedy.startswith("Repair these columns, and fit again.")
+    assert "No setting" not in blamed.remedy

@@ -9,13 +9,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._causes.data_checks import listed
-from balanced_nn._cli.column_checks import column_findings
 from balanced_nn._cli.console import MOST_NAMES, OneLineError
 from balanced_nn._cli.model_files import check_format, how_to_load, load_model, save_model
 from balanced_nn._cli.table_files import (
@@ -28,13 +24,7 @@ from balanced_nn._cli.table_files import (
     text_columns,
     write_frame,
 )
-from balanced_nn._data.table import read_table
-from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
-
-
-def findings(**columns: Any) -> tuple[str, ...]:
-    return column_findings(read_table(TabularPreprocessor(), pd.DataFrame(columns), reset=True))
-
+from balanced_nn._data.names import listed
 
 # Tables
 
@@ -208,49 +198,3 @@ def test_a_format_whose_package_is_missing_is_refused_early(monkeypatch: pytest.
     check_format(Path("m.joblib"))
     with pytest.raises(ImportError, match=r"m.skops needs skops: pip install 'balanced-nn\[skops\]'"):
         check_format(Path("m.skops"))
-
-
-# Columns
-
-
-def test_row_numbers_are_named() -> None:
-    n = np.arange(40)
-    (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
-    assert said == "Column id numbers the rows. Drop it: the order of a file is no feature."
-
-
-def test_texts_that_differ_in_each_row_are_named() -> None:
-    names = [f"person {i}" for i in range(40)]
-    (said,) = findings(name=names, mail=names, town=["A", "B"] * 20)
-    assert said.startswith("Columns name, mail hold another text in almost every row")
-    assert said.endswith("Drop them, or turn them into categories.")
-
-
-@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
-def test_dates_are_named(form: str) -> None:
-    (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
-    assert said.startswith("Column day holds dates as text, of which each becomes a category. Turn it into numbers")
-
-
-def test_numbers_among_text_are_named_with_an_example() -> None:
-    (said,) = findings(age=["31", "45", "unknown", "7.5"])
-    assert "Column age holds numbers, but also text such as 'unknown'" in said
-    (said,) = findings(price=["1,5", "2,5"] * 10)
-    assert "Column price holds numbers as text, such as '1,5'" in said
-
-
-def test_of_very_many_such_columns_the_first_are_named() -> None:
-    said = findings(**{f"price {i}": ["1,5", "2,5"] * 10 for i in range(7)})
-    assert len(said) == 6
-    assert said[-1] == "So do 2 more columns."
-
-
-def test_sound_columns_are_not_named() -> None:
-    assert findings(x=np.linspace(0, 1, 30), town=["A", "B", "C"] * 10, flag=[True, False] * 15) == ()
-    assert findings(few=["a", "b", "c"]) == ()  # three rows may differ
-
-
-@settings(max_examples=30)
-@given(st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=1, max_size=30))
-def test_whatever_text_a_column_holds_it_is_looked_at(cells: list[str | None]) -> None:
-    assert all(said.startswith("Column t$it ") for said in findings(**{"t$it": pd.Series(cells, dtype=object)}))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from balanced_nn._data.target import (
     check_every_class_weighs,
+    check_named_classes,
     encode_labels,
     find_classes,
     in_class_order,
@@ -162,7 +163,7 @@ def test_a_single_class_is_named():
 def test_an_unknown_label_is_named_with_those_that_are_known():
     with pytest.raises(
         ValueError,
-        match="y_val holds maybe, which is no class of the training data; these are no, yes. Check .* these 2 rows",
+        match="y_val holds 'maybe', which is no class of the training data; these are 'no', 'yes'. .* these 2 rows",
     ):
         encode_labels(np.array(["maybe", "no", "maybe"]), np.array(["no", "yes"]), name="y_val")
 
@@ -229,3 +230,39 @@ def test_a_default_index_says_nothing():
 def test_labels_of_other_classes_are_refused(index):
     with pytest.raises(ValueError, match="prior is labelled by .* not the classes .'no', 'yes'., each once. Label"):
         in_class_order(pd.Series(np.ones(len(index)), index=index), ["no", "yes"], "prior")
+
+
+def test_labels_of_further_classes_are_left_out_of_costs_where_that_is_allowed():
+    labels = ["no", "yes", "maybe"]
+    frame = pd.DataFrame(np.arange(9).reshape(3, 3), index=labels, columns=labels)
+    np.testing.assert_array_equal(in_class_order(frame, ["no", "yes"], "decision", further=True), [[0, 1], [3, 4]])
+    with pytest.raises(ValueError, match="decision is labelled by .* not the classes"):
+        in_class_order(frame, ["no", "never"], "decision", further=True)
+
+
+@pytest.mark.parametrize(
+    ("named", "classes"),
+    [({0: 1, 1: 2, 2: 3}, [0, 1]), ({"a": 1, "b": 1, "c": 1}, ["b", "c"]), ({1.5: 1, 2: 1, 0: 1}, [False, 2])],
+)
+def test_a_setting_for_more_classes_than_a_fold_holds_is_accepted(named, classes):
+    check_named_classes(named, classes, "class_weight")
+
+
+@pytest.mark.parametrize(
+    ("named", "classes", "match"),
+    [
+        ({0: 1, 1: 1, "2": 3}, [0, 1], "names '2', which is not in y; y holds 0, 1. '2' is of type str.* of type int"),
+        ({"0": 1, "1": 3}, np.array([0, 1]), "names '0', '1', which are not in y; y holds 0, 1.*the same type"),
+        ({0: 1, 1: 3}, np.array(["0", "1"]), "names 0, 1, which are not in y; y holds '0', '1'. 0 is of type int"),
+        ({"frued": 9, "ok": 1}, ["fraud", "ok"], "names 'frued', which is not in y.*or name 'fraud' too"),
+    ],
+)
+def test_labels_of_another_type_and_mistyped_ones_are_refused(named, classes, match):
+    with pytest.raises(ValueError, match=match):
+        check_named_classes(named, classes, "class_weight")
+
+
+def test_a_message_about_a_thousand_classes_names_ten():
+    with pytest.raises(ValueError, match="'10', '100', .* and 990 more") as caught:
+        encode_labels(np.array(["none"]), np.unique(np.arange(1000).astype(str)), name="y_val")
+    assert len(str(caught.value)) < 300

@@ -12,7 +12,7 @@ import pytest
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._export.onnx import onnx_model
-from tests.helpers.exports import mixed_table, predictor_over, text_table
+from tests.helpers.exports import mixed_table, plain_table, predictor_over, text_table
 
 RNG = np.random.default_rng(0)
 N = 240
@@ -182,3 +182,16 @@ def test_a_missing_package_is_named(clf: BalancedNNClassifier, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip install 'balanced-nn\[onnx\]'"):
         clf.to_onnx()
+
+
+@pytest.mark.parametrize("scaler", ["standard", "quantile"])
+def test_columns_far_from_0_are_read_alike(scaler: str) -> None:
+    numbers = np.array([1.7e15, 3.0]) + np.array([4.0, 1.0]) * np.random.default_rng(0).normal(size=(80, 2)).round(3)
+    numbers[::7, 0] = np.nan
+    predictor = predictor_over(plain_table(numbers), scaler=scaler)
+    session = onnxruntime.InferenceSession(onnx_model(predictor).SerializeToString())
+    (proba,) = session.run(["probabilities"], {"X": numbers})
+    np.testing.assert_allclose(
+        np.log(proba), predictor.ensemble.log_proba(plain_table(numbers), predictor.prior), atol=1e-9
+    )
+    assert np.unique(proba[:, 0].round(6)).size > 60

@@ -257,6 +257,7 @@ def test_bools_and_zeros_and_ones_are_the_same_levels():
         assert_array_equal(preprocessor.transform(pd.DataFrame({"c": same})), [[1], [-1]])
 
 
+@pytest.mark.filterwarnings("ignore:Column x0 holds numbers, but also text")
 def test_a_column_of_numbers_and_strings_is_compared_by_text():
     preprocessor = TabularPreprocessor().fit(objects([1, "a", 2.0, "2", "b"]))
     assert preprocessor.categories_ == {0: ["1", "2", "a", "b"]}
@@ -431,3 +432,47 @@ def test_a_second_fit_forgets_the_first():
     preprocessor.fit(np.array([[1.0], [2.0]]))
     assert preprocessor.get_feature_names_out().tolist() == ["x0"]
     assert preprocessor.categories_ == {}
+
+
+# ---------------------------------------------------------------- numbers far from 0
+
+FAR_OFF = {
+    "array": lambda x: x[:, None],
+    "unsigned": lambda x: x.astype(np.uint64)[:, None],
+    "frame": lambda x: pd.DataFrame({"x": x}),
+    "beside floats": lambda x: pd.DataFrame({"x": x, "y": np.linspace(0, 1, len(x))}),
+    "beside text": lambda x: pd.DataFrame({"x": x, "y": ["a", "b"] * (len(x) // 2)}),
+    "nullable": lambda x: pd.DataFrame({"x": pd.array(x, dtype="Int64")}),
+    "polars": lambda x: pl.DataFrame({"x": x, "y": np.linspace(0, 1, len(x))}),
+}
+
+
+@pytest.mark.parametrize("kind", FAR_OFF)
+@pytest.mark.parametrize("scaler", ["standard", "robust", "minmax", "quantile"])
+def test_integers_that_float64_cannot_hold_are_scaled_by_their_differences(scaler, kind):
+    differences = np.random.default_rng(0).integers(-90, 90, 400)
+    expected = TabularPreprocessor(scaler).fit_transform(differences[:, None].astype(float))
+    table = FAR_OFF[kind](2**60 + differences)
+    preprocessor = TabularPreprocessor(scaler).fit(table)
+    assert_array_equal(preprocessor.transform(table)[:, :1], expected)
+    assert_array_equal(preprocessor.transform(table[:3])[:, :1], expected[:3])
+
+
+@pytest.mark.parametrize(("offset", "unit"), [(1e15, 8.0), (-3e12, 0.5), (40.0, 2.0**-40), (0.0, 1e-17)])
+@pytest.mark.parametrize("scaler", ["standard", "robust", "minmax", "quantile"])
+def test_a_column_that_varies_is_scaled_alike_wherever_it_lies(scaler, offset, unit):
+    steps = np.random.default_rng(1).integers(-50, 50, (300, 1)).astype(float)
+    steps[::17] = np.nan
+    expected = TabularPreprocessor(scaler).fit_transform(steps)
+    assert_allclose(TabularPreprocessor(scaler).fit_transform(offset + unit * steps), expected, atol=1e-6)
+
+
+def test_bins_cut_a_column_that_lies_far_from_0():
+    x = 1.7e18 + 1e6 * np.random.default_rng(0).normal(size=(500, 1))
+    assert TabularPreprocessor(n_bins=4).fit(x, (x[:, 0] > 1.7e18).astype(int)).n_features_out_ > 2
+
+
+def test_a_transformer_of_the_user_sees_numbers_as_they_are():
+    x = 1e15 + np.arange(20.0)[:, None]
+    seen = TabularPreprocessor(FunctionTransformer(lambda block: block - 1e15)).fit_transform(x)
+    assert_array_equal(seen[:, 0], np.arange(20))

@@ -326,7 +326,12 @@ LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1])
         ({"categorical_features": [0]}, sparse.csr_array(np.ones((8, 2))), ValueError, "sparse and has 1 categorical"),
         ({"sampling_strategy": "majority"}, FRAME, ValueError, "cannot be used with over-sampler"),
         ({"sampling_strategy": {0: 1}}, FRAME, ValueError, "should be greater or equal"),
-        ({"sampling_strategy": {7: 9}}, FRAME, ValueError, "not present in the data"),
+        (
+            {"sampling_strategy": {7: 9}},
+            FRAME,
+            ValueError,
+            "sampling_strategy names 7, which is not in y; y",
+        ),
         ({"sampling_strategy": 2.0}, FRAME, ValueError, "'sampling_strategy' parameter of ClassResampler must be"),
         ({"method": "both"}, FRAME, ValueError, "'method' parameter of ClassResampler must be a str among"),
         ({"k_neighbors": 0}, FRAME, ValueError, "'k_neighbors' parameter of ClassResampler must be an int"),
@@ -353,3 +358,27 @@ def test_pandas_na_in_an_array_of_objects_is_missing_to_smote():
     X = np.array([["a", 1.0], [pd.NA, 2.0], ["b", 3.0]] * 4, dtype=object)
     with pytest.raises(ValueError, match="NaN or other missing values in column 0"):
         ClassResampler("smote", categorical_features=[0]).fit_resample(X, [0] * 8 + [1] * 4)
+
+
+@pytest.mark.parametrize("method", ["over", "under", "smote"])
+def test_a_strategy_for_more_classes_than_a_fold_holds_says_nothing_of_those_it_lacks(method):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), np.repeat(["a", "b"], [30, 10])
+    sizes = {"a": 30, "b": 10 if method == "under" else 20}
+    _, y_new = ClassResampler(method, sampling_strategy={**sizes, "c": 20}, random_state=0).fit_resample(X, y)
+    assert {label: int((y_new == label).sum()) for label in "ab"} == sizes
+
+
+def test_a_strategy_that_may_be_mistyped_is_followed_with_a_warning():
+    y = np.repeat(["a", "b"], [8, 4])
+    with pytest.warns(RareClassWarning, match="sampling_strategy names 'bb', of which y holds no row"):
+        _, y_new = ClassResampler("over", sampling_strategy={"b": 6, "bb": 9}).fit_resample(np.zeros((12, 1)), y)
+    assert (y_new == "b").sum() == 6
+
+
+def test_many_single_rows_give_one_short_warning():
+    y = np.append(np.arange(200), np.repeat(200, 300))
+    with pytest.warns(RareClassWarning, match=r"200 classes have 1 row each \(0, 1, .* and 190 more\)") as record:
+        ClassResampler("smote", random_state=0).fit_resample(np.arange(1000.0).reshape(-1, 2), y)
+    assert len(record) == 1
+    assert len(str(record[0].message)) < 350

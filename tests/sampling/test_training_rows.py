@@ -11,7 +11,7 @@ from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler, TomekLinks
 from scipy import sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 
 from balanced_nn._data.dataset import MAX_COPIES
@@ -283,3 +283,16 @@ def test_samplers_that_draw_at_random_leave_each_class_as_it_is(sampler):
 )
 def test_samplers_that_invent_rows_or_choose_them_by_place_change_a_class(sampler):
     assert not draws_at_random(sampler)
+
+
+@pytest.mark.parametrize("sampler", [ClassResampler("over"), RandomOverSampler(), SMOTE()])
+def test_a_sampler_with_sizes_for_a_class_that_a_fold_lacks_resamples_the_others(sampler):
+    y = np.repeat([0, 1], [20, 8])
+    X = np.random.default_rng(0).normal(size=(28, 2)).astype(np.float32)
+    sampler = clone(sampler).set_params(sampling_strategy={"no": 20, "yes": 12, "maybe": 20}, random_state=0)
+    resampled = resample_rows(
+        X, y, np.ones(28), sampler, categorical_features=np.zeros(2, bool), seed=0, classes=np.array(["no", "yes"])
+    )
+    assert np.bincount(resampled.y).tolist() == [20, 12]
+    assert resampled.notes == ()
+    assert "maybe" in sampler.sampling_strategy

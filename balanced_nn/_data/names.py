@@ -1,0 +1,55 @@
+"""How are labels and columns named in a message, so that types can be told apart and many stay few words?"""
+
+import numbers
+from collections.abc import Iterable
+from decimal import Decimal
+
+import numpy as np
+
+from balanced_nn._typing import Label
+
+MOST_NAMES = 5  # that a finding lists
+MOST_LABELS = 10  # that a message lists
+
+
+def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:
+    """Join names for a message, the first ones where there are many.
+
+    >>> listed(["a", "b"]), listed("abc", most=2)
+    ('a, b', 'a, b and 1 more')
+    """
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def quoted(label: Label) -> str:
+    """Write a label as it would be written in Python: text in quotes.
+
+    >>> quoted("0"), quoted(np.int64(0)), quoted(np.str_("no")), quoted(np.float64(1.5))
+    ("'0'", '0', "'no'", '1.5')
+    """
+    if isinstance(label, str):
+        return repr(str(label))
+    plain = isinstance(label, np.bool_ | np.integer | np.floating)
+    return str(label) if plain or label_kind(label) == "number" else repr(label)
+
+
+def listed_labels(labels: Iterable[Label], most: int = MOST_LABELS) -> str:
+    """Join labels for a message, each as :func:`quoted` writes it.
+
+    >>> listed_labels(["0", 0])
+    "'0', 0"
+    """
+    return listed(map(quoted, labels), most)
+
+
+def label_kind(label: Label) -> str:
+    """Name what labels of one kind have in common; numbers of all types, and booleans, equal each other by value.
+
+    >>> label_kind(np.int32(1)), label_kind(True), label_kind(np.str_("1"))
+    ('number', 'number', 'text')
+    """
+    if isinstance(label, numbers.Number | Decimal | np.number | np.bool_):
+        return "number"
+    return "text" if isinstance(label, str | bytes) else type(label).__name__
