@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from balanced_nn._collapse.outcome import Outcome, find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
-from balanced_nn._sklearn import scorer_response_methods
+from balanced_nn._decision.positive_class import find_positive
+from balanced_nn._sklearn import scorer_parts, scorer_response_methods
 
 __all__ = ["COLLAPSED_SCORE", "CollapseAwareScorer", "collapse_aware_scorer", "make_collapse_aware_scorer"]
 
@@ -60,11 +61,23 @@ class CollapseAwareScorer:
         _check_classifier(estimator, self)
         methods = scorer_response_methods(self._scorer)
         reads_predict = methods is None or "predict" in methods
-        if not _collapsed(estimator, X, y, kwargs.get("sample_weight"), reads_predict=reads_predict):
-            return self._scorer(estimator, X, y, **kwargs)
-        if methods is not None:
+        collapsed = _collapsed(estimator, X, y, kwargs.get("sample_weight"), reads_predict=reads_predict)
+        if collapsed and methods is not None:
             return COLLAPSED_SCORE
-        score = self._scorer(estimator, X, y, **kwargs)  # a callable of the user's may return several scores
+        try:
+            score = self._scorer(estimator, X, y, **kwargs)
+        except ValueError as error:
+            parts = scorer_parts(self._scorer)
+            if parts is None or "pos_label" not in str(error):
+                raise
+            labels = estimator.classes_.tolist()
+            positive = labels[find_positive(labels, [np.mean(np.asarray(y) == label) for label in labels])]
+            raise ValueError(
+                f"{self!r} looks for a positive class (pos_label) that is not among {', '.join(map(repr, labels))}. "
+                f"Name it, for example make_collapse_aware_scorer({_with_positive_class(parts, positive)})."
+            ) from error
+        if not collapsed:
+            return score
         return dict.fromkeys(score, COLLAPSED_SCORE) if isinstance(score, Mapping) else COLLAPSED_SCORE
 
     def __repr__(self) -> str:
@@ -132,10 +145,11 @@ def make_collapse_aware_scorer(scoring: Any) -> Any:
 
     Notes
     -----
-    What collapse is, is defined in one place, for held-out rows of at least two classes: probabilities that are the
-    same for all rows (CONSTANT); one class predicted for all rows (ONE_CLASS); no row found of a class with at least
-    5 % of the weight and 5 rows (MISSING). One class predicted while the ROC AUC exceeds 0.65 is a matter of the
-    decision threshold (THRESHOLD).
+    What collapse is, is defined in one place: probabilities that are the same for all rows (CONSTANT); one class
+    predicted for all rows (ONE_CLASS); no row found of a class with at least 5 % of the weight and 5 rows (MISSING).
+    One class predicted while the ROC AUC exceeds 0.65 is a matter of the decision threshold (THRESHOLD). Only held-out
+    rows of classes that the classifier was trained on are judged; where they are of one class, nothing can be told from
+    them, and the score is the metric's own.
 
     - A metric that reads `predict`, such as accuracy or F1, and every callable whose source is unknown: `predict` is
       judged, and THRESHOLD counts as collapse too.
@@ -196,6 +210,16 @@ def _check_classifier(estimator: Any, scorer: CollapseAwareScorer) -> None:
     )
 
 
+def _with_positive_class(parts: tuple[Any, int, dict[str, Any], tuple[str, ...]], label: Any) -> str:
+    """Write down what makes a scorer of the same metric for a positive class, from its parts."""
+    function, sign, kwargs, methods = parts
+    settings: dict[str, Any] = {} if sign > 0 else {"greater_is_better": False}
+    if "predict" not in methods:
+        settings["response_method"] = "predict_proba"
+    settings |= kwargs | {"pos_label": label}
+    return f"make_scorer({function.__name__}, {', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
+
 def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, *, reads_predict: bool) -> bool:
     """Say whether the classifier collapsed on these rows, as far as a metric that reads `predict` or not can tell."""
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
@@ -203,8 +227,11 @@ def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, 
             f"y has shape {np.shape(y)}, but collapse is defined for one label for each row. "
             "Use the metric itself for several outputs."
         )
-    if not np.isin(column_or_1d(y), estimator.classes_).any():
+    known = np.isin(column_or_1d(y), estimator.classes_)
+    if not known.any():
         return False  # not one label that the classifier knows: the metric will say what is wrong
+    if not known.all():  # no classifier finds a class that its training part lacked: rows of weight 0 are not judged
+        sample_weight = known * (1.0 if sample_weight is None else np.asarray(sample_weight))
     answers = read_answers(estimator, X, y)
     uniform = np.full(len(answers.labels), 1.0 / len(answers.labels))
     # Where the classifier does not say what class frequencies its probabilities speak of, they may be those of the data

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.model_selection._search import BaseSearchCV
 
 from tests.helpers.installed import HAS_TEMPERATURE
+from tests.model_selection.test_search_space import Trial
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.M | re.S)
@@ -44,6 +47,17 @@ def test_each_block_of_the_page_prints_what_is_shown_below_it(page: str, capsys:
         assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
         # Other versions of TensorFlow train a little differently.
         assert numbers(printed) == pytest.approx(numbers(shown), abs=0.25)
+    for search in namespace.values():
+        if isinstance(search, BaseSearchCV):  # it is fitted, and no fit failed
+            assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    if "objective" in namespace:
+        assert 0 < namespace["objective"](Trial(np.random.default_rng(0))) < 1
+
+
+def test_no_other_page_builds_a_search() -> None:
+    for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
+        code = "".join(text for language, text in BLOCK.findall(page.read_text()) if language == "python")
+        assert page.name == "tuning.md" or not re.search(r"= \w+SearchCV\(", code)
 
 
 @pytest.mark.parametrize("page", [page.name for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text()])

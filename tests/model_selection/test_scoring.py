@@ -1,6 +1,7 @@
 """What a search sees of a collapsed split, with scikit-learn's own estimators, searches and metrics."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -19,14 +20,17 @@ from sklearn.metrics import get_scorer, make_scorer, mean_squared_error, recall_
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
+    GroupKFold,
     HalvingGridSearchCV,
     StratifiedKFold,
+    TimeSeriesSplit,
     cross_validate,
 )
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 
+from balanced_nn import BalancedNNClassifier
 from balanced_nn._collapse.outcome import find_outcome
 from balanced_nn._model_selection.scoring import COLLAPSED_SCORE, collapse_aware_scorer, make_collapse_aware_scorer
 
@@ -236,13 +240,61 @@ def test_held_out_rows_of_one_class_are_never_a_collapse():
     assert make_collapse_aware_scorer("accuracy")(model, X[Y == 0], Y[Y == 0]) == 1.0
 
 
+RARE, FREQUENT = np.flatnonzero(Y == 1), np.flatnonzero(Y == 0)
+COMMON = ["accuracy", "balanced_accuracy", "neg_log_loss"]
+OF_TWO = [*COMMON, "f1", "roc_auc", "average_precision"]
+OF_THREE = [*COMMON, "f1_macro", "roc_auc_ovr"]
+ENDS_RARE = np.concatenate([RARE[:10], FREQUENT, RARE[10:]])  # test parts: frequent only, both, rare only
+STARTS_FREQUENT = np.concatenate([FREQUENT[:80], RARE, FREQUENT[80:]])
+THIRD_LATE = np.argsort(Y3 == 2, kind="stable")
+FOLDS = {
+    "test parts of one class": (X[ENDS_RARE], Y[ENDS_RARE], TimeSeriesSplit(3, test_size=30), None, OF_TWO),
+    "a training part of one class": (X[STARTS_FREQUENT], Y[STARTS_FREQUENT], TimeSeriesSplit(3), None, OF_TWO),
+    "each group is a class": (X3, Y3, GroupKFold(3), Y3, OF_THREE),
+    "a class comes late": (X3[THIRD_LATE], Y3[THIRD_LATE], TimeSeriesSplit(3), None, OF_THREE),
+}
+
+
+def scores_and_warnings(model, rows, labels, **settings):
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        result = cross_validate(model, rows, labels, **settings)
+    told = [warning for warning in record if issubclass(warning.category, UserWarning | RuntimeWarning)]
+    # those about answers of the model differ from model to model
+    told = [warning for warning in told if not re.search("ill-defined|y_pred", str(warning.message).splitlines()[0])]
+    scores = np.array([result[name] for name in sorted(result) if name.startswith("test_")])
+    return scores, sorted(warning.category.__name__ for warning in told)
+
+
+@pytest.mark.parametrize(("rows", "labels", "cv", "groups", "metrics"), FOLDS.values(), ids=FOLDS)
+def test_folds_that_lack_a_class_score_as_those_of_scikit_learn(rows, labels, cv, groups, metrics):
+    network = BalancedNNClassifier(
+        (4,), n_members=1, max_iter=2, learning_rate_init=0.01, on_collapse="ignore", random_state=0
+    )
+    linear, told = scores_and_warnings(LogisticRegression(), rows, labels, cv=cv, groups=groups, scoring=metrics)
+    ours, told_of_ours = scores_and_warnings(network, rows, labels, cv=cv, groups=groups, scoring=metrics)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(linear))
+    assert told_of_ours == told
+    aware, told_by_aware = scores_and_warnings(
+        LogisticRegression(), rows, labels, cv=cv, groups=groups, scoring=make_collapse_aware_scorer(metrics)
+    )
+    np.testing.assert_array_equal(aware, linear)
+    assert told_by_aware == told
+    assert np.isnan(linear).any()
+    assert np.isfinite(linear).any()
+
+
 def test_held_out_rows_may_lack_a_class_and_have_a_new_one():
     model = LogisticRegression().fit(X3[Y3 != 2], Y3[Y3 != 2])
     some = np.flatnonzero(Y3 != 2)[:100]
     with_one_new = np.append(some, np.flatnonzero(Y3 == 2)[0])
     accuracy = make_collapse_aware_scorer("accuracy")
     assert accuracy(model, X3[with_one_new], Y3[with_one_new]) == model.score(X3[with_one_new], Y3[with_one_new])
-    assert accuracy(model, X3, Y3) == COLLAPSED_SCORE  # a frequent class that is never found
+    assert accuracy(model, X3, Y3) == model.score(X3, Y3)  # no classifier finds a class that it was not shown
+    found = np.isin(Y3, [0, 2])
+    assert accuracy(model, X3[found], Y3[found]) == model.score(X3[found], Y3[found])  # one known class tells nothing
+    constant = DummyClassifier().fit(X3[Y3 != 2], Y3[Y3 != 2])
+    assert accuracy(constant, X3, Y3) == COLLAPSED_SCORE
     full = LogisticRegression().fit(X3, Y3)
     assert accuracy(full, X3[some], Y3[some]) == full.score(X3[some], Y3[some])
 
@@ -437,6 +489,26 @@ def test_the_text_form_can_be_typed_again(scoring, text):
 def test_what_is_no_metric_is_refused(scoring, error, message):
     with pytest.raises(error, match=message):
         make_collapse_aware_scorer(scoring)
+
+
+@pytest.mark.parametrize("scoring", ["f1", "recall", "jaccard", "average_precision"])
+@pytest.mark.parametrize("names", [["no", "yes"], ["stay", "churn"], [2, 3]], ids=str)
+def test_a_metric_that_misses_its_positive_class_says_what_to_write(scoring, names):
+    labels = np.array(names)[Y]  # the second one is rarer
+    model = LogisticRegression().fit(X, labels)
+    with pytest.raises(ValueError, match=rf"'{scoring}'\) looks for a positive class .* not among .*Name it") as caught:
+        make_collapse_aware_scorer(scoring)(model, X, labels)
+    written = re.search(r"for example (make_collapse_aware_scorer\(make_scorer\(.*\)\))\.$", str(caught.value))[1]
+    advised = eval(written, vars(sklearn.metrics) | {"make_collapse_aware_scorer": make_collapse_aware_scorer})
+    assert advised(model, X, labels) == pytest.approx(get_scorer(scoring)(LogisticRegression().fit(X, Y), X, Y))
+
+
+def test_an_error_of_a_metric_of_the_users_own_is_its_own():
+    def fails(estimator, X, y):
+        raise ValueError("pos_label is not what it was")
+
+    with pytest.raises(ValueError, match="pos_label is not what it was"):
+        make_collapse_aware_scorer(fails)(LogisticRegression().fit(X, Y), X, Y)
 
 
 @pytest.mark.parametrize("model", [LinearRegression(), KMeans(2, n_init=1)], ids=repr)

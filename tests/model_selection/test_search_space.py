@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401, makes the next import possible
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, ParameterGrid, ParameterSampler
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -82,13 +83,48 @@ def test_a_prefix_serves_pipelines():
     assert set(search.best_params_) == {f"{prefix}dropout"}
 
 
-def test_halving_runs_over_it():
-    space = {name: setting for name, setting in SPACE.distributions().items() if name != "hidden_layer_sizes"}
+def rows_of_the_rarest(estimator, X, y):
+    return float(np.bincount(y, minlength=len(estimator.classes_)).min())
+
+
+@pytest.mark.parametrize("shares", [[0.95], [0.98], [0.99], [0.6, 0.38]], ids=str)
+@pytest.mark.parametrize("n_splits", [2, 5, 10])
+def test_every_fold_of_halving_keeps_rows_of_the_rarest_class(shares, n_splits):
+    X, y = make_classification(6000, 4, n_redundant=0, n_informative=4, n_classes=len(shares) + 1,
+                               n_clusters_per_class=1, weights=shares, flip_y=0, random_state=0)  # fmt: skip
+    first = search_space(X, y, n_splits=n_splits).min_resources
+    for seed in range(3):
+        search = HalvingRandomSearchCV(
+            GaussianNB(), {"var_smoothing": np.logspace(-9, -1, 9)}, n_candidates=9, min_resources=first, cv=n_splits,
+            scoring=rows_of_the_rarest, error_score="raise", random_state=seed,
+        ).fit(X, y)  # fmt: skip
+        folds = [search.cv_results_[f"split{i}_{part}_score"] for i in range(n_splits) for part in ("test", "train")]
+        assert np.min(folds) >= 2
+        assert search.n_resources_[-1] >= 0.99 * len(y)
+
+
+@pytest.mark.parametrize("rare", [0.05, 0.02, 0.01])
+def test_halving_over_it_fails_at_no_fit(rare):
+    X, y = make_classification(1500, 5, weights=[1 - rare], flip_y=0, random_state=0)
+    space = search_space(X, y, n_splits=2)
+    settings = {name: space.distributions()[name] for name in ("dropout", "class_weight", "alpha")}
     search = HalvingRandomSearchCV(
-        BalancedNNClassifier(**QUICK), space, n_candidates=4, factor=2, min_resources=200, cv=2,
-        scoring="average_precision", random_state=0,
-    ).fit(X, Y)  # fmt: skip
-    assert set(search.best_params_) == set(space)
+        BalancedNNClassifier(**QUICK), settings, n_candidates=3, min_resources=space.min_resources, cv=2,
+        scoring="average_precision", error_score="raise", random_state=0, refit=False,
+    ).fit(X, y)  # fmt: skip
+    assert (search.cv_results_["mean_test_score"] > 0).all()
+
+
+@pytest.mark.parametrize("counts", [(400, 1), (3, 3), (900, 900, 2)])
+def test_halving_starts_with_all_rows_where_a_class_has_few(counts):
+    y = np.repeat(np.arange(len(counts)), counts)
+    assert search_space(np.arange(len(y))[:, None], y).min_resources == len(y)
+
+
+@pytest.mark.parametrize("n_splits", [1, 0, -3])
+def test_less_than_two_folds_are_refused(n_splits):
+    with pytest.raises(ValueError, match=f"n_splits={n_splits} must be 2 or more"):
+        search_space(X, Y, n_splits=n_splits)
 
 
 def test_the_table_says_what_is_worth_a_search():
