@@ -15,49 +15,51 @@ MOSTLY = 0.5  # of the different texts
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 
 
-def column_findings(table: Table) -> tuple[str, ...]:
+def check_columns(table: Table) -> tuple[str, ...]:
     """Say which columns deserve a look before they are trained on, and what to do about them.
 
     Examples
     --------
     >>> import numpy as np
     >>> ages = CategoryColumn(("31", "45", "n/a?"), np.array([0, 1, 2, 0]))
-    >>> for sentence in column_findings(Table(4, np.empty((4, 0)), np.arange(0), {0: ages}, ("age",))):
+    >>> for sentence in check_columns(Table(4, np.empty((4, 0)), np.arange(0), {0: ages}, ("age",))):
     ...     print(sentence)
     Column age holds numbers, but also text such as 'n/a?': it is read as categories. Mend or empty these cells.
     """
-    texts = {table.name(position): _texts(column) for position, column in table.categories.items()}
-    dates = [name for name, levels in texts.items() if _share(levels, _DATE.match) > MOSTLY]
-    numbers = [name for name, levels in texts.items() if name not in dates and _share(levels, _is_number) > MOSTLY]
+    texts = {table.name(position): _list_texts(column) for position, column in table.categories.items()}
+    dates = [name for name, levels in texts.items() if _measure_share(levels, _DATE.match) > MOSTLY]
+    numbers = [
+        name for name, levels in texts.items() if name not in dates and _measure_share(levels, _is_number) > MOSTLY
+    ]
     single = [
         table.name(position)
         for position, column in table.categories.items()
         if table.name(position) not in {*dates, *numbers} and _differs_in_each_row(column)
     ]
-    counted = [table.name(int(position)) for position in table.numeric_positions[_row_numbers(table)]]
+    counted = [table.name(int(position)) for position in table.numeric_positions[_find_row_numbers(table)]]
     return (
-        *_say(
+        *_describe(
             "hold${s} dates as text, of which each becomes a category",
             dates,
             "Turn $it into numbers (days since a date, month, weekday), or drop $it.",
         ),
-        *(_mixed(name, texts[name]) for name in numbers[:MOST_NAMES]),
+        *(_describe_mixture(name, texts[name]) for name in numbers[:MOST_NAMES]),
         *([f"So do {len(numbers) - MOST_NAMES:,} more columns."] if len(numbers) > MOST_NAMES else []),
-        *_say(
+        *_describe(
             "hold${s} another text in almost every row (identifiers, names, free text?): that says nothing of others",
             single,
             "Drop $it, or turn $it into categories.",
         ),
-        *_say("number${s} the rows", counted, "Drop $it: the order of a file is no feature."),
+        *_describe("number${s} the rows", counted, "Drop $it: the order of a file is no feature."),
     )
 
 
-def _texts(column: CategoryColumn) -> list[str]:
+def _list_texts(column: CategoryColumn) -> list[str]:
     counts = column.levels_in_use()[:-1]
     return [level for level, count in zip(column.levels, counts, strict=True) if count and isinstance(level, str)]
 
 
-def _share(levels: Sequence[str], test: Callable[[str], object]) -> float:
+def _measure_share(levels: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(level)) for level in levels) / len(levels) if levels else 0.0
 
 
@@ -75,7 +77,7 @@ def _differs_in_each_row(column: CategoryColumn) -> bool:
     return n_rows >= FEWEST_ROWS and int(np.count_nonzero(counts)) >= ALMOST_ALL * n_rows
 
 
-def _row_numbers(table: Table) -> np.ndarray:
+def _find_row_numbers(table: Table) -> np.ndarray:
     """Which numeric columns hold consecutive whole numbers."""
     columns = to_dense(table.numeric).T
     if len(table) < FEWEST_ROWS:
@@ -83,7 +85,7 @@ def _row_numbers(table: Table) -> np.ndarray:
     return np.array([bool(np.all(np.diff(column.astype(np.float64)) == 1.0)) for column in columns], dtype=bool)
 
 
-def _mixed(name: str, levels: Sequence[str]) -> str:
+def _describe_mixture(name: str, levels: Sequence[str]) -> str:
     others = [level for level in levels if not _is_number(level)]
     if others:
         return (
@@ -95,7 +97,7 @@ def _mixed(name: str, levels: Sequence[str]) -> str:
     )
 
 
-def _say(what: str, names: Sequence[str], remedy: str) -> tuple[str, ...]:
+def _describe(what: str, names: Sequence[str], remedy: str) -> tuple[str, ...]:
     """Put a finding about some columns into words; ${s} is the s of a verb in the singular, $it may be them."""
     if not names:
         return ()

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypeAlias
 
 FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
 LARGEST_SEED = 2**32 - 1
 MOST_NAMES = 30  # that a message lists
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # to which a command adds its parser
 
 
 class OneLineError(Exception):
@@ -28,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
-def add_table(command: Any) -> None:
+def add_table_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that looks at a table with labels."""
     command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
     command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
@@ -51,7 +52,7 @@ def read_count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
 
 
-def one_line(error: object) -> str:
+def join_lines(error: object) -> str:
     """Return the message of an error or a warning without its line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -3,22 +3,59 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._causes.data_checks import listed
-from balanced_nn._cli.console import MOST_NAMES, OneLineError, one_line, tell
+from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
+from balanced_nn._data.target import read_target
+from balanced_nn._typing import IntArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
 BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
-def read_frame(path: Path, **options: Any) -> Any:
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """The rows of a file that have a label.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    target : str
+        The column that held the labels.
+    columns : DataFrame of shape (n_rows, n_columns)
+        The other columns, but for those that were dropped.
+    labels : ndarray of shape (n_rows,)
+        The labels in their own type.
+    y : ndarray of shape (n_rows,)
+        Class indices.
+    classes : ndarray of shape (n_classes,)
+        The sorted labels; one may be all there is.
+    """
+
+    path: Path
+    target: str
+    columns: "DataFrame"
+    labels: NDArray[Any]
+    y: IntArray
+    classes: NDArray[Any]
+
+
+def read_frame(path: Path, **options: Any) -> "DataFrame":
     """Read a CSV or Parquet file with pandas, which is needed here only.
 
     Parameters
@@ -39,20 +76,20 @@ def read_frame(path: Path, **options: Any) -> Any:
         raise OneLineError(f"there is no file {path}")
     parquet = path.suffix.lower() in PARQUET
     try:
-        pandas = _pandas()
+        pandas = _import_pandas()
         return pandas.read_parquet(path) if parquet else _read_csv(pandas, path, **options)
     except ImportError as error:
         needed = "pandas pyarrow" if parquet else "pandas"
         raise ImportError(f"reading {path} needs {' and '.join(needed.split())}: pip install {needed}") from error
     except Exception as error:  # pandas, pyarrow and each kind of compressed file have errors of their own
-        raise OneLineError(f"cannot read {path}: {one_line(error)}") from error
+        raise OneLineError(f"cannot read {path}: {join_lines(error)}") from error
 
 
-def _pandas() -> Any:
+def _import_pandas() -> ModuleType:
     return importlib.import_module("pandas")
 
 
-def _read_csv(pandas: Any, path: Path, **options: Any) -> Any:
+def _read_csv(pandas: ModuleType, path: Path, **options: Any) -> "DataFrame":
     columns = pandas.read_csv(path, nrows=0).columns
     found = [mark for mark in SEPARATORS if len(columns) == 1 and mark in str(columns[0])]
     sep = found[0] if found else ","
@@ -64,15 +101,15 @@ def as_text(names: Iterable[str]) -> dict[str, type]:
     return dict.fromkeys(names, str)
 
 
-def as_written(frame: Any, names: Sequence[str], path: Path) -> dict[str, Any]:
+def read_as_written(frame: "DataFrame", names: Sequence[str], path: Path) -> dict[str, NDArray[Any]]:
     """Return columns that are passed on: those of a CSV file as its text, in which 00002 is no number."""
     if names and path.suffix.lower() not in PARQUET:
         frame = read_frame(path, usecols=names, dtype=str, keep_default_na=False)
     return {name: frame[name].to_numpy() for name in names}
 
 
-def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Collection[str] = ()) -> tuple[Any, Any]:
-    """Read a table, and return the columns beside the target, and the target, of the rows that have a label.
+def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Collection[str] = ()) -> LabelledTable:
+    """Read a table, and encode its target.
 
     Parameters
     ----------
@@ -88,13 +125,14 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Colle
     Raises
     ------
     OneLineError
-        If the table has no such column, no row with a label, or no further column.
+        If the table has no such column, no row with a label, or no further column, or the labels are continuous or of
+        several kinds.
     """
     frame = read_frame(path, dtype=as_text(text))
     require_columns(frame, [target, *drop], path)
     if target in drop:
         raise OneLineError(f"column {target!r} cannot be both the target and dropped")
-    values = _target(frame, target, path, text)
+    values = _read_target_column(frame, target, path, text)
     labelled = values.notna().to_numpy()
     if not labelled.all():
         tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are left out.")
@@ -103,10 +141,18 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Colle
     columns = frame[labelled].drop(columns=[target, *drop])
     if columns.shape[1] == 0:
         raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
-    return columns, _labels(values[labelled].to_numpy())
+    try:
+        with warnings.catch_warnings():
+            # scikit-learn's on very many classes, which a finding says better
+            warnings.simplefilter("ignore", UserWarning)
+            labels = read_target(_restore_labels(values[labelled].to_numpy()), columns)
+    except (TypeError, ValueError) as error:
+        raise OneLineError(join_lines(error)) from error
+    classes, y = np.unique(labels, return_inverse=True)
+    return LabelledTable(path, target, columns, labels, y, classes)
 
 
-def _target(frame: Any, target: str, path: Path, text: Collection[str]) -> Any:
+def _read_target_column(frame: "DataFrame", target: str, path: Path, text: Collection[str]) -> "Series":
     """Return the column of the labels; in a CSV file an empty cell is none, but NA, null and None are names."""
     if path.suffix.lower() in PARQUET:
         return frame[target]
@@ -114,7 +160,7 @@ def _target(frame: Any, target: str, path: Path, text: Collection[str]) -> Any:
     return read_frame(path, usecols=[target], dtype=types, keep_default_na=False, na_values=[""])[target]
 
 
-def _labels(values: np.ndarray) -> np.ndarray:
+def _restore_labels(values: NDArray[Any]) -> NDArray[Any]:
     """Return labels in their own type: where one is missing, pandas reads integers as floats and bools as objects."""
     if values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values):
         return values.astype(bool)
@@ -122,19 +168,19 @@ def _labels(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64) if whole else values
 
 
-def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
+def require_columns(frame: "DataFrame", names: Sequence[str], path: Path) -> None:
     """Raise OneLineError for the first name that is no column of the table."""
     for name in names:
         if name not in frame.columns:
             raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns), MOST_NAMES)}")
 
 
-def text_columns(model: Any) -> list[str]:
+def find_text_columns(model: Any) -> list[str]:
     """Name the columns that held text when a BalancedNNClassifier was fitted; of other models nothing is known."""
-    return _category_columns(model, of_text=True)
+    return _find_category_columns(model, of_text=True)
 
 
-def _category_columns(model: Any, *, of_text: bool) -> list[str]:
+def _find_category_columns(model: Any, *, of_text: bool) -> list[str]:
     """Name the category columns whose levels were text, or those whose levels were not."""
     names = getattr(model, "feature_names_in_", None)
     if names is None or not isinstance(model, BalancedNNClassifier):
@@ -145,7 +191,7 @@ def _category_columns(model: Any, *, of_text: bool) -> list[str]:
     return [str(names[position]) for position in sorted(text if of_text else positions - text)]
 
 
-def columns_of(model: Any, frame: Any, path: Path) -> Any:
+def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | NDArray[Any]":
     """Return the table as a model was fitted on it: with its columns by name, or as an array.
 
     Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
@@ -165,12 +211,12 @@ def columns_of(model: Any, frame: Any, path: Path) -> Any:
             f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
         )
     chosen = frame[list(names)].copy()
-    for name in _category_columns(model, of_text=False):
-        chosen[name] = chosen[name].map(_as_boolean)
+    for name in _find_category_columns(model, of_text=False):
+        chosen[name] = chosen[name].map(_read_boolean)
     return chosen
 
 
-def _as_boolean(cell: Any) -> Any:
+def _read_boolean(cell: object) -> object:
     return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
 
 
@@ -195,9 +241,9 @@ def check_writer(path: Path) -> None:
             raise ImportError(f"writing {path} needs pandas and pyarrow: pip install pandas pyarrow") from error
 
 
-def write_frame(columns: dict[str, Any], path: Path | None) -> None:
+def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
     """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
-    frame = _pandas().DataFrame(columns)
+    frame = _import_pandas().DataFrame(columns)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
     elif path.suffix.lower() in PARQUET:

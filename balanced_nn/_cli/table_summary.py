@@ -1,6 +1,5 @@
 """What does a table hold, and what about it deserves a look before anything is trained on it?"""
 
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,17 @@ import numpy as np
 
 from balanced_nn._causes.data_checks import preflight, table_facts
 from balanced_nn._causes.evidence import DataFacts
-from balanced_nn._cli.column_checks import column_findings
+from balanced_nn._cli.column_checks import check_columns
+from balanced_nn._cli.table_files import LabelledTable
 from balanced_nn._data.table import read_table
-from balanced_nn._data.target import read_target
 from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
 
 MOST_CLASSES = 20  # that are listed
 
 
 @dataclass(frozen=True)
-class Look:
-    """A table that was looked at.
+class TableSummary:
+    """What a table holds.
 
     Parameters
     ----------
@@ -78,21 +77,17 @@ class Look:
         return {**asdict(self.facts), "classes": list(self.classes), "findings": self.findings}
 
 
-def look_at(path: Path, target: str, frame: Any, labels: Any) -> Look:
-    """Look at the columns and the labels of a table.
+def summarize_table(given: LabelledTable) -> TableSummary:
+    """Count rows and classes, and find what deserves a look.
 
     Raises
     ------
-    ValueError
-        If the labels are none, or continuous.
     TypeError
         If a column holds neither numbers nor text.
     """
-    unbounded = frame.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
+    unbounded = given.columns.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
     table = read_table(TabularPreprocessor(), unbounded, reset=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # scikit-learn's on very many classes, which a finding says better
-        classes, y = np.unique(read_target(labels, frame), return_inverse=True)
-    facts = table_facts(table, y, len(classes))
-    findings = (*preflight(facts, classes.tolist()), *column_findings(table))
-    return Look(path, target, facts, tuple(classes.tolist()), len(table.categories), findings)
+    classes = given.classes.tolist()
+    facts = table_facts(table, given.y, len(classes))
+    findings = (*preflight(facts, classes), *check_columns(table))
+    return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), findings)

@@ -43,7 +43,7 @@ class ThresholdCurve:
     quartiles: tuple[float, float] | None
 
 
-def threshold_curve(
+def evaluate_thresholds(
     positive: FloatArray, y: IntArray, weight: FloatArray, metric: Metric | None, rule: DecisionRule
 ) -> ThresholdCurve:
     """Evaluate a metric at the thresholds between the probabilities of some rows.
@@ -75,7 +75,7 @@ def threshold_curve(
     tables = _tables(y[order], weight[order], np.append(cuts, at_chosen))
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = _spared_cost(tables, chosen) if metric is None else metric.of_tables(tables)
-    low, high = plateau(scores[:-1])
+    low, high = find_plateau(scores[:-1])
     thresholds = np.concatenate([[0.0], ordered])[cuts]
     reported = scores if metric is None else np.array([metric.as_reported(score) for score in scores])
     quartiles = None
@@ -92,7 +92,7 @@ def threshold_curve(
     )
 
 
-def plateau(values: FloatArray) -> tuple[int, int]:
+def find_plateau(values: FloatArray) -> tuple[int, int]:
     """First and last of the neighbours of the highest value that are about as good.
 
     Parameters
@@ -102,7 +102,7 @@ def plateau(values: FloatArray) -> tuple[int, int]:
 
     Examples
     --------
-    >>> plateau(np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0]))
+    >>> find_plateau(np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0]))
     (2, 4)
     """
     if np.isnan(values).all():
@@ -151,7 +151,7 @@ class ClassScores:
     recall_of_argmax: FloatArray
 
 
-def class_scores(log_proba: FloatArray, y: IntArray, weight: FloatArray, rule: DecisionRule) -> ClassScores:
+def score_classes(log_proba: FloatArray, y: IntArray, weight: FloatArray, rule: DecisionRule) -> ClassScores:
     """Score the answers class by class.
 
     Parameters
@@ -200,7 +200,7 @@ class Reliability:
     log_loss: float
 
 
-def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int) -> Reliability:
+def measure_reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int) -> Reliability:
     """Compare probabilities with labels; for more than two classes, all classes against the rest together.
 
     The bins hold equal parts of the variance ``p * (1 - p)`` that the probabilities announce: where a class is rare,
@@ -222,7 +222,7 @@ def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n
     Examples
     --------
     >>> proba = np.repeat([[0.9, 0.1], [0.5, 0.5]], 10, axis=0)
-    >>> found = reliability("mine", proba, np.repeat([0, 1, 0, 1], [9, 1, 5, 5]), np.ones(20), 5)
+    >>> found = measure_reliability("mine", proba, np.repeat([0, 1, 0, 1], [9, 1, 5, 5]), np.ones(20), 5)
     >>> found.predicted, found.observed
     (array([0.1, 0.5]), array([0.1, 0.5]))
     """
@@ -241,13 +241,13 @@ def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n
     total = of_bins(masses)
     observed = of_bins(np.bincount(level, weights=mass * hit)) / total
     rows = total**2 / of_bins(np.bincount(level, weights=mass**2))
-    low, high = wilson(observed, rows)
+    low, high = wilson_interval(observed, rows)
     chosen = np.maximum(proba[np.arange(len(y)), y], np.finfo(np.float64).eps)  # as scikit-learn's log_loss
     loss = float(np.average(-np.log(chosen), weights=weight))
     return Reliability(name, of_bins(masses * levels) / total, observed, low, high, loss)
 
 
-def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+def wilson_interval(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Interval of 95 % around observed shares of `n` rows each.
 
     Parameters
@@ -263,7 +263,7 @@ def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Examples
     --------
-    >>> low, high = wilson(np.array([0.0]), np.array([10.0]))
+    >>> low, high = wilson_interval(np.array([0.0]), np.array([10.0]))
     >>> float(low[0]), round(float(high[0]), 3)
     (0.0, 0.278)
     """

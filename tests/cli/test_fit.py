@@ -17,7 +17,7 @@ import pytest
 import balanced_nn
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.main import main
-from balanced_nn._cli.plots import pictures
+from balanced_nn._cli.plots import draw_pictures
 from balanced_nn.exceptions import RareClassWarning
 
 EVIL = "<script>alert(1)</script>"
@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all the rest."""
-    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
 
 
 # fit
@@ -221,7 +221,7 @@ def test_classes_without_rows_to_judge_on_are_told(
     monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
     monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
     monkeypatch.setattr(model, "classes_", np.array(names))
-    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
     frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
     frame.to_csv(tmp_path / "t.csv", index=False)
     main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])
@@ -291,7 +291,7 @@ def test_a_decision_made_on_training_rows_is_not_said_to_be_on_others() -> None:
     clf = BalancedNNClassifier((4,), learning_rate_init=0.01, max_iter=2, random_state=0, on_collapse="ignore")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that there are few rows
-        titles = [picture.title for picture in pictures(clf.fit(np.arange(6.0).reshape(-1, 1), [0, 1] * 3))]
+        titles = [picture.title for picture in draw_pictures(clf.fit(np.arange(6.0).reshape(-1, 1), [0, 1] * 3))]
     assert titles == ["Training", "Decision, on the training rows", "Outcome"]
 
 

@@ -16,7 +16,13 @@ from balanced_nn import BalancedNNClassifier, DecisionDisplay
 from balanced_nn._data.table import read_table
 from balanced_nn._decision.metrics import read_metric
 from balanced_nn._decision.rule import read_decision
-from balanced_nn._displays.decision_curves import class_scores, plateau, reliability, threshold_curve, wilson
+from balanced_nn._displays.decision_curves import (
+    evaluate_thresholds,
+    find_plateau,
+    measure_reliability,
+    score_classes,
+    wilson_interval,
+)
 from balanced_nn._probability.correction import expand_logits, log_softmax
 from tests.helpers.pictures import SIZES, text_faults
 
@@ -199,7 +205,7 @@ def test_names_of_classes_are_no_mathematics():
 
 def test_a_class_that_is_never_answered_has_no_precision():
     rule = read_decision("argmax", (0, 1, 2), None).rule(np.full(3, 1 / 3))
-    scores = class_scores(np.log([[0.8, 0.1, 0.1]] * 3), np.array([0, 0, 1]), np.ones(3), rule)
+    scores = score_classes(np.log([[0.8, 0.1, 0.1]] * 3), np.array([0, 0, 1]), np.ones(3), rule)
     assert scores.recall[:2].tolist() == [1.0, 0.0]
     assert np.isnan(scores.recall[2])
     assert np.isnan(scores.precision[1:]).all()
@@ -249,7 +255,7 @@ def test_a_curve_agrees_with_scikit_learn_at_every_threshold(rows):
     y = y.astype(int)
     y[:2] = [0, 1]
     rule = read_decision(0.3, (0, 1), None).rule(np.array([0.5, 0.5]))
-    curve = threshold_curve(p, y, weight, read_metric("balanced_accuracy", (0, 1)), rule)
+    curve = evaluate_thresholds(p, y, weight, read_metric("balanced_accuracy", (0, 1)), rule)
     for threshold, value in zip(curve.thresholds[1:], curve.values[1:], strict=True):
         assert value == pytest.approx(balanced_accuracy_score(y, p > threshold, sample_weight=weight))
     assert curve.chosen[1] == pytest.approx(balanced_accuracy_score(y, p > 0.3, sample_weight=weight))
@@ -271,7 +277,7 @@ def test_a_loss_is_shown_as_scikit_learn_reports_it_and_slow_metrics_are_thinned
     [([1.0], (0, 0)), ([0.5] * 4, (0, 3)), ([np.nan, np.nan], (0, 1)), ([np.nan, 1.0, 0.0], (1, 1))],
 )
 def test_a_plateau_is_found_on_any_curve(values, expected):
-    assert plateau(np.array(values)) == expected
+    assert find_plateau(np.array(values)) == expected
 
 
 @given(st.integers(2, 5), st.integers(1, 12), st.integers(0, 10_000))
@@ -279,7 +285,7 @@ def test_reliability_keeps_the_means_and_its_intervals_hold_what_was_observed(n_
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.full(n_classes, 0.3), 60)
     y, weight = rng.integers(0, n_classes, 60), rng.random(60) + 0.1
-    found = reliability("any", proba, y, weight, n_bins)
+    found = measure_reliability("any", proba, y, weight, n_bins)
     assert 1 <= len(found.predicted) <= n_bins
     assert (np.diff(found.predicted) > 0).all()
     assert ((found.low <= found.observed) & (found.observed <= found.high)).all()
@@ -287,13 +293,13 @@ def test_reliability_keeps_the_means_and_its_intervals_hold_what_was_observed(n_
 
 
 def test_equal_probabilities_share_a_bin():
-    found = reliability("constant", np.full((50, 2), 0.5), np.repeat([0, 1], [40, 10]), np.ones(50), 10)
+    found = measure_reliability("constant", np.full((50, 2), 0.5), np.repeat([0, 1], [40, 10]), np.ones(50), 10)
     assert found.predicted.tolist() == [0.5]
     assert found.observed == pytest.approx([0.2])
 
 
 def test_more_rows_narrow_an_interval():
-    low, high = wilson(np.array([0.5, 0.5]), np.array([10.0, 1000.0]))
+    low, high = wilson_interval(np.array([0.5, 0.5]), np.array([10.0, 1000.0]))
     assert high[0] - low[0] > high[1] - low[1]
 
 
