@@ -14,6 +14,7 @@ from balanced_nn._data.labelled_rows import read_labelled
 from balanced_nn._decision.metrics import Metric, read_metric
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
 from balanced_nn._displays.decision_curves import (
+    PLATEAU,
     ClassScores,
     Reliability,
     ThresholdCurve,
@@ -53,6 +54,7 @@ FAR_OUT = 0.1  # a threshold nearer to 0 or 1 is shown on a logistic axis
 ENDS = 0.0005, 0.9995  # of that axis, but for thresholds near them
 WIDER = 3.0  # nats of log-odds on either side of the threshold, at the least
 FLAT = 1e-6  # a range of the metric that is nothing but rounding
+BAND = "#CCE8F8"  # SKY, paler
 SMALLEST_PROBABILITY = 1e-12
 OF_A_FIT = ("as trained", "corrected")  # probabilities before and after the correction
 
@@ -79,10 +81,11 @@ class DecisionDisplay:
 
     Use :meth:`from_estimator`, or :meth:`from_predictions` for probabilities of anybody's. On the left, of two classes:
     a metric against the threshold, with the threshold of the rule and the plateau on which the metric is less than 1 %
-    of its range below the best; where the rule was tuned, a bar shows between which thresholds half of the resamples
-    lie. Of more classes: recall and precision of each, and the recall of the most probable class. On the right: how
-    often a class was true where its probability was so high, with intervals of 95 %; of more than two classes all are
-    taken together, each against the rest.
+    of its range below the best; where the rule was chosen for that metric and loses more on these rows, the plateau is
+    so wide that it contains the threshold, and says how much that is. Where the rule was tuned, a bar shows between
+    which thresholds half of the resamples lie. Of more classes: recall and precision of each, and the recall of the
+    most probable class. On the right: how often a class was true where its probability was so high, with intervals of
+    95 %; of more than two classes all are taken together, each against the rest.
 
     Parameters
     ----------
@@ -286,9 +289,10 @@ class DecisionDisplay:
         log_proba, weight = seen.rows.log_proba_at(seen.prior), seen.rows.weights_at(seen.prior)
         if rule.threshold is None:
             return cls(rule, reliabilities, scores=score_classes(log_proba, seen.rows.y, weight, rule), rows=rows)
+        is_tuned = metric is None and rule.name != "threshold"
         if metric is not None or (own is None and rule.name in METRIC_OF_RULE):
             own = read_metric(metric if metric is not None else METRIC_OF_RULE[rule.name], rule.classes, "metric")
-        curve = evaluate_thresholds(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule)
+        curve = evaluate_thresholds(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule, is_tuned=is_tuned)
         return cls(rule, reliabilities, curve=curve, rows=rows)
 
     def plot(self, *, ax: AxesLike = None) -> Self:
@@ -330,25 +334,25 @@ class DecisionDisplay:
             ax.set_xlim(0.0, 1.0)
             set_few_ticks(ax, "x", 5)
         low, high = ax.get_xlim()
-        ax.axvspan(
-            max(curve.plateau[0], low), min(curve.plateau[1], high), facecolor=SKY, alpha=0.35, linewidth=0,
-            label="about as good as the best",
-        )  # fmt: skip
+        left, right = np.clip(curve.plateau, low, high)
+        what = "about as good as" if curve.loss <= PLATEAU else f"at most {_percent(curve.loss)} below"
+        # an edge, so that a plateau of no width is seen too; the marks of the threshold and of the curve lie above it
+        ax.axvspan(left, right, facecolor=BAND, edgecolor=SKY, linewidth=2.0, zorder=0.5, label=f"{what} the best")
         thresholds = np.append(np.clip(curve.thresholds, low, high), high)
         values = np.append(curve.values, curve.values[-1])
         (self.line_,) = ax.plot(thresholds, values, color=BLUE, drawstyle="steps-post", linewidth=1.5)
-        ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0)
+        label = f"threshold {threshold_text(chosen)}"
+        ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0, label="" if np.isfinite(value) else label)
         mark: Style = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
-        (self.chosen_,) = ax.plot([chosen], [value], label=f"threshold {threshold_text(chosen)}", **mark)
+        (self.chosen_,) = ax.plot([chosen], [value], label=label if np.isfinite(value) else "", **mark)
         if curve.quartiles is not None:
-            bar: Style = {"color": BLACK, "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
-            top: Style = {"transform": ax.get_xaxis_transform()}  # at the upper edge, where no legend lies over it
-            ax.plot(curve.quartiles, [1, 1], label="half of the resamples", **bar, **top)
-        if np.nanmax(curve.values) - np.nanmin(curve.values) < FLAT:
-            ax.set_ylim(value - 0.05, value + 0.05)
-        set_few_ticks(ax, "y", 6)
+            # at the upper edge, where no legend lies over it; ends, so that a bar of no length is seen too
+            bar: Style = {"color": BLACK, "linewidth": 2.5, "marker": "|", "markersize": 7, "clip_on": False}
+            ends = np.clip(curve.quartiles, low, high)
+            ax.plot(ends, [1, 1], label="half of the resamples", transform=ax.get_xaxis_transform(), **bar)
+        _make_room_below(canvas, ax, np.append(curve.values, value), 2 + (curve.quartiles is not None))
         positive = shorten(self.rule.classes[1], 24)
-        canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric)
+        canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric, legend="lower left")
 
     def _draw_classes(self, canvas: Canvas, ax: "Axes", scores: ClassScores) -> None:
         places = np.arange(len(scores.order))
@@ -388,6 +392,10 @@ class DecisionDisplay:
         canvas.finish(ax, xlabel=f"probability {what}", ylabel="observed frequency", legend="upper left")
 
 
+def _percent(share: float) -> str:
+    return f"{max(np.ceil(100 * share - 1e-9), 1):.0f} % of its range"
+
+
 def _held_out(classifier: BalancedNNClassifier) -> _Seen:
     """The rows that were held out; what calibration and priors did to them is undone for the time before."""
     rows, calibration = classifier._held_out, classifier.calibration_
@@ -414,6 +422,18 @@ def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight
     scores = classifier._ensemble().combine(each, prior) - np.log(prior)
     rows = HeldOut(scores, given.y, given.weight, in_training=False)
     return _Seen(rows, prior, np.mean(before, axis=0), OF_A_FIT)
+
+
+def _make_room_below(canvas: Canvas, ax: "Axes", values: FloatArray, lines: int) -> None:
+    """Leave room for a legend below a curve, so that it covers nothing, and no ticks there."""
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    margin = 0.05 * (high - low) if high - low >= FLAT else 0.05
+    low, high = low - margin, high + margin
+    share = canvas.legend_height(ax, lines) / canvas.height(ax)
+    ax.set_ylim(high - (high - low) / (1.0 - share), high)
+    set_few_ticks(ax, "y", 6)
+    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
 
 
 def _logistic_axis(ax: "Axes", curve: ThresholdCurve) -> None:

@@ -31,6 +31,9 @@ class ThresholdCurve:
         The threshold of the rule, and the metric there.
     plateau : tuple of float
         Thresholds around the best one between which the metric is about as good.
+    loss : float
+        Less than that below the best one, as a fraction of its range, the metric is on the plateau: 1 %, or what a
+        rule loses that was chosen for this metric, yet on resamples, by probabilities too, or on other rows.
     quartiles : tuple of float or None
         Between which half of the resamples put a threshold that was tuned.
     """
@@ -40,11 +43,18 @@ class ThresholdCurve:
     values: FloatArray
     chosen: tuple[float, float]
     plateau: tuple[float, float]
+    loss: float
     quartiles: tuple[float, float] | None
 
 
 def evaluate_thresholds(
-    positive: FloatArray, y: IntArray, weight: FloatArray, metric: Metric | None, rule: DecisionRule
+    positive: FloatArray,
+    y: IntArray,
+    weight: FloatArray,
+    metric: Metric | None,
+    rule: DecisionRule,
+    *,
+    is_tuned: bool = False,
 ) -> ThresholdCurve:
     """Evaluate a metric at the thresholds between the probabilities of some rows.
 
@@ -60,6 +70,8 @@ def evaluate_thresholds(
         None takes the accuracy in which a row counts as much as an error on it costs according to the rule.
     rule : DecisionRule
         One that has a threshold.
+    is_tuned : bool, default=False
+        Whether the rule was chosen for this metric, so that the plateau is to contain its threshold.
 
     Returns
     -------
@@ -75,8 +87,9 @@ def evaluate_thresholds(
     tables = _tables(y[order], weight[order], np.append(cuts, at_chosen))
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = _spared_cost(tables, chosen) if metric is None else metric.of_tables(tables)
-    low, high = find_plateau(scores[:-1])
     thresholds = np.concatenate([[0.0], ordered])[cuts]
+    step = int(np.searchsorted(thresholds, chosen, side="right")) - 1
+    low, high, loss = find_plateau(scores[:-1], step if is_tuned else None)
     reported = scores if metric is None else np.array([metric.as_reported(score) for score in scores])
     quartiles = None
     if rule.tuning is not None:
@@ -88,26 +101,49 @@ def evaluate_thresholds(
         values=reported[:-1],
         chosen=(chosen, float(reported[-1])),
         plateau=(float(thresholds[low]), float(np.append(thresholds, 1.0)[high + 1])),
+        loss=loss,
         quartiles=quartiles,
     )
 
 
-def find_plateau(values: FloatArray) -> tuple[int, int]:
-    """First and last of the neighbours of the highest value that are about as good.
+def find_plateau(values: FloatArray, chosen: int | None = None) -> tuple[int, int, float]:
+    """First and last of the neighbours of the highest value that are about as good, and by how much they may be worse.
 
     Parameters
     ----------
     values : ndarray of shape (n_values,)
         NaN where there is none.
+    chosen : int or None, default=None
+        One that is to be among them: what lies between it and the best may then be as bad as the worst of these.
+
+    Returns
+    -------
+    first, last : int
+        Indices.
+    loss : float
+        Fraction of the range of the values.
 
     Examples
     --------
-    >>> find_plateau(np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0]))
-    (2, 4)
+    >>> values = np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0])
+    >>> find_plateau(values)
+    (2, 4, 0.01)
+    >>> first, last, loss = find_plateau(values, chosen=1)
+    >>> first, last, round(loss, 3)
+    (1, 4, 0.1)
     """
-    if np.isnan(values).all():
-        return 0, len(values) - 1
-    return about_as_good(np.where(np.isnan(values), -np.inf, values), PLATEAU, ROUNDING)
+    known = np.where(np.isnan(values), -np.inf, values)
+    finite = known[np.isfinite(known)]
+    if not finite.size:
+        return 0, len(values) - 1, PLATEAU
+    first, last = about_as_good(known, PLATEAU, ROUNDING)
+    if chosen is None or first <= chosen <= last:
+        return first, last, PLATEAU
+    best, span = int(np.argmax(known)), float(np.ptp(finite))
+    between = known[min(best, chosen) : max(best, chosen) + 1]
+    loss = 1.0 if np.isneginf(between).any() else float((known[best] - between.min()) / span)
+    first, last = about_as_good(known, loss, ROUNDING)
+    return min(first, chosen), max(last, chosen), loss
 
 
 def _thinned(cuts: IntArray, most: int) -> IntArray:
