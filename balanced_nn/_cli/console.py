@@ -32,10 +32,31 @@ class Parser(argparse.ArgumentParser):
 def add_table_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that looks at a table with labels."""
     command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    add_encoding_argument(command)
     command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
     command.add_argument(
         "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
     )
+
+
+def add_encoding_argument(command: argparse.ArgumentParser) -> None:
+    """Add the encoding of a table in a CSV file."""
+    command.add_argument(
+        "--encoding",
+        type=read_encoding,
+        default="utf-8",
+        metavar="NAME",
+        help="encoding of a CSV file, such as cp1252, latin-1 or utf-16 (default: utf-8)",
+    )
+
+
+def read_encoding(text: str) -> str:
+    """Read the name of an encoding from an argument."""
+    try:
+        "a".encode(text)
+    except (LookupError, UnicodeError):
+        raise argparse.ArgumentTypeError(f"is no encoding that Python knows: {text!r}") from None
+    return text
 
 
 def read_seed(text: str) -> int:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Look at the table, or at the model, and print what was found."""
     model = None if arguments.model is None else load_model(arguments.model)
     text = [*find_text_columns(model), *([arguments.target] if _names_classes(model) else [])]
-    table = read_labelled(arguments.table, arguments.target, arguments.drop, text)
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, text, arguments.encoding)
     try:
         if model is not None:
             return _diagnose_model(model, table, as_json=arguments.json)

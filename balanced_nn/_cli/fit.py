@@ -26,7 +26,7 @@ from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
 from balanced_nn._cli.model_files import WRITERS, check_format, save_model
 from balanced_nn._cli.table_files import LabelledTable, check_output, read_labelled
-from balanced_nn._cli.table_summary import summarize_table
+from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
 from balanced_nn._data.dataset import HoldOut, hold_outs
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
@@ -135,8 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out, WRITERS, "the model")
     check_format(arguments.out)
     check_output(report, [".html", ".htm"], "the report")
-    table = read_labelled(arguments.table, arguments.target, arguments.drop)
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     try:
+        table = leave_out_identifiers(table)
         summary = summarize_table(table)
         if too_many_classes(summary.facts):
             raise OneLineError(summary.findings[0])

@@ -9,6 +9,7 @@ import balanced_nn
 from balanced_nn._cli.console import Commands, OneLineError, add_table_arguments, join_lines, load_tensorflow, read_seed
 from balanced_nn._cli.plots import FORMATS, require_matplotlib, save_range_test
 from balanced_nn._cli.table_files import check_output, read_labelled
+from balanced_nn._cli.table_summary import leave_out_identifiers
 from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._training.learning_rate import search_learning_rate, usable_part
 
@@ -48,10 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.picture is not None:
         check_output(arguments.picture, FORMATS, "the picture")
         require_matplotlib(str(arguments.picture))
-    table = read_labelled(arguments.table, arguments.target, arguments.drop)
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     load_tensorflow()
     estimator = balanced_nn.BalancedNNClassifier(random_state=arguments.seed)
     try:
+        table = leave_out_identifiers(table)
         trace = balanced_nn.learning_rate_range_test(estimator, table.columns, table.labels)
     except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
         raise OneLineError(join_lines(error)) from error

@@ -52,10 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    parser = build_parser()
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = parser.parse_args(argv)
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     return int(arguments.run(arguments))
 
 
@@ -63,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = Parser(prog="balanced-nn", description="A neural-network classifier for imbalanced tables.", epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"balanced-nn {balanced_nn.__version__}")
-    commands = top.add_subparsers(dest="command", metavar="command", required=True)
+    commands = top.add_subparsers(dest="command", metavar="command")
     for command in (fit, predict, lr_find, diagnose, demo):
         command.add_command(commands)
     return top

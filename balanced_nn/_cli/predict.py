@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from balanced_nn._cli.console import Commands, OneLineError, join_lines
+from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, join_lines
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import (
     PARQUET,
-    as_text,
     check_output,
     check_writer,
     find_text_columns,
@@ -47,6 +46,7 @@ def add_command(commands: Commands) -> None:
     predict.set_defaults(run=run)
     predict.add_argument("model", type=Path, metavar="MODEL", help="what `balanced-nn fit` wrote")
     predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    add_encoding_argument(predict)
     predict.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write: .csv or .parquet (default: CSV to standard output)"
     )
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OneLineError(
             f"{arguments.model} holds {type(model).__name__}, which is no fitted scikit-learn classifier"
         )
-    frame = read_frame(arguments.table, dtype=as_text(find_text_columns(model)))
+    frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))
     require_columns(frame, arguments.keep, arguments.table)
     rows = select_columns(model, frame, arguments.table)
     names = [f"{PROBABILITY}{label}" for label in model.classes_] if hasattr(model, "predict_proba") else []
@@ -82,5 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
             answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
-    write_frame({**read_as_written(frame, arguments.keep, arguments.table), **answers}, arguments.out)
+    kept = read_as_written(frame, arguments.keep, arguments.table, arguments.encoding)
+    write_frame({**kept, **answers}, arguments.out)
     return 0

@@ -1,14 +1,15 @@
 """What does a table hold, and what about it deserves a look before anything is trained on it?"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from balanced_nn._causes.data_checks import preflight, table_facts
+from balanced_nn._causes.data_checks import preflight, table_facts, too_many_classes
 from balanced_nn._causes.evidence import DataFacts
-from balanced_nn._cli.column_checks import check_columns
+from balanced_nn._cli.column_checks import check_columns, describe_left_out, find_identifiers
+from balanced_nn._cli.console import OneLineError, tell
 from balanced_nn._cli.table_files import LabelledTable
 from balanced_nn._data.table import read_table
 from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
@@ -89,5 +90,36 @@ def summarize_table(given: LabelledTable) -> TableSummary:
     table = read_table(TabularPreprocessor(), unbounded, reset=True)
     classes = given.classes.tolist()
     facts = table_facts(table, given.y, len(classes))
-    findings = (*preflight(facts, classes), *check_columns(table))
+    findings = (*_question_target(given, facts), *preflight(facts, classes), *check_columns(table))
     return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), findings)
+
+
+def _question_target(given: LabelledTable, facts: DataFacts) -> tuple[str, ...]:
+    """Doubt that many different numbers are the names of classes, where no finding says so of any labels."""
+    if given.classes.dtype.kind not in "iuf" or len(given.classes) <= MOST_CLASSES or too_many_classes(facts):
+        return ()
+    return (
+        f"The target {given.target!r} holds {len(given.classes):,} different numbers, each of which becomes a class: "
+        "is it a quantity to be estimated? Take another column, or group the values.",
+    )
+
+
+def leave_out_identifiers(given: LabelledTable) -> LabelledTable:
+    """Leave out the columns that hold another text in almost every row, and say so.
+
+    Raises
+    ------
+    OneLineError
+        If there is no other column.
+    """
+    texts = given.columns.select_dtypes(exclude=["number", "bool"])
+    if texts.shape[1] == 0:
+        return given
+    names = find_identifiers(read_table(TabularPreprocessor(), texts, reset=True))
+    if not names:
+        return given
+    told = describe_left_out(names)
+    if len(names) == given.columns.shape[1]:
+        raise OneLineError(f"{given.path} has nothing to learn from beside {given.target!r}. {told}")
+    tell(told)
+    return replace(given, columns=given.columns.drop(columns=names))

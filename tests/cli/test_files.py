@@ -19,7 +19,6 @@ from balanced_nn._cli.column_checks import check_columns
 from balanced_nn._cli.console import MOST_NAMES, OneLineError
 from balanced_nn._cli.model_files import check_format, explain_loading, load_model, save_model
 from balanced_nn._cli.table_files import (
-    as_text,
     check_output,
     find_text_columns,
     read_as_written,
@@ -91,7 +90,7 @@ def test_labels_that_look_like_numbers_are_text_where_that_is_asked_for(tmp_path
 def test_cells_read_as_text_may_still_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b\n01,1\n,2\nNA,3\n")
-    frame = read_frame(path, dtype=as_text(["a", "elsewhere"]))
+    frame = read_frame(path, text=["a", "elsewhere"])
     assert frame["a"].isna().tolist() == [False, True, True]
     assert frame["a"][0] == "01"
     assert frame["b"].tolist() == [1, 2, 3]
@@ -122,7 +121,7 @@ def test_the_text_columns_of_a_model_are_those_whose_levels_are_text() -> None:
 @pytest.mark.parametrize(
     ("drop", "message"),
     [
-        (["z"], "has no column 'z'; it has a, y"),
+        (["z"], "has no column 'z'; it has 'a', 'y'"),
         (["y"], "column 'y' cannot be both the target and dropped"),
         (["a"], "has no column beside 'y' that is not dropped"),
     ],
@@ -143,7 +142,7 @@ def test_a_model_gets_its_columns_in_its_order() -> None:
     clf.feature_names_in_ = np.array(["b", "a"], dtype=object)  # a dummy keeps no names
     frame = pd.DataFrame({"a": [1], "extra": [2], "b": [3]})
     assert list(select_columns(clf, frame, Path("t.csv"))) == ["b", "a"]
-    with pytest.raises(OneLineError, match="fitted with columns that t.csv does not have: b"):
+    with pytest.raises(OneLineError, match="fitted with columns that t.csv does not have: 'b'"):
         select_columns(clf, frame.drop(columns="b"), Path("t.csv"))
 
 
@@ -216,27 +215,33 @@ def test_a_format_whose_package_is_missing_is_refused_early(monkeypatch: pytest.
 def test_row_numbers_are_named() -> None:
     n = np.arange(40)
     (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
-    assert said == "Column id numbers the rows. Drop it: the order of a file is no feature."
+    assert said == "Column 'id' numbers the rows. Drop it: the order of a file is no feature."
 
 
 def test_texts_that_differ_in_each_row_are_named() -> None:
     names = [f"person {i}" for i in range(40)]
     (said,) = findings(name=names, mail=names, town=["A", "B"] * 20)
-    assert said.startswith("Columns name, mail hold another text in almost every row")
-    assert said.endswith("Drop them, or turn them into categories.")
+    assert said.startswith("Columns 'name', 'mail' hold another text in almost every row")
+    assert said.endswith("turn them into categories; balanced-nn fit leaves them out.")
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
 def test_dates_are_named(form: str) -> None:
     (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
-    assert said.startswith("Column day holds dates as text, of which each becomes a category. Turn it into numbers")
+    assert said.startswith("Column 'day' holds dates as text, of which each becomes a category. Turn it into numbers")
 
 
 def test_numbers_among_text_are_named_with_an_example() -> None:
     (said,) = findings(age=["31", "45", "unknown", "7.5"])
-    assert "Column age holds numbers, but also text such as 'unknown'" in said
+    assert "Column 'age' holds numbers, but also text such as 'unknown'" in said
     (said,) = findings(price=["1,5", "2,5"] * 10)
-    assert "Column price holds numbers as text, such as '1,5'" in said
+    assert "Column 'price' holds numbers as text, such as '1,5'" in said
+
+
+@pytest.mark.parametrize("price", ["1,234", "1,234,567", "1.234.567,8", "1 234", "-12'345.6", "1\u00a0234"])
+def test_numbers_whose_thousands_are_set_apart_are_named(price: str) -> None:
+    (said,) = findings(price=[price, price.replace("234", "235").replace("345", "346")] * 10)
+    assert said.startswith(f"Column 'price' holds numbers as text, such as {price!r}")
 
 
 def test_of_very_many_such_columns_the_first_are_named() -> None:
@@ -253,4 +258,4 @@ def test_sound_columns_are_not_named() -> None:
 @settings(max_examples=30)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=4)), min_size=1, max_size=30))
 def test_whatever_text_a_column_holds_it_is_looked_at(cells: list[str | None]) -> None:
-    assert all(said.startswith("Column t$it ") for said in findings(**{"t$it": pd.Series(cells, dtype=object)}))
+    assert all(said.startswith("Column 't$it' ") for said in findings(**{"t$it": pd.Series(cells, dtype=object)}))
