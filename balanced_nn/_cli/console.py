@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypeAlias
 
 FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
 LARGEST_SEED = 2**32 - 1
 MOST_NAMES = 30  # that a message lists
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # to which a command adds its parser
 
 
 class OneLineError(Exception):
@@ -28,13 +29,34 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
-def add_table(command: Any) -> None:
+def add_table_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that looks at a table with labels."""
     command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    add_encoding_argument(command)
     command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
     command.add_argument(
         "--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated"
     )
+
+
+def add_encoding_argument(command: argparse.ArgumentParser) -> None:
+    """Add the encoding of a table in a CSV file."""
+    command.add_argument(
+        "--encoding",
+        type=read_encoding,
+        default="utf-8",
+        metavar="NAME",
+        help="encoding of a CSV file, such as cp1252, latin-1 or utf-16 (default: utf-8)",
+    )
+
+
+def read_encoding(text: str) -> str:
+    """Read the name of an encoding from an argument."""
+    try:
+        "a".encode(text)
+    except (LookupError, UnicodeError):
+        raise argparse.ArgumentTypeError(f"is no encoding that Python knows: {text!r}") from None
+    return text
 
 
 def read_seed(text: str) -> int:
@@ -51,7 +73,7 @@ def read_count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
 
 
-def one_line(error: object) -> str:
+def join_lines(error: object) -> str:
     """Return the message of an error or a warning without its line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -1,9 +1,8 @@
 """What does `balanced-nn demo` do?"""
 
 import argparse
-from typing import Any
 
-from balanced_nn._cli.console import quiet_tensorflow_start, read_count, read_seed, tell
+from balanced_nn._cli.console import Commands, quiet_tensorflow_start, read_count, read_seed, tell
 
 DESCRIPTION = """\
 Fits the plain Keras MLP of the tutorials and BalancedNNClassifier on the same
@@ -11,7 +10,7 @@ real, imbalanced table that ships with the package, and shows both side by
 side."""
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     demo = commands.add_parser(
         "demo",
@@ -35,13 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration, and print it."""
     from balanced_nn._demo.compare import compare, compare_seeds
     from balanced_nn._demo.plain_keras import load_keras
-    from balanced_nn._demo.report import comparison_text, seeds_table
+    from balanced_nn._demo.report import format_comparison, format_seeds
 
     tell("Loading TensorFlow ...")
     with quiet_tensorflow_start():
         load_keras()
     if arguments.seeds is None:
-        print(comparison_text(compare(arguments.seed, tell=tell)))
+        print(format_comparison(compare(arguments.seed, tell=tell)))
     else:
-        print(seeds_table(compare_seeds(range(arguments.seeds), tell=tell)))
+        print(format_seeds(compare_seeds(range(arguments.seeds), tell=tell)))
     return 0

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from balanced_nn._cli.console import COLLAPSED, OneLineError, add_table, one_line
+from balanced_nn._cli.console import COLLAPSED, Commands, OneLineError, add_table_arguments, join_lines
 from balanced_nn._cli.model_files import load_model
-from balanced_nn._cli.table_files import columns_of, read_labelled, text_columns
-from balanced_nn._cli.table_summary import look_at
+from balanced_nn._cli.table_files import LabelledTable, find_text_columns, read_labelled, select_columns
+from balanced_nn._cli.table_summary import summarize_table
 
 DESCRIPTION = """\
 Without --model: what about the table deserves a look before a network is
@@ -24,7 +24,7 @@ Exit codes: 0 no collapse, 1 failure, 2 wrong arguments,
 """
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     diagnose = commands.add_parser(
         "diagnose",
@@ -33,7 +33,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     diagnose.set_defaults(run=run)
-    add_table(diagnose)
+    add_table_arguments(diagnose)
     diagnose.add_argument(
         "--model",
         type=Path,
@@ -47,15 +47,15 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look at the table, or at the model, and print what was found."""
     model = None if arguments.model is None else load_model(arguments.model)
-    text = [*text_columns(model), *([arguments.target] if _names_classes(model) else [])]
-    frame, labels = read_labelled(arguments.table, arguments.target, arguments.drop, text)
+    text = [*find_text_columns(model), *([arguments.target] if _names_classes(model) else [])]
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, text, arguments.encoding)
     try:
         if model is not None:
-            return _diagnose_model(arguments, model, frame, labels)
-        look = look_at(arguments.table, arguments.target, frame, labels)
+            return _diagnose_model(model, table, as_json=arguments.json)
+        summary = summarize_table(table)
     except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
-        raise OneLineError(one_line(error)) from error
-    print(json.dumps(look.to_dict(), indent=2, default=str) if arguments.json else look)
+        raise OneLineError(join_lines(error)) from error
+    print(json.dumps(summary.to_dict(), indent=2, default=str) if arguments.json else summary)
     return 0
 
 
@@ -64,9 +64,9 @@ def _names_classes(model: Any) -> bool:
     return all(isinstance(label, str) for label in getattr(model, "classes_", [None]))
 
 
-def _diagnose_model(arguments: argparse.Namespace, model: Any, frame: Any, labels: Any) -> int:
+def _diagnose_model(model: Any, table: LabelledTable, *, as_json: bool) -> int:
     from balanced_nn._diagnose.diagnose import diagnose
 
-    report = diagnose(model, columns_of(model, frame, arguments.table), labels)
-    print(json.dumps(report.to_dict(), indent=2) if arguments.json else report)
+    report = diagnose(model, select_columns(model, table.columns, table.path), table.labels)
+    print(json.dumps(report.to_dict(), indent=2) if as_json else report)
     return COLLAPSED if report.collapsed else 0

@@ -12,6 +12,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from balanced_nn import BalancedNNClassifier
 from balanced_nn._typing import FloatArray, IntArray
 
 HEAD = ("class", "rows", "precision", "recall", "F1")
@@ -68,8 +69,8 @@ class Evaluation:
         return "\n".join([*lines, "", ", ".join(f"{name} {score:.3f}" for name, score in self.scores.items())])
 
 
-def evaluate(model: Any, X: Any, y: Any) -> Evaluation:
-    """Compare the answers of a fitted BalancedNNClassifier with labels among its classes.
+def evaluate(model: BalancedNNClassifier, X: Any, y: IntArray) -> Evaluation:
+    """Compare the answers of a fitted classifier with the classes of some rows.
 
     Parameters
     ----------
@@ -78,20 +79,21 @@ def evaluate(model: Any, X: Any, y: Any) -> Evaluation:
     X : DataFrame of shape (n_samples, n_features)
         Rows that it was not fitted on.
     y : ndarray of shape (n_samples,)
-        Their labels; not every class needs to occur.
+        Indices of their classes in ``model.classes_``; not every class needs to occur.
     """
     classes = model.classes_.tolist()
-    answers, proba = model.predict(X), model.predict_proba(X)
-    precision, recall, f1, _ = precision_recall_fscore_support(y, answers, labels=classes, zero_division=0.0)
-    present = np.isin(classes, y)
+    indices = np.arange(len(classes))
+    answers, proba = np.searchsorted(model.classes_, model.predict(X)), model.predict_proba(X)
+    precision, recall, f1, _ = precision_recall_fscore_support(y, answers, labels=indices, zero_division=0.0)
+    present = np.isin(indices, y)
     scores = {"balanced accuracy": float(recall[present].mean())}
     if len(classes) == 2 and present.all():
-        rarer = int(2 * np.count_nonzero(y == classes[1]) <= len(y))
-        positive, score = y == classes[rarer], proba[:, rarer]
+        rarer = int(2 * np.count_nonzero(y == 1) <= len(y))
+        positive, score = y == rarer, proba[:, rarer]
         scores["ROC AUC"] = float(roc_auc_score(positive, score))
         scores[f"average precision (class {classes[rarer]})"] = float(average_precision_score(positive, score))
     elif present.all():
-        scores["ROC AUC"] = float(roc_auc_score(y, proba, multi_class="ovr", labels=classes))
-    scores["log-loss"] = float(log_loss(y, proba, labels=classes))
+        scores["ROC AUC"] = float(roc_auc_score(y, proba, multi_class="ovr", labels=indices))
+    scores["log-loss"] = float(log_loss(y, proba, labels=indices))
     names = tuple(map(str, classes))
-    return Evaluation(names, confusion_matrix(y, answers, labels=classes), precision, recall, f1, scores)
+    return Evaluation(names, confusion_matrix(y, answers, labels=indices), precision, recall, f1, scores)

@@ -4,31 +4,36 @@ import argparse
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-import balanced_nn
+from balanced_nn import BalancedNNClassifier
 from balanced_nn._causes.data_checks import too_many_classes
 from balanced_nn._cli.console import (
     COLLAPSED,
+    Commands,
     OneLineError,
-    add_table,
+    add_table_arguments,
+    join_lines,
     load_tensorflow,
-    one_line,
     read_count,
     read_seed,
     tell,
 )
 from balanced_nn._cli.evaluation import evaluate
-from balanced_nn._cli.html_report import Fit, page
+from balanced_nn._cli.html_report import Fit, render_report
 from balanced_nn._cli.model_files import WRITERS, check_format, save_model
-from balanced_nn._cli.table_files import check_output, read_labelled
-from balanced_nn._cli.table_summary import look_at
+from balanced_nn._cli.table_files import LabelledTable, check_output, read_labelled
+from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
-from balanced_nn._data.target import read_classes
+from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _TEST = 11  # stream of random numbers
 DESCRIPTION = """\
@@ -53,7 +58,7 @@ Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
 """
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     fit = commands.add_parser(
         "fit",
@@ -62,7 +67,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     fit.set_defaults(run=run)
-    add_table(fit)
+    add_table_arguments(fit)
     fit.add_argument("--out", required=True, type=Path, metavar="FILE", help=f"the model: {' or '.join(WRITERS)}")
     fit.add_argument("--report", type=Path, metavar="FILE", help="the report (default: beside the model, as .html)")
     fit.add_argument(
@@ -80,7 +85,7 @@ def add_command(commands: Any) -> None:
         help="how labels are chosen: balanced, argmax, a threshold for the second of two classes, a metric to tune, "
         "such as f1, or costs as JSON, a row for each true class (default: balanced)",
     )
-    defaults = balanced_nn.BalancedNNClassifier()
+    defaults = BalancedNNClassifier()
     fit.add_argument(
         "--class-weight",
         choices=["balanced", "none"],
@@ -108,10 +113,10 @@ def _read_fraction(text: str) -> float:
     raise argparse.ArgumentTypeError(f"must be a fraction from 0 to less than 1, got {text!r}")
 
 
-def _read_decision(text: str) -> Any:
+def _read_decision(text: str) -> str | float | list[list[float]]:
     if text.lstrip().startswith("["):
         try:
-            return json.loads(text)
+            return list(json.loads(text))
         except ValueError:
             message = f"must be JSON such as [[0, 1], [50, 0]] where it begins with a bracket, got {text!r}"
             raise argparse.ArgumentTypeError(message) from None
@@ -130,43 +135,46 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out, WRITERS, "the model")
     check_format(arguments.out)
     check_output(report, [".html", ".htm"], "the report")
-    columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     try:
-        look = look_at(arguments.table, arguments.target, columns, labels)
-        if too_many_classes(look.facts):
-            raise OneLineError(look.findings[0])
-        split = _split(arguments, columns, labels)
-        print(f"{look}\n", flush=True)
-        model, notes = _fitted(arguments, columns.iloc[split.train], labels[split.train])
+        table = leave_out_identifiers(table)
+        summary = summarize_table(table)
+        if too_many_classes(summary.facts):
+            raise OneLineError(summary.findings[0])
+        split = _split(arguments, table)
+        print(f"{summary}\n", flush=True)
+        model, notes = _fit_model(arguments, table.columns.iloc[split.train], table.labels[split.train])
     except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
-        raise OneLineError(one_line(error)) from error
+        raise OneLineError(join_lines(error)) from error
     save_model(model, arguments.out)  # first of all: whatever fails from here on costs no training
     try:
-        seen = evaluate(model, columns.iloc[split.valid], labels[split.valid]) if len(split.valid) else None
+        seen = evaluate(model, table.columns.iloc[split.valid], table.y[split.valid]) if len(split.valid) else None
     except (TypeError, ValueError) as error:
-        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {one_line(error)}") from error
-    without = tuple(str(look.classes[index]) for index in split.classes_without)
-    fit = Fit(look, model, len(split.train), seen, without, notes, arguments.out, arguments.seed)
-    report.write_text(page(fit), encoding="utf-8")
-    print(_text(fit))
+        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {join_lines(error)}") from error
+    without = tuple(str(summary.classes[index]) for index in split.classes_without)
+    fit = Fit(summary, model, len(split.train), seen, without, notes, arguments.out, arguments.seed)
+    report.write_text(render_report(fit), encoding="utf-8")
+    print(_format_fit(fit))
     print(f"\nThe model is in {arguments.out}, a report in {report}.")
     return COLLAPSED if model.collapse_report_.collapsed else 0
 
 
-def _split(arguments: argparse.Namespace, columns: Any, labels: Any) -> HoldOut:
+def _split(arguments: argparse.Namespace, table: LabelledTable) -> HoldOut:
     """Check what can be checked before TensorFlow is loaded, and choose the rows to fit and to judge on."""
-    codes, classes = read_classes(labels, columns)
+    classes = find_classes(table.classes)
     read_decision(arguments.decision, classes.tolist(), None)
     if not arguments.test_size:
-        return HoldOut(np.arange(len(codes)), np.empty(0, dtype=np.intp), ())
+        return HoldOut(np.arange(len(table.y)), np.empty(0, dtype=np.intp), ())
     rng = np.random.default_rng([arguments.seed, _TEST])
-    return hold_outs(codes, arguments.test_size, rng, len(classes))[0]
+    return hold_outs(table.y, arguments.test_size, rng, len(classes))[0]
 
 
-def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[Any, tuple[str, ...]]:
+def _fit_model(
+    arguments: argparse.Namespace, columns: "DataFrame", labels: NDArray[Any]
+) -> tuple[BalancedNNClassifier, tuple[str, ...]]:
     """Fit, and return the classifier and what was warned of beside a collapse, which the report tells."""
     load_tensorflow(quiet=arguments.quiet)
-    estimator = balanced_nn.BalancedNNClassifier(
+    estimator = BalancedNNClassifier(
         class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
         max_iter=arguments.max_iter,
         decision=arguments.decision,
@@ -177,13 +185,13 @@ def _fitted(arguments: argparse.Namespace, columns: Any, labels: Any) -> tuple[A
         warnings.simplefilter("always")
         model = estimator.fit(columns, labels)
     told = CollapseWarning, ColumnWarning  # by the report, and before the fit
-    notes = dict.fromkeys(one_line(w.message) for w in caught if not issubclass(w.category, told))
+    notes = dict.fromkeys(join_lines(w.message) for w in caught if not issubclass(w.category, told))
     for note in notes:
         tell(f"balanced-nn: {note}")
     return model.set_params(verbose=0), tuple(notes)
 
 
-def _text(fit: Fit) -> str:
+def _format_fit(fit: Fit) -> str:
     judged = "" if fit.evaluation is None else f"\n\n{fit.evaluation}"
     settings = "\n".join(f"{name}: {value}" for name, value in fit.found.items())
     return f"{fit.judged}{judged}\n\n{fit.model.collapse_report_}\n{settings}"

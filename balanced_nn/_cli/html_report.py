@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import balanced_nn
+from balanced_nn import BalancedNNClassifier
+from balanced_nn._causes.repair import Repair
 from balanced_nn._cli.console import MOST_NAMES
 from balanced_nn._cli.evaluation import HEAD, Evaluation
-from balanced_nn._cli.model_files import how_to_load
-from balanced_nn._cli.plots import pictures
-from balanced_nn._cli.table_summary import MOST_CLASSES, Look
+from balanced_nn._cli.model_files import explain_loading
+from balanced_nn._cli.plots import draw_pictures
+from balanced_nn._cli.table_summary import MOST_CLASSES, TableSummary
 from balanced_nn._data.names import listed
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
@@ -39,7 +40,7 @@ class Fit:
 
     Parameters
     ----------
-    look : Look
+    summary : TableSummary
         The table.
     model : BalancedNNClassifier
         The fitted classifier.
@@ -57,8 +58,8 @@ class Fit:
         The seed of everything.
     """
 
-    look: Look
-    model: Any
+    summary: TableSummary
+    model: BalancedNNClassifier
     n_train: int
     evaluation: Evaluation | None
     without: tuple[str, ...]
@@ -91,28 +92,28 @@ class Fit:
         return {
             "Decision": str(model.decision_rule_),
             "Learning rate": rate,
-            "Networks": f"{n_networks} of {_counted(epochs)} epochs; hidden layers {layers}",
+            "Networks": f"{n_networks} of {_join_counts(epochs)} epochs; hidden layers {layers}",
             "Calibration": f"temperature {model.temperature_:.2f}",
-            **({"Repairs": "; ".join(map(_repair_text, model.repairs_))} if model.repairs_ else {}),
+            **({"Repairs": "; ".join(map(_describe_repair, model.repairs_))} if model.repairs_ else {}),
         }
 
 
-def _counted(numbers: Sequence[int]) -> str:
+def _join_counts(numbers: Sequence[int]) -> str:
     *first, last = map(str, numbers)
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _repair_text(repair: Any) -> str:
+def _describe_repair(repair: Repair) -> str:
     what = "helped" if repair.helped else "did not help"
     return f"{repair.change} (for {repair.reason.replace('_', ' ')}), which {what}"
 
 
-def page(fit: Fit) -> str:
+def render_report(fit: Fit) -> str:
     """Write the report.
 
     All text that comes from the table is escaped. Without matplotlib there are no pictures, and a line that says so.
     """
-    title = f"{fit.look.target} in {fit.look.path.name}"
+    title = f"{fit.summary.target} in {fit.summary.path.name}"
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -121,12 +122,12 @@ def page(fit: Fit) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>{STYLE}</style></head>",
             f"<body><h1>{escape(title)}</h1>",
-            *_table_part(fit.look),
-            *_outcome_part(fit),
-            *_evaluation_part(fit),
-            *_found_part(fit),
-            *_picture_part(fit.model),
-            *_use_part(fit),
+            *_render_table(fit.summary),
+            *_render_outcome(fit),
+            *_render_evaluation(fit),
+            *_render_findings(fit),
+            *_render_pictures(fit.model),
+            *_render_usage(fit),
             f"<footer>balanced-nn {balanced_nn.__version__}, scikit-learn {version('scikit-learn')}, "
             f"Keras {version('keras')}; seed {fit.seed}</footer>",
             "</body></html>",
@@ -135,38 +136,38 @@ def page(fit: Fit) -> str:
     )
 
 
-def _table_part(look: Look) -> Iterator[str]:
-    yield f"<h2>The table</h2><p>{escape(look.headline)}</p>"
-    rows = look.largest_first
-    yield _table(
+def _render_table(summary: TableSummary) -> Iterator[str]:
+    yield f"<h2>The table</h2><p>{escape(summary.headline)}</p>"
+    rows = summary.largest_first
+    yield _render_rows(
         ["class", "rows", "share"],
         ([name, f"{count:,}", f"{share:.1%}"] for count, share, name in rows[:MOST_CLASSES]),
     )
     if len(rows) > MOST_CLASSES:
         yield f"<p>and {len(rows) - MOST_CLASSES:,} more classes</p>"
-    if look.findings:
-        yield f"<p>Worth a look:</p>{_list(look.findings)}"
+    if summary.findings:
+        yield f"<p>Worth a look:</p>{_render_list(summary.findings)}"
 
 
-def _outcome_part(fit: Fit) -> Iterator[str]:
+def _render_outcome(fit: Fit) -> Iterator[str]:
     yield f"<h2>Outcome</h2>{fit.model.collapse_report_._repr_html_()}"
     if fit.notes:
-        yield f"<p>Warnings:</p>{_list(fit.notes)}"
+        yield f"<p>Warnings:</p>{_render_list(fit.notes)}"
 
 
-def _evaluation_part(fit: Fit) -> Iterator[str]:
+def _render_evaluation(fit: Fit) -> Iterator[str]:
     seen = fit.evaluation
     yield "<h2>On rows that the model did not see</h2>"
     yield f"<p>{escape(fit.judged)}</p>"
     if seen is None:
         return
-    yield _table(HEAD, seen.cells)
-    yield _table(["score", "value"], ([name, f"{score:.3f}"] for name, score in seen.scores.items()))
+    yield _render_rows(HEAD, seen.cells)
+    yield _render_rows(["score", "value"], ([name, f"{score:.3f}"] for name, score in seen.scores.items()))
     if len(seen.classes) <= MOST_IN_MATRIX:
-        yield _matrix(seen)
+        yield _render_matrix(seen)
 
 
-def _matrix(seen: Evaluation) -> str:
+def _render_matrix(seen: Evaluation) -> str:
     """A confusion matrix of which the cells are shaded by the share of their row."""
     head = "".join(f"<th>{escape(name)}</th>" for name in seen.classes)
     body = []
@@ -183,17 +184,17 @@ def _matrix(seen: Evaluation) -> str:
     )
 
 
-def _found_part(fit: Fit) -> Iterator[str]:
+def _render_findings(fit: Fit) -> Iterator[str]:
     yield "<h2>What the fit found</h2>"
     yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in fit.found.items())}</dl>"
 
 
-def _picture_part(model: Any) -> Iterator[str]:
+def _render_pictures(model: BalancedNNClassifier) -> Iterator[str]:
     yield "<h2>Pictures</h2>"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a letter that no font has is drawn as a box
-            drawn = list(pictures(model))
+            drawn = list(draw_pictures(model))
         for picture in drawn:
             data = base64.b64encode(picture.svg).decode("ascii")
             yield (
@@ -204,19 +205,19 @@ def _picture_part(model: Any) -> Iterator[str]:
         yield f"<p>There are none: {escape(str(error))}</p>"
 
 
-def _use_part(fit: Fit) -> Iterator[str]:
+def _render_usage(fit: Fit) -> Iterator[str]:
     shell = shlex.join(["balanced-nn", "predict", str(fit.out), "NEW.csv", "--out", "answers.csv"])
-    load, warning = how_to_load(fit.out)
+    load, warning = explain_loading(fit.out)
     python = f"{load}\nmodel.predict_proba(X)"
     yield f"<h2>How to use the model</h2><pre>{escape(shell)}</pre><pre>{escape(python)}</pre>"
     yield f"<p>{escape(warning)}</p>"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _render_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
 
 
-def _list(sentences: Iterable[str]) -> str:
+def _render_list(sentences: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"

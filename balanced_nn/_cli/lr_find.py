@@ -2,14 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import balanced_nn
-from balanced_nn._cli.console import OneLineError, add_table, load_tensorflow, one_line, read_seed
+from balanced_nn._cli.console import Commands, OneLineError, add_table_arguments, join_lines, load_tensorflow, read_seed
 from balanced_nn._cli.plots import FORMATS, require_matplotlib, save_range_test
 from balanced_nn._cli.table_files import check_output, read_labelled
+from balanced_nn._cli.table_summary import leave_out_identifiers
 from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._training.learning_rate import search_learning_rate, usable_part
 
@@ -28,7 +28,7 @@ Exit codes: 0 success, 1 failure, 2 wrong arguments.
 """
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     find = commands.add_parser(
         "lr-find",
@@ -37,7 +37,7 @@ def add_command(commands: Any) -> None:
         epilog=EPILOG,
     )
     find.set_defaults(run=run)
-    add_table(find)
+    add_table_arguments(find)
     find.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw the losses too: .png, .svg or .pdf (needs matplotlib)"
     )
@@ -49,21 +49,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.picture is not None:
         check_output(arguments.picture, FORMATS, "the picture")
         require_matplotlib(str(arguments.picture))
-    columns, labels = read_labelled(arguments.table, arguments.target, arguments.drop)
+    table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     load_tensorflow()
     estimator = balanced_nn.BalancedNNClassifier(random_state=arguments.seed)
     try:
-        trace = balanced_nn.learning_rate_range_test(estimator, columns, labels)
+        table = leave_out_identifiers(table)
+        trace = balanced_nn.learning_rate_range_test(estimator, table.columns, table.labels)
     except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
-        raise OneLineError(one_line(error)) from error
+        raise OneLineError(join_lines(error)) from error
     search = search_learning_rate(trace)
-    print(_text(search))
+    print(_format_search(search))
     if arguments.picture is not None:
         save_range_test(search, arguments.picture)
     return 0
 
 
-def _text(search: LearningRateSearch) -> str:
+def _format_search(search: LearningRateSearch) -> str:
     """A table of smoothed losses with bars, and the suggestion."""
     rates, losses = usable_part(search.trace)
     chosen = np.unique(np.linspace(0, len(rates) - 1, min(MOST_LINES, len(rates))).round().astype(int))

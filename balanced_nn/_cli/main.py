@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import balanced_nn
 from balanced_nn._cli import demo, diagnose, fit, lr_find, predict
-from balanced_nn._cli.console import FAILED, INTERRUPTED, OneLineError, Parser, one_line
+from balanced_nn._cli.console import FAILED, INTERRUPTED, OneLineError, Parser, join_lines
 
 EPILOG = """\
 Examples:
@@ -47,23 +47,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ImportError, OSError, OneLineError) as error:
-        print(f"balanced-nn: {one_line(error)}", file=sys.stderr)
+        print(f"balanced-nn: {join_lines(error)}", file=sys.stderr)
         return FAILED
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    parser = build_parser()
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser.parse_args(argv)
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
     return int(arguments.run(arguments))
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = Parser(prog="balanced-nn", description="A neural-network classifier for imbalanced tables.", epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"balanced-nn {balanced_nn.__version__}")
-    commands = top.add_subparsers(dest="command", metavar="command", required=True)
-    for room in (fit, predict, lr_find, diagnose, demo):
-        room.add_command(commands)
+    commands = top.add_subparsers(dest="command", metavar="command")
+    for command in (fit, predict, lr_find, diagnose, demo):
+        command.add_command(commands)
     return top

@@ -3,9 +3,10 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from balanced_nn._cli.console import OneLineError, one_line, quiet_tensorflow_start
+from balanced_nn._cli.console import OneLineError, join_lines, quiet_tensorflow_start
 from balanced_nn._export.skops import SKOPS_TYPES
 
 
@@ -18,14 +19,14 @@ def _load_joblib(path: Path) -> Any:
 
 
 def _dump_skops(model: Any, path: Path) -> None:
-    _skops(path).dump(model, path)
+    _import_skops(path).dump(model, path)
 
 
 def _load_skops(path: Path) -> Any:
-    return _skops(path).load(path, trusted=SKOPS_TYPES)
+    return _import_skops(path).load(path, trusted=SKOPS_TYPES)
 
 
-def _skops(path: Path) -> Any:
+def _import_skops(path: Path) -> ModuleType:
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:
@@ -54,7 +55,7 @@ READERS: dict[str, Callable[[Path], Any]] = {  # all others are pickles
 def check_format(path: Path) -> None:
     """Raise an ImportError where the format that the suffix names needs a package that is not there."""
     if WRITERS[path.suffix.lower()] is _dump_skops:
-        _skops(path)
+        _import_skops(path)
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -75,13 +76,13 @@ def load_model(path: Path) -> Any:
     try:
         return READERS.get(path.suffix.lower(), _load_joblib)(path)
     except Exception as error:  # a pickle can raise anything
-        raise OneLineError(f"cannot read a model from {path}: {type(error).__name__}: {one_line(error)}") from error
+        raise OneLineError(f"cannot read a model from {path}: {type(error).__name__}: {join_lines(error)}") from error
 
 
-def how_to_load(path: Path) -> tuple[str, str]:
+def explain_loading(path: Path) -> tuple[str, str]:
     """Return the Python that reads a written model, and what to know before it is run.
 
-    >>> print(how_to_load(Path("churn.joblib"))[0])
+    >>> print(explain_loading(Path("churn.joblib"))[0])
     import joblib
     <BLANKLINE>
     model = joblib.load('churn.joblib')

@@ -5,8 +5,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
+from balanced_nn import BalancedNNClassifier
 from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
@@ -14,6 +15,7 @@ from balanced_nn._displays.style import find_pyplot
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
 from balanced_nn._network.specs import LearningRateSearch
 
+Display: TypeAlias = TrainingCurveDisplay | LearningRateDisplay | DecisionDisplay | CollapseDisplay
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -25,7 +27,7 @@ class Picture:
     svg: bytes
 
 
-def pictures(model: Any) -> Iterator[Picture]:
+def draw_pictures(model: BalancedNNClassifier) -> Iterator[Picture]:
     """Draw a fitted BalancedNNClassifier: its training, its learning rate, its decision and its outcome.
 
     Raises
@@ -34,12 +36,12 @@ def pictures(model: Any) -> Iterator[Picture]:
         Without matplotlib.
     """
     require_matplotlib("a picture")
-    yield Picture("Training", file_content(TrainingCurveDisplay.from_estimator(model), "svg"))
+    yield Picture("Training", render_display(TrainingCurveDisplay.from_estimator(model), "svg"))
     if model.lr_search_ is not None:
-        yield Picture("Learning rate", file_content(LearningRateDisplay.from_estimator(model), "svg"))
+        yield Picture("Learning rate", render_display(LearningRateDisplay.from_estimator(model), "svg"))
     decision = DecisionDisplay.from_estimator(model)
-    yield Picture(f"Decision, on the {decision.rows}", file_content(decision, "svg"))
-    yield Picture("Outcome", file_content(CollapseDisplay(model.collapse_report_).plot(), "svg"))
+    yield Picture(f"Decision, on the {decision.rows}", render_display(decision, "svg"))
+    yield Picture("Outcome", render_display(CollapseDisplay(model.collapse_report_).plot(), "svg"))
 
 
 def save_range_test(search: LearningRateSearch, path: Path) -> None:
@@ -51,7 +53,7 @@ def save_range_test(search: LearningRateSearch, path: Path) -> None:
         Without matplotlib.
     """
     require_matplotlib(str(path))
-    path.write_bytes(file_content(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
+    path.write_bytes(render_display(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
 
 
 def require_matplotlib(caller: str) -> None:
@@ -60,7 +62,7 @@ def require_matplotlib(caller: str) -> None:
     find_pyplot(caller)
 
 
-def file_content(display: Any, kind: str) -> bytes:
+def render_display(display: Display, kind: str) -> bytes:
     """Return a drawn display as the content of a file, and close its figure.
 
     Parameters
@@ -72,6 +74,7 @@ def file_content(display: Any, kind: str) -> bytes:
     """
     plt = find_pyplot(type(display).__name__)
     content = io.BytesIO()
-    display.figure_.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    plt.close(display.figure_)
+    figure = display.figure_.get_figure(root=True)
+    figure.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    plt.close(figure)
     return content.getvalue()

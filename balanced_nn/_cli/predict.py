@@ -2,20 +2,18 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from balanced_nn._cli.console import OneLineError, one_line
+from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, join_lines
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import (
     PARQUET,
-    as_text,
-    as_written,
     check_output,
     check_writer,
-    columns_of,
+    find_text_columns,
+    read_as_written,
     read_frame,
     require_columns,
-    text_columns,
+    select_columns,
     write_frame,
 )
 
@@ -37,7 +35,7 @@ Exit codes: 0 success, 1 failure, 2 wrong arguments.
 """
 
 
-def add_command(commands: Any) -> None:
+def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     predict = commands.add_parser(
         "predict",
@@ -48,6 +46,7 @@ def add_command(commands: Any) -> None:
     predict.set_defaults(run=run)
     predict.add_argument("model", type=Path, metavar="MODEL", help="what `balanced-nn fit` wrote")
     predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    add_encoding_argument(predict)
     predict.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write: .csv or .parquet (default: CSV to standard output)"
     )
@@ -70,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise OneLineError(
             f"{arguments.model} holds {type(model).__name__}, which is no fitted scikit-learn classifier"
         )
-    frame = read_frame(arguments.table, dtype=as_text(text_columns(model)))
+    frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))
     require_columns(frame, arguments.keep, arguments.table)
-    rows = columns_of(model, frame, arguments.table)
+    rows = select_columns(model, frame, arguments.table)
     names = [f"{PROBABILITY}{label}" for label in model.classes_] if hasattr(model, "predict_proba") else []
     taken = [name for name in arguments.keep if name in {PREDICTION, *names}]
     if taken:
@@ -82,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         if names:
             answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
-        raise OneLineError(f"{arguments.table} does not fit the model: {one_line(error)}") from error
-    write_frame({**as_written(frame, arguments.keep, arguments.table), **answers}, arguments.out)
+        raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
+    kept = read_as_written(frame, arguments.keep, arguments.table, arguments.encoding)
+    write_frame({**kept, **answers}, arguments.out)
     return 0

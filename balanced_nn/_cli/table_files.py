@@ -2,31 +2,81 @@
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._cli.console import MOST_NAMES, OneLineError, one_line, tell
+from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
+from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
 from balanced_nn._data.names import listed
+from balanced_nn._data.target import read_target
+from balanced_nn._typing import IntArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 PARQUET = (".parquet", ".pq")
-SEPARATORS = (";", "\t", "|")  # tried where commas do not divide the first line
+UTF8 = "utf-8"
+# Marks of a missing value: those of pandas, which may get others.
+MISSING = [
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null"),
+]
 BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
-def read_frame(path: Path, **options: Any) -> Any:
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """The rows of a file that have a label.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    target : str
+        The column that held the labels.
+    columns : DataFrame of shape (n_rows, n_columns)
+        The other columns, but for those that were dropped.
+    labels : ndarray of shape (n_rows,)
+        The labels in their own type.
+    y : ndarray of shape (n_rows,)
+        Class indices.
+    classes : ndarray of shape (n_classes,)
+        The sorted labels; one may be all there is.
+    """
+
+    path: Path
+    target: str
+    columns: "DataFrame"
+    labels: NDArray[Any]
+    y: IntArray
+    classes: NDArray[Any]
+
+
+def read_frame(
+    path: Path, encoding: str = UTF8, *, text: Collection[str] = (), target: str | None = None
+) -> "DataFrame":
     """Read a CSV or Parquet file with pandas, which is needed here only.
 
     Parameters
     ----------
     path : Path
         The file.
-    **options
-        Arguments of ``pandas.read_csv``; a Parquet file has its types, and takes none.
+    encoding : str, default="utf-8"
+        Of a CSV file.
+    text : collection of str, default=()
+        Columns of a CSV file to be read as they are written, whatever they look like; an empty cell is missing.
+    target : str or None, default=None
+        A column in which of all marks of a missing value only an empty cell is one: NA, null and None are names.
 
     Raises
     ------
@@ -35,44 +85,77 @@ def read_frame(path: Path, **options: Any) -> Any:
     ImportError
         Without pandas, or without pyarrow for a Parquet file.
     """
+
+    def parse(pandas: ModuleType) -> "DataFrame":
+        layout = read_layout(path, encoding)
+        missing = {name: [""] if name == target else MISSING for name in layout.fields}
+        frame = _read_csv(pandas, path, encoding, layout, dtype=dict.fromkeys(text, str), na_values=missing)
+        for note in layout.notes:
+            tell(note)
+        return frame
+
+    return _read(path, encoding, parse)
+
+
+def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"]) -> "DataFrame":
+    """Read a Parquet file, or a CSV file with `parse`, and say in one line what went wrong."""
     if not path.is_file():
         raise OneLineError(f"there is no file {path}")
     parquet = path.suffix.lower() in PARQUET
     try:
-        pandas = _pandas()
-        return pandas.read_parquet(path) if parquet else _read_csv(pandas, path, **options)
+        pandas = _import_pandas()
+        return pandas.read_parquet(path) if parquet else parse(pandas)
+    except OneLineError:
+        raise
     except ImportError as error:
         needed = "pandas pyarrow" if parquet else "pandas"
         raise ImportError(f"reading {path} needs {' and '.join(needed.split())}: pip install {needed}") from error
+    except UnicodeError as error:
+        raise OneLineError(
+            f"cannot read {path}: it is not encoded in {encoding} ({join_lines(error)}). Name its encoding, such as "
+            "--encoding cp1252"
+        ) from error
     except Exception as error:  # pandas, pyarrow and each kind of compressed file have errors of their own
-        raise OneLineError(f"cannot read {path}: {one_line(error)}") from error
+        raise OneLineError(f"cannot read {path}: {join_lines(error)}") from error
 
 
-def _pandas() -> Any:
+def _import_pandas() -> ModuleType:
     return importlib.import_module("pandas")
 
 
-def _read_csv(pandas: Any, path: Path, **options: Any) -> Any:
-    columns = pandas.read_csv(path, nrows=0).columns
-    found = [mark for mark in SEPARATORS if len(columns) == 1 and mark in str(columns[0])]
-    sep = found[0] if found else ","
-    return pandas.read_csv(path, sep=sep, low_memory=False, **options)  # one kind a column, not a chunk
+def _read_csv(pandas: ModuleType, path: Path, encoding: str, layout: CsvLayout, **options: Any) -> "DataFrame":
+    settings = {
+        "sep": layout.separator,
+        "header": 0,
+        "names": layout.fields,
+        "usecols": layout.positions,
+        "index_col": False,  # or pandas would take the first field of longer rows for row names
+        "keep_default_na": False,
+        "low_memory": False,  # one kind a column, not a chunk
+    }
+    with open_text(path, encoding) as lines:
+        return pandas.read_csv(lines, **{**settings, **options})
 
 
-def as_text(names: Iterable[str]) -> dict[str, type]:
-    """Return the types with which pandas reads columns as they are written, whatever they look like."""
-    return dict.fromkeys(names, str)
-
-
-def as_written(frame: Any, names: Sequence[str], path: Path) -> dict[str, Any]:
+def read_as_written(
+    frame: "DataFrame", names: Sequence[str], path: Path, encoding: str = UTF8
+) -> dict[str, NDArray[Any]]:
     """Return columns that are passed on: those of a CSV file as its text, in which 00002 is no number."""
+
+    def parse(pandas: ModuleType) -> "DataFrame":
+        layout = read_layout(path, encoding)
+        chosen = [layout.fields.index(name) for name in dict.fromkeys(names)]
+        return _read_csv(pandas, path, encoding, layout, usecols=chosen, dtype=str)
+
     if names and path.suffix.lower() not in PARQUET:
-        frame = read_frame(path, usecols=names, dtype=str, keep_default_na=False)
+        frame = _read(path, encoding, parse)
     return {name: frame[name].to_numpy() for name in names}
 
 
-def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Collection[str] = ()) -> tuple[Any, Any]:
-    """Read a table, and return the columns beside the target, and the target, of the rows that have a label.
+def read_labelled(
+    path: Path, target: str, drop: Sequence[str] = (), text: Collection[str] = (), encoding: str = UTF8
+) -> LabelledTable:
+    """Read a table, and encode its target.
 
     Parameters
     ----------
@@ -84,17 +167,20 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Colle
         Columns to leave out.
     text : collection of str, default=()
         Columns of a CSV file that are text even where they look like numbers.
+    encoding : str, default="utf-8"
+        Of a CSV file.
 
     Raises
     ------
     OneLineError
-        If the table has no such column, no row with a label, or no further column.
+        If the table has no such column, no row with a label, or no further column, or the labels are continuous or of
+        several kinds.
     """
-    frame = read_frame(path, dtype=as_text(text))
+    frame = read_frame(path, encoding, text=text, target=target)
     require_columns(frame, [target, *drop], path)
     if target in drop:
         raise OneLineError(f"column {target!r} cannot be both the target and dropped")
-    values = _target(frame, target, path, text)
+    values = frame[target]
     labelled = values.notna().to_numpy()
     if not labelled.all():
         tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are left out.")
@@ -103,18 +189,18 @@ def read_labelled(path: Path, target: str, drop: Sequence[str] = (), text: Colle
     columns = frame[labelled].drop(columns=[target, *drop])
     if columns.shape[1] == 0:
         raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
-    return columns, _labels(values[labelled].to_numpy())
+    try:
+        with warnings.catch_warnings():
+            # scikit-learn's on very many classes, which a finding says better
+            warnings.simplefilter("ignore", UserWarning)
+            labels = read_target(_restore_labels(values[labelled].to_numpy()), columns)
+    except (TypeError, ValueError) as error:
+        raise OneLineError(join_lines(error)) from error
+    classes, y = np.unique(labels, return_inverse=True)
+    return LabelledTable(path, target, columns, labels, y, classes)
 
 
-def _target(frame: Any, target: str, path: Path, text: Collection[str]) -> Any:
-    """Return the column of the labels; in a CSV file an empty cell is none, but NA, null and None are names."""
-    if path.suffix.lower() in PARQUET:
-        return frame[target]
-    types = as_text({target} & set(text))
-    return read_frame(path, usecols=[target], dtype=types, keep_default_na=False, na_values=[""])[target]
-
-
-def _labels(values: np.ndarray) -> np.ndarray:
+def _restore_labels(values: NDArray[Any]) -> NDArray[Any]:
     """Return labels in their own type: where one is missing, pandas reads integers as floats and bools as objects."""
     if values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values):
         return values.astype(bool)
@@ -122,19 +208,28 @@ def _labels(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64) if whole else values
 
 
-def require_columns(frame: Any, names: Sequence[str], path: Path) -> None:
+def require_columns(frame: "DataFrame", names: Sequence[str], path: Path) -> None:
     """Raise OneLineError for the first name that is no column of the table."""
     for name in names:
         if name not in frame.columns:
-            raise OneLineError(f"{path} has no column {name!r}; it has {listed(map(str, frame.columns), MOST_NAMES)}")
+            raise OneLineError(f"{path} has no column {name!r}; it has {_quote(frame.columns)}{_doubt_header(frame)}")
 
 
-def text_columns(model: Any) -> list[str]:
+def _quote(names: Iterable[object]) -> str:
+    return listed((repr(str(name)) for name in names), MOST_NAMES)
+
+
+def _doubt_header(frame: "DataFrame") -> str:
+    numbers = [name for name in map(str, frame.columns) if re.fullmatch(r"-?\d+(\.\d*)?", name)]
+    return ". Its first line is read as the names of its columns: has it none?" if numbers else ""
+
+
+def find_text_columns(model: Any) -> list[str]:
     """Name the columns that held text when a BalancedNNClassifier was fitted; of other models nothing is known."""
-    return _category_columns(model, of_text=True)
+    return _find_category_columns(model, of_text=True)
 
 
-def _category_columns(model: Any, *, of_text: bool) -> list[str]:
+def _find_category_columns(model: Any, *, of_text: bool) -> list[str]:
     """Name the category columns whose levels were text, or those whose levels were not."""
     names = getattr(model, "feature_names_in_", None)
     if names is None or not isinstance(model, BalancedNNClassifier):
@@ -145,7 +240,7 @@ def _category_columns(model: Any, *, of_text: bool) -> list[str]:
     return [str(names[position]) for position in sorted(text if of_text else positions - text)]
 
 
-def columns_of(model: Any, frame: Any, path: Path) -> Any:
+def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | NDArray[Any]":
     """Return the table as a model was fitted on it: with its columns by name, or as an array.
 
     Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
@@ -158,19 +253,19 @@ def columns_of(model: Any, frame: Any, path: Path) -> Any:
     """
     names = getattr(model, "feature_names_in_", None)
     if names is None:
+        if _doubt_header(frame) and [*map(str, frame.columns)] != [*map(str, range(frame.shape[1]))]:
+            tell(f"The first line of {path} is read as the names of its columns: {_quote(frame.columns)}.")
         return frame.to_numpy()
     missing = [str(name) for name in names if name not in frame.columns]
     if missing:
-        raise OneLineError(
-            f"the model was fitted with columns that {path} does not have: {listed(missing, MOST_NAMES)}"
-        )
+        raise OneLineError(f"the model was fitted with columns that {path} does not have: {_quote(missing)}")
     chosen = frame[list(names)].copy()
-    for name in _category_columns(model, of_text=False):
-        chosen[name] = chosen[name].map(_as_boolean)
+    for name in _find_category_columns(model, of_text=False):
+        chosen[name] = chosen[name].map(_read_boolean)
     return chosen
 
 
-def _as_boolean(cell: Any) -> Any:
+def _read_boolean(cell: object) -> object:
     return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
 
 
@@ -195,9 +290,9 @@ def check_writer(path: Path) -> None:
             raise ImportError(f"writing {path} needs pandas and pyarrow: pip install pandas pyarrow") from error
 
 
-def write_frame(columns: dict[str, Any], path: Path | None) -> None:
+def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
     """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
-    frame = _pandas().DataFrame(columns)
+    frame = _import_pandas().DataFrame(columns)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
     elif path.suffix.lower() in PARQUET:

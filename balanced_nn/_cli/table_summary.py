@@ -1,25 +1,26 @@
 """What does a table hold, and what about it deserves a look before anything is trained on it?"""
 
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from balanced_nn._causes.data_checks import preflight, table_facts
+from balanced_nn._causes.data_checks import preflight, table_facts, too_many_classes
 from balanced_nn._causes.evidence import DataFacts
-from balanced_nn._data.column_checks import describe, row_numbers, suspicious_columns
+from balanced_nn._cli.console import OneLineError, tell
+from balanced_nn._cli.table_files import LabelledTable
+from balanced_nn._data.column_checks import Reason, describe, row_numbers, suspicious_columns
+from balanced_nn._data.names import listed
 from balanced_nn._data.table import read_table
-from balanced_nn._data.target import read_target
 from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
 
 MOST_CLASSES = 20  # that are listed
 
 
 @dataclass(frozen=True)
-class Look:
-    """A table that was looked at.
+class TableSummary:
+    """What a table holds.
 
     Parameters
     ----------
@@ -78,21 +79,57 @@ class Look:
         return {**asdict(self.facts), "classes": list(self.classes), "findings": self.findings}
 
 
-def look_at(path: Path, target: str, frame: Any, labels: Any) -> Look:
-    """Look at the columns and the labels of a table.
+def summarize_table(given: LabelledTable) -> TableSummary:
+    """Count rows and classes, and find what deserves a look.
 
     Raises
     ------
-    ValueError
-        If the labels are none, or continuous.
     TypeError
         If a column holds neither numbers nor text.
     """
-    unbounded = frame.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
+    unbounded = given.columns.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
     table = read_table(TabularPreprocessor(), unbounded, reset=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # scikit-learn's on very many classes, which a finding says better
-        classes, y = np.unique(read_target(labels, frame), return_inverse=True)
-    facts = table_facts(table, y, len(classes))
-    findings = (*preflight(facts, classes.tolist()), *describe((*suspicious_columns(table), *row_numbers(table))))
-    return Look(path, target, facts, tuple(classes.tolist()), len(table.categories), findings)
+    classes = given.classes.tolist()
+    facts = table_facts(table, given.y, len(classes))
+    findings = (
+        *_question_target(given, facts),
+        *preflight(facts, classes),
+        *describe((*suspicious_columns(table), *row_numbers(table))),
+    )
+    return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), findings)
+
+
+def _question_target(given: LabelledTable, facts: DataFacts) -> tuple[str, ...]:
+    """Doubt that many different numbers are the names of classes, where no finding says so of any labels."""
+    if given.classes.dtype.kind not in "iuf" or len(given.classes) <= MOST_CLASSES or too_many_classes(facts):
+        return ()
+    return (
+        f"The target {given.target!r} holds {len(given.classes):,} different numbers, each of which becomes a class: "
+        "is it a quantity to be estimated? Take another column, or group the values.",
+    )
+
+
+def leave_out_identifiers(given: LabelledTable) -> LabelledTable:
+    """Leave out the columns that hold another text in almost every row, and say so.
+
+    Raises
+    ------
+    OneLineError
+        If there is no other column.
+    """
+    texts = given.columns.select_dtypes(exclude=["number", "bool"])
+    if texts.shape[1] == 0:
+        return given
+    names = [
+        column.name
+        for column in suspicious_columns(read_table(TabularPreprocessor(), texts, reset=True))
+        if column.reason is Reason.UNIQUE
+    ]
+    if not names:
+        return given
+    noun, hold, are = ("Column", "holds", "It is") if len(names) == 1 else ("Columns", "hold", "They are")
+    told = f"{noun} {listed(map(repr, names))} {hold} another text in almost every row (identifiers?). {are} left out."
+    if len(names) == given.columns.shape[1]:
+        raise OneLineError(f"{given.path} has nothing to learn from beside {given.target!r}. {told}")
+    tell(told)
+    return replace(given, columns=given.columns.drop(columns=names))

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     DATES = "hold${s} dates as text, of which each becomes a category"
     NUMBERS = "hold${s} numbers as text, such as $example, of which each becomes a category: their size is lost"
     MIXED = "hold${s} numbers, but also text such as $example: each different number becomes a category"
-    UNIQUE = "hold${s} another text in almost every row (identifiers, names, free text?): that says nothing of others"
+    UNIQUE = "hold${s} another text in almost every row (identifiers, names, free text?), useless for others"
     FREE_TEXT = "hold${s} free text, such as $example, of which each becomes a category"
     ROW_NUMBERS = "number${s} the rows"
 
@@ -69,7 +69,7 @@ def suspicious_columns(table: Table) -> tuple[SuspiciousColumn, ...]:
     >>> ages = CategoryColumn(("31", "45", "7", "n/a?"), np.array([0, 1, 2, 3, 0]))
     >>> found = suspicious_columns(Table(5, np.empty((5, 0)), np.arange(0), {0: ages}, ("age",)))
     >>> print(*describe(found))
-    Column age holds numbers, but also text such as 'n/a?': each different number becomes a category. Repair or empty
+    Column 'age' holds numbers, but also text such as 'n/a?': each different number becomes a category. Repair or empty
     these cells, and turn it into numbers.
     """
     checked = ((table.name(position), _check(column)) for position, column in table.categories.items())
@@ -100,7 +100,7 @@ def column_notes(columns: Iterable[SuspiciousColumn]) -> tuple[Warning, ...]:
 def _words(reason: Reason, columns: Sequence[SuspiciousColumn]) -> str:
     noun, s = ("Column", "s") if len(columns) == 1 else ("Columns", "")
     words = Template(reason.value).substitute(s=s, example=columns[0].example)
-    return f"{noun} {listed(column.name for column in columns)} {words}"
+    return f"{noun} {listed(repr(column.name) for column in columns)} {words}"
 
 
 def _remedy(reason: Reason, columns: Sequence[SuspiciousColumn]) -> str:

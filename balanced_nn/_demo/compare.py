@@ -90,7 +90,7 @@ def _measure_plain(train: Survey, test: Survey, seed: int) -> Result:
     start = perf_counter()
     network = fit_plain_mlp(train.X, train.class_index, seed=seed)
     seconds = perf_counter() - start
-    return _result(
+    return _score_answers(
         "plain Keras MLP",
         train,
         test,
@@ -105,7 +105,7 @@ def _measure_ours(train: Survey, test: Survey, seed: int) -> Result:
     network = BalancedNNClassifier(random_state=seed).fit(train.X, train.y)
     seconds = perf_counter() - start
     columns = [list(network.classes_).index(label) for label in CLASSES]
-    return _result(
+    return _score_answers(
         "BalancedNNClassifier",
         train,
         test,
@@ -115,7 +115,7 @@ def _measure_ours(train: Survey, test: Survey, seed: int) -> Result:
     )
 
 
-def _result(
+def _score_answers(
     name: str, train: Survey, test: Survey, proba: FloatArray, answers: IntArray, *, fit: tuple[float, int, float]
 ) -> Result:
     y = test.class_index

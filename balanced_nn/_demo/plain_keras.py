@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn._typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import keras
 
 LEARNING_RATE = 1e-3
 PATIENCE = 5  # epochs
@@ -20,7 +23,7 @@ class PlainMLP:
     """A fitted network of the tutorials."""
 
     scaler: StandardScaler
-    model: Any  # keras.Sequential
+    model: "keras.Sequential"
     n_epochs: int
 
     def predict_proba(self, X: FloatArray) -> FloatArray:

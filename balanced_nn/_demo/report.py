@@ -11,7 +11,7 @@ _WIDTH = _LABEL + 4 * _CELL
 _SIMILAR = 0.2  # fraction by which two average precisions may differ, when another seed makes that much of a difference
 
 
-def comparison_text(comparison: Comparison) -> str:
+def format_comparison(comparison: Comparison) -> str:
     """Lay out one comparison: the question, both networks side by side, and one sentence of conclusion.
 
     Parameters
@@ -24,11 +24,11 @@ def comparison_text(comparison: Comparison) -> str:
     str
         Several lines without a final line break.
     """
-    sentence = textwrap.fill(conclusion(comparison), _WIDTH)
-    return "\n\n".join([_question(comparison), _confusion_block(comparison), _score_block(comparison), sentence])
+    sentence = textwrap.fill(conclude(comparison), _WIDTH)
+    return "\n\n".join([_introduce(comparison), _format_confusion(comparison), _format_scores(comparison), sentence])
 
 
-def seeds_table(comparisons: Sequence[Comparison]) -> str:
+def format_seeds(comparisons: Sequence[Comparison]) -> str:
     """Lay out several comparisons as a Markdown table, a row a seed, and count the collapses.
 
     Parameters
@@ -44,17 +44,18 @@ def seeds_table(comparisons: Sequence[Comparison]) -> str:
     measures = "balanced accuracy | average precision | log-loss | s"
     columns = " | ".join(f"{who}: found | false alarms | {measures}" for who in ("plain", "ours"))
     head = [f"| seed | {columns} |", "|---|" + "---:|" * 12]
-    rows = [f"| {c.seed} | {_cells(c.plain, c)} | {_cells(c.ours, c)} |" for c in comparisons]
-    return "\n".join([*head, *rows, "", _count_sentence(comparisons)])
+    rows = [f"| {c.seed} | {_format_cells(c.plain, c)} | {_format_cells(c.ours, c)} |" for c in comparisons]
+    return "\n".join([*head, *rows, "", _count_collapses(comparisons)])
 
 
-def conclusion(comparison: Comparison) -> str:
+def conclude(comparison: Comparison) -> str:
     """Say in one sentence what the numbers show, whatever they show."""
     plain, ours = comparison.plain, comparison.ours
-    return f"{_deed(plain, comparison)}; {_deed(ours, comparison)}; {_ranking(plain, ours)}."
+    answers = "; ".join(_describe_answers(result, comparison) for result in (plain, ours))
+    return f"{answers}; {_compare_rankings(plain, ours)}."
 
 
-def _question(c: Comparison) -> str:
+def _introduce(c: Comparison) -> str:
     return "\n".join(
         [
             "Which adults have prediabetes? A telephone survey knows their age, weight, habits and health.",
@@ -66,7 +67,7 @@ def _question(c: Comparison) -> str:
     )
 
 
-def _confusion_block(c: Comparison) -> str:
+def _format_confusion(c: Comparison) -> str:
     names = f"{'':{_LABEL}}" + "".join(f"{result.name:>{2 * _CELL}}" for result in (c.plain, c.ours))
     answers = f"{'':{_LABEL}}" + f"{'-> ' + COMMON:>{_CELL}}{'-> ' + RARE:>{_CELL}}" * 2
     rows = [
@@ -77,7 +78,7 @@ def _confusion_block(c: Comparison) -> str:
     return "\n".join([names, answers, *rows])
 
 
-def _score_block(c: Comparison) -> str:
+def _format_scores(c: Comparison) -> str:
     lines: list[tuple[str, Callable[[Result], str]]] = [
         (f"recall of {COMMON}", lambda r: f"{r.recall[0]:.1%}"),
         (f"recall of {RARE}", lambda r: f"{r.recall[1]:.1%}"),
@@ -92,25 +93,25 @@ def _score_block(c: Comparison) -> str:
     return "\n".join(f"{label:{_LABEL}}{text(c.plain):>{width}}{text(c.ours):>{width}}" for label, text in lines)
 
 
-def _deed(result: Result, c: Comparison) -> str:
+def _describe_answers(result: Result, c: Comparison) -> str:
     """Say what a network answered."""
     if result.single_answer is not None:
         return (
-            f'{_subject(result)} answers "{result.single_answer}" for all {c.n_test:,} and so finds '
+            f'{_name_subject(result)} answers "{result.single_answer}" for all {c.n_test:,} and so finds '
             f"{result.found or 'none'} of the {c.n_test_rare} with prediabetes"
         )
     false_alarms = result.confusion[0][1]
     return (
-        f"{_subject(result)} finds {result.found} of the {c.n_test_rare} with prediabetes, at {false_alarms:,} false "
-        f"{'alarm' if false_alarms == 1 else 'alarms'}"
+        f"{_name_subject(result)} finds {result.found} of the {c.n_test_rare} with prediabetes, at {false_alarms:,} "
+        f"false {'alarm' if false_alarms == 1 else 'alarms'}"
     )
 
 
-def _subject(result: Result) -> str:
+def _name_subject(result: Result) -> str:
     return result.name if result.name[0].isupper() else f"The {result.name}"
 
 
-def _ranking(plain: Result, ours: Result) -> str:
+def _compare_rankings(plain: Result, ours: Result) -> str:
     """Say who ranks the adults better, which no decision changes."""
     values = f"average precision {plain.average_precision:.3f} against {ours.average_precision:.3f}"
     low, high = sorted([plain.average_precision, ours.average_precision])
@@ -120,14 +121,14 @@ def _ranking(plain: Result, ours: Result) -> str:
     return f"{better.name} ranks the adults better ({values})"
 
 
-def _cells(result: Result, c: Comparison) -> str:
+def _format_cells(result: Result, c: Comparison) -> str:
     return (
         f"{result.found} of {c.n_test_rare} | {result.confusion[0][1]} | {result.balanced_accuracy:.3f} | "
         f"{result.average_precision:.3f} | {result.log_loss:.3f} | {result.seconds:.1f}"
     )
 
 
-def _count_sentence(comparisons: Sequence[Comparison]) -> str:
+def _count_collapses(comparisons: Sequence[Comparison]) -> str:
     n = len(comparisons)
     plain = sum(c.plain.single_answer is not None for c in comparisons)
     ours = sum(c.ours.single_answer is not None for c in comparisons)

@@ -1,7 +1,7 @@
 """Do the answers differ, do the probabilities, and do the layers live? The picture of a collapse report."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, find_outcome
 from balanced_nn._data.target import read_target
 from balanced_nn._diagnose.diagnose import diagnose
-from balanced_nn._displays.inputs import codes_of, read_predictions
+from balanced_nn._displays.inputs import encode_in_order, read_predictions
 from balanced_nn._displays.style import (
     ANSWER,
     BLACK,
@@ -19,17 +19,23 @@ from balanced_nn._displays.style import (
     GREY,
     TRUTH,
     VERMILION,
+    AxesLike,
     Canvas,
-    few_ticks,
+    Style,
     find_pyplot,
+    format_tick,
     list_classes,
-    log_scale,
-    log_scale_with_zero,
     new_label,
     open_canvas,
-    tick_text,
+    set_few_ticks,
+    set_log_scale,
+    set_log_scale_with_zero,
 )
 from balanced_nn._typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 SMALL_SHARE = 0.03  # of a class: the shares are then shown on a logarithmic axis
 SMALLEST_SPREAD = 1e-6  # that is told from 0
@@ -54,7 +60,7 @@ class ClassShares:
     spread: FloatArray
 
 
-def class_shares(report: CollapseReport) -> ClassShares:
+def read_class_shares(report: CollapseReport) -> ClassShares:
     """Read the numbers of each class from a report.
 
     Parameters
@@ -65,7 +71,7 @@ def class_shares(report: CollapseReport) -> ClassShares:
     Examples
     --------
     >>> facts = find_outcome([0, 1, 1, 1], [[0.9, 0.1]] * 4)
-    >>> shares = class_shares(CollapseReport(facts, ("no", "yes"), "held-out rows"))
+    >>> shares = read_class_shares(CollapseReport(facts, ("no", "yes"), "held-out rows"))
     >>> shares.order, shares.true, shares.spread
     (array([1, 0]), array([0.75, 0.25]), array([0., 0.]))
     """
@@ -97,7 +103,7 @@ class LayerCurve:
     gradient: FloatArray
 
 
-def layer_curves(evidence: Evidence | None) -> tuple[LayerCurve, ...]:
+def read_layer_curves(evidence: Evidence | None) -> tuple[LayerCurve, ...]:
     """Read the layers from the evidence of a report; empty where no hidden layer was looked at.
 
     Parameters
@@ -109,10 +115,10 @@ def layer_curves(evidence: Evidence | None) -> tuple[LayerCurve, ...]:
         return ()
     redrawn = " (weights drawn anew)" if evidence.initial_is_redrawn else ""
     probes = (("before training" + redrawn, evidence.initial), ("after training", evidence.final))
-    return tuple(_layer_curve(when, probe) for when, probe in probes if probe is not None and probe.hidden)
+    return tuple(_read_layer_curve(when, probe) for when, probe in probes if probe is not None and probe.hidden)
 
 
-def _layer_curve(when: str, probe: Probe) -> LayerCurve:
+def _read_layer_curve(when: str, probe: Probe) -> LayerCurve:
     gradient = np.array([layer.gradient for layer in probe.layers], dtype=np.float64)
     dead = np.array([layer.dead for layer in probe.hidden])
     return LayerCurve(when, when == "after training", dead, np.where(np.isfinite(gradient), gradient, np.nan))
@@ -173,7 +179,7 @@ class CollapseDisplay:
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Diagnose a classifier, and draw the report.
 
@@ -211,7 +217,7 @@ class CollapseDisplay:
         y_pred: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Judge probabilities of anybody's, and draw that; there are no layers.
 
@@ -242,12 +248,14 @@ class CollapseDisplay:
         find_pyplot(f"{cls.__name__}.from_predictions")
         given = read_predictions(y_true, y_proba, classes, sample_weight)
         answers = (
-            None if y_pred is None else codes_of(read_target(y_pred, y_true, name="y_pred"), given.classes, "y_pred")
+            None
+            if y_pred is None
+            else encode_in_order(read_target(y_pred, y_true, name="y_pred"), given.classes, "y_pred")
         )
         facts = find_outcome(given.y, given.proba, answers, sample_weight=given.weight)
         return cls(CollapseReport(facts, given.classes, "given rows")).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> Self:
+    def plot(self, *, ax: AxesLike = None) -> Self:
         """Draw.
 
         Parameters
@@ -259,7 +267,7 @@ class CollapseDisplay:
         -------
         CollapseDisplay
         """
-        shares, layers = class_shares(self.report), layer_curves(self.report.evidence)
+        shares, layers = read_class_shares(self.report), read_layer_curves(self.report.evidence)
         height = float(np.clip(1.1 + 0.21 * len(shares.true), 2.6, 12.0))
         shape = (2 if layers else 1, 2)
         canvas = open_canvas(ax, shape, caller=type(self).__name__, panel=(3.9, height), lower=2.5)
@@ -267,15 +275,15 @@ class CollapseDisplay:
         panels = canvas.axes.ravel()
         self._draw_shares(canvas, panels[0], shares)
         self._draw_spreads(canvas, panels[1], shares)
-        self.dead_: list[Any] = []
-        self.gradients_: list[Any] = []
+        self.dead_: list[Line2D] = []
+        self.gradients_: list[Line2D] = []
         if layers:
             self._draw_dead(canvas, panels[2], layers)
             self._draw_gradients(canvas, panels[3], layers)
         canvas.headline(self.report.headline)
         return self
 
-    def _draw_shares(self, canvas: Canvas, ax: Any, shares: ClassShares) -> None:
+    def _draw_shares(self, canvas: Canvas, ax: "Axes", shares: ClassShares) -> None:
         places = np.arange(len(shares.true))
         ax.hlines(places, shares.true, shares.predicted, color=GREY, linewidth=1.0)
         (self.true_,) = ax.plot(shares.true, places, **TRUTH, markersize=6, label="rows")
@@ -283,34 +291,34 @@ class CollapseDisplay:
         positive = shares.true[shares.true > 0]
         values = np.concatenate([shares.true, shares.predicted])
         if positive.size and positive.min() < SMALL_SHARE:
-            log_scale_with_zero(ax, "x", values, max(10 ** np.floor(np.log10(positive.min())), 1e-6), percent=True)
+            set_log_scale_with_zero(ax, "x", values, max(10 ** np.floor(np.log10(positive.min())), 1e-6), percent=True)
         else:
             ax.set_xlim(-0.04, 1.04)
-            ax.set_xticks([0, 0.5, 1], [tick_text(tick, percent=True) for tick in (0, 0.5, 1)])
+            ax.set_xticks([0, 0.5, 1], [format_tick(tick, percent=True) for tick in (0, 0.5, 1)])
         canvas.finish(ax, xlabel="share of each class", ylabel="", legend="lower left")
         list_classes(canvas, ax, [self.report.classes[i] for i in shares.order], lines=2)
 
-    def _draw_spreads(self, canvas: Canvas, ax: Any, shares: ClassShares) -> None:
+    def _draw_spreads(self, canvas: Canvas, ax: "Axes", shares: ClassShares) -> None:
         places = np.arange(len(shares.spread))
         shown = np.where(shares.spread < SMALLEST_SPREAD, 0.0, shares.spread)
         ax.hlines(places, 0.0, shown, color=GREY, linewidth=1.0)
         (self.spread_,) = ax.plot(shown, places, **{**ANSWER, "marker": "D"}, markersize=4.5, clip_on=False)
         ax.axvline(CONSTANT_SPREAD, color=VERMILION, linestyle="--", label=f"constant below {CONSTANT_SPREAD:g}")
-        log_scale_with_zero(ax, "x", np.array([0.5]), SMALLEST_SPREAD)
+        set_log_scale_with_zero(ax, "x", np.array([0.5]), SMALLEST_SPREAD)
         canvas.finish(ax, xlabel="spread of its probability (s.d.)", ylabel="", legend="lower left")
         given = canvas.bounding_ax is None and not canvas.is_ours
         list_classes(canvas, ax, [self.report.classes[i] for i in shares.order], lines=2, named=given)
 
-    def _draw_dead(self, canvas: Canvas, ax: Any, layers: tuple[LayerCurve, ...]) -> None:
+    def _draw_dead(self, canvas: Canvas, ax: "Axes", layers: tuple[LayerCurve, ...]) -> None:
         for curve in layers:
-            self.dead_ += ax.plot(1 + np.arange(len(curve.dead)), curve.dead, **_look(curve))
+            self.dead_ += ax.plot(1 + np.arange(len(curve.dead)), curve.dead, **_style_curve(curve))
         ax.set_ylim(-0.05, 1.05)
-        ax.set_yticks([0, 0.5, 1], [tick_text(tick, percent=True) for tick in (0, 0.5, 1)])
+        ax.set_yticks([0, 0.5, 1], [format_tick(tick, percent=True) for tick in (0, 0.5, 1)])
         ax.set_xlim(0.6, len(layers[0].dead) + 0.4)
-        few_ticks(ax, "x", 6, whole=True)
+        set_few_ticks(ax, "x", 6, whole=True)
         canvas.finish(ax, xlabel="hidden layer", ylabel="dead units")
 
-    def _draw_gradients(self, canvas: Canvas, ax: Any, layers: tuple[LayerCurve, ...]) -> None:
+    def _draw_gradients(self, canvas: Canvas, ax: "Axes", layers: tuple[LayerCurve, ...]) -> None:
         norms = np.concatenate([curve.gradient for curve in layers])
         largest = max(float(np.nanmax(norms, initial=0.0)), 1e-12)
         seen = norms[norms >= largest * 10.0**-GRADIENT_DECADES]
@@ -318,18 +326,18 @@ class CollapseDisplay:
         for curve in layers:
             places = 1 + np.arange(len(curve.gradient))
             shown = np.where(curve.gradient < floor, 0.0, curve.gradient)
-            self.gradients_ += ax.plot(places, shown, **_look(curve))
+            self.gradients_ += ax.plot(places, shown, **_style_curve(curve))
             gone = places[np.isnan(curve.gradient)]
             if gone.size:
                 label = new_label(ax, "not finite")
                 ax.plot(gone, np.full(len(gone), largest), "x", color=VERMILION, markersize=6, label=label)
         if (norms < floor).any():
-            log_scale_with_zero(ax, "y", np.array([largest]), floor)
+            set_log_scale_with_zero(ax, "y", np.array([largest]), floor)
         else:
-            log_scale(ax, "y", floor / 3, largest * 3)
+            set_log_scale(ax, "y", floor / 3, largest * 3)
         n_layers = len(layers[0].gradient)
         ax.set_xlim(0.6, n_layers + 0.4)
-        few_ticks(ax, "x", 6, whole=True)
+        set_few_ticks(ax, "x", 6, whole=True)
         canvas.finish(
             ax,
             xlabel=f"layer ({n_layers} is the output)",
@@ -338,7 +346,7 @@ class CollapseDisplay:
         )
 
 
-def _look(curve: LayerCurve) -> dict[str, Any]:
+def _style_curve(curve: LayerCurve) -> Style:
     if curve.is_final:
         return {"color": BLUE, "marker": "s", "markersize": 4, "linestyle": "-", "label": curve.when}
     white = {"markerfacecolor": "white", "markersize": 6}

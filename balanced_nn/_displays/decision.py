@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,14 +14,15 @@ from balanced_nn._data.labelled_rows import read_labelled
 from balanced_nn._decision.metrics import Metric, read_metric
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
 from balanced_nn._displays.decision_curves import (
+    PLATEAU,
     ClassScores,
     Reliability,
     ThresholdCurve,
-    class_scores,
-    reliability,
-    threshold_curve,
+    evaluate_thresholds,
+    measure_reliability,
+    score_classes,
 )
-from balanced_nn._displays.inputs import fitted_classifier, read_predictions, read_proba
+from balanced_nn._displays.inputs import find_classifier, read_predictions, read_proba
 from balanced_nn._displays.style import (
     ANSWER,
     BLACK,
@@ -29,23 +30,31 @@ from balanced_nn._displays.style import (
     GREY,
     SKY,
     VERMILION,
+    AxesLike,
     Canvas,
-    few_ticks,
+    Style,
     find_pyplot,
+    format_tick,
     list_classes,
     open_canvas,
-    shortened,
-    tick_text,
+    set_few_ticks,
+    shorten,
 )
 from balanced_nn._probability.calibration import HeldOut
 from balanced_nn._probability.correction import log_softmax
 from balanced_nn._typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.lines import Line2D
 
 METRIC_OF_RULE = {"balanced": "balanced_accuracy", "argmax": "accuracy", "threshold": "balanced_accuracy"}
 FAR_OUT = 0.1  # a threshold nearer to 0 or 1 is shown on a logistic axis
 ENDS = 0.0005, 0.9995  # of that axis, but for thresholds near them
 WIDER = 3.0  # nats of log-odds on either side of the threshold, at the least
 FLAT = 1e-6  # a range of the metric that is nothing but rounding
+BAND = "#CCE8F8"  # SKY, paler
 SMALLEST_PROBABILITY = 1e-12
 OF_A_FIT = ("as trained", "corrected")  # probabilities before and after the correction
 
@@ -62,7 +71,9 @@ class _Seen:
     def reliabilities(self, n_bins: int) -> tuple[Reliability, ...]:
         weight = self.rows.weights_at(self.prior)
         both = zip(self.names, (self.before, np.exp(self.rows.log_proba_at(self.prior))), strict=True)
-        return tuple(reliability(name, proba, self.rows.y, weight, n_bins) for name, proba in both if proba is not None)
+        return tuple(
+            measure_reliability(name, proba, self.rows.y, weight, n_bins) for name, proba in both if proba is not None
+        )
 
 
 class DecisionDisplay:
@@ -70,10 +81,11 @@ class DecisionDisplay:
 
     Use :meth:`from_estimator`, or :meth:`from_predictions` for probabilities of anybody's. On the left, of two classes:
     a metric against the threshold, with the threshold of the rule and the plateau on which the metric is less than 1 %
-    of its range below the best; where the rule was tuned, a bar shows between which thresholds half of the resamples
-    lie. Of more classes: recall and precision of each, and the recall of the most probable class. On the right: how
-    often a class was true where its probability was so high, with intervals of 95 %; of more than two classes all are
-    taken together, each against the rest.
+    of its range below the best; where the rule was chosen for that metric and loses more on these rows, the plateau is
+    so wide that it contains the threshold, and says how much that is. Where the rule was tuned, a bar shows between
+    which thresholds half of the resamples lie. Of more classes: recall and precision of each, and the recall of the
+    most probable class. On the right: how often a class was true where its probability was so high, with intervals of
+    95 %; of more than two classes all are taken together, each against the rest.
 
     Parameters
     ----------
@@ -145,7 +157,7 @@ class DecisionDisplay:
         sample_weight: ArrayLike | None = None,
         metric: Any = None,
         n_bins: int = 10,
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Draw the decision of a fitted classifier.
 
@@ -179,7 +191,7 @@ class DecisionDisplay:
             understood.
         """
         find_pyplot(f"{cls.__name__}.from_estimator")
-        classifier, read = fitted_classifier(estimator, cls.__name__)
+        classifier, read = find_classifier(estimator, cls.__name__)
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
             raise ValueError(
                 f"{cls.__name__} needs X and y together. Pass both, or none to look at the rows held out in fit."
@@ -203,7 +215,7 @@ class DecisionDisplay:
         sample_weight: ArrayLike | None = None,
         metric: Any = None,
         n_bins: int = 10,
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Draw a decision over probabilities of anybody's.
 
@@ -276,13 +288,14 @@ class DecisionDisplay:
         reliabilities = seen.reliabilities(int(n_bins))
         log_proba, weight = seen.rows.log_proba_at(seen.prior), seen.rows.weights_at(seen.prior)
         if rule.threshold is None:
-            return cls(rule, reliabilities, scores=class_scores(log_proba, seen.rows.y, weight, rule), rows=rows)
+            return cls(rule, reliabilities, scores=score_classes(log_proba, seen.rows.y, weight, rule), rows=rows)
+        is_tuned = metric is None and rule.name != "threshold"
         if metric is not None or (own is None and rule.name in METRIC_OF_RULE):
             own = read_metric(metric if metric is not None else METRIC_OF_RULE[rule.name], rule.classes, "metric")
-        curve = threshold_curve(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule)
+        curve = evaluate_thresholds(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule, is_tuned=is_tuned)
         return cls(rule, reliabilities, curve=curve, rows=rows)
 
-    def plot(self, *, ax: Any = None) -> Self:
+    def plot(self, *, ax: AxesLike = None) -> Self:
         """Draw.
 
         Parameters
@@ -299,8 +312,11 @@ class DecisionDisplay:
         canvas = open_canvas(ax, (1, 2), caller=type(self).__name__, panel=(3.9, height))
         self.figure_, self.axes_, self.bounding_ax_ = canvas.figure, canvas.axes, canvas.bounding_ax
         left, right = canvas.axes.ravel()
-        self.line_ = self.chosen_ = self.recall_ = self.precision_ = None
-        self.reliability_: list[Any] = []
+        self.line_: Line2D | None = None
+        self.chosen_: Line2D | None = None
+        self.recall_: Line2D | None = None
+        self.precision_: Line2D | None = None
+        self.reliability_: list[ErrorbarContainer] = []
         if self.curve is not None:
             self._draw_thresholds(canvas, left, self.curve)
         elif self.scores is not None:
@@ -310,39 +326,39 @@ class DecisionDisplay:
         canvas.headline(f"{rule if self.curve is not None else rule.partition(':')[0]} ({self.rows})")
         return self
 
-    def _draw_thresholds(self, canvas: Canvas, ax: Any, curve: ThresholdCurve) -> None:
+    def _draw_thresholds(self, canvas: Canvas, ax: "Axes", curve: ThresholdCurve) -> None:
         chosen, value = curve.chosen
         if min(chosen, 1.0 - chosen) < FAR_OUT:
             _logistic_axis(ax, curve)
         else:
             ax.set_xlim(0.0, 1.0)
-            few_ticks(ax, "x", 5)
+            set_few_ticks(ax, "x", 5)
         low, high = ax.get_xlim()
-        ax.axvspan(
-            max(curve.plateau[0], low), min(curve.plateau[1], high), facecolor=SKY, alpha=0.35, linewidth=0,
-            label="about as good as the best",
-        )  # fmt: skip
+        left, right = np.clip(curve.plateau, low, high)
+        what = "about as good as" if curve.loss <= PLATEAU else f"at most {_percent(curve.loss)} below"
+        # an edge, so that a plateau of no width is seen too; the marks of the threshold and of the curve lie above it
+        ax.axvspan(left, right, facecolor=BAND, edgecolor=SKY, linewidth=2.0, zorder=0.5, label=f"{what} the best")
         thresholds = np.append(np.clip(curve.thresholds, low, high), high)
         values = np.append(curve.values, curve.values[-1])
         (self.line_,) = ax.plot(thresholds, values, color=BLUE, drawstyle="steps-post", linewidth=1.5)
-        ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0)
-        mark = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
-        (self.chosen_,) = ax.plot([chosen], [value], label=f"threshold {threshold_text(chosen)}", **mark)
+        label = f"threshold {threshold_text(chosen)}"
+        ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0, label="" if np.isfinite(value) else label)
+        mark: Style = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
+        (self.chosen_,) = ax.plot([chosen], [value], label=label if np.isfinite(value) else "", **mark)
         if curve.quartiles is not None:
-            bar = {"color": BLACK, "linewidth": 2.5, "solid_capstyle": "butt", "clip_on": False}
-            top = {"transform": ax.get_xaxis_transform()}  # at the upper edge, where no legend lies over it
-            ax.plot(curve.quartiles, [1, 1], label="half of the resamples", **bar, **top)
-        if np.nanmax(curve.values) - np.nanmin(curve.values) < FLAT:
-            ax.set_ylim(value - 0.05, value + 0.05)
-        few_ticks(ax, "y", 6)
-        positive = shortened(self.rule.classes[1], 24)
-        canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric)
+            # at the upper edge, where no legend lies over it; ends, so that a bar of no length is seen too
+            bar: Style = {"color": BLACK, "linewidth": 2.5, "marker": "|", "markersize": 7, "clip_on": False}
+            ends = np.clip(curve.quartiles, low, high)
+            ax.plot(ends, [1, 1], label="half of the resamples", transform=ax.get_xaxis_transform(), **bar)
+        _make_room_below(canvas, ax, np.append(curve.values, value), 2 + (curve.quartiles is not None))
+        positive = shorten(self.rule.classes[1], 24)
+        canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric, legend="lower left")
 
-    def _draw_classes(self, canvas: Canvas, ax: Any, scores: ClassScores) -> None:
+    def _draw_classes(self, canvas: Canvas, ax: "Axes", scores: ClassScores) -> None:
         places = np.arange(len(scores.order))
         ax.hlines(places, scores.recall_of_argmax, scores.recall, color=GREY, linewidth=1.0)
         ax.plot(scores.recall_of_argmax, places, "|", color=BLACK, markersize=8, label="recall, most probable class")
-        hollow = {"marker": "o", "color": VERMILION, "markerfacecolor": "white", "linestyle": "none"}
+        hollow: Style = {"marker": "o", "color": VERMILION, "markerfacecolor": "white", "linestyle": "none"}
         (self.precision_,) = ax.plot(scores.precision, places, label="precision", markersize=5, **hollow)
         (self.recall_,) = ax.plot(scores.recall, places, label="recall", markersize=4, **ANSWER)
         ax.set_xlim(-0.04, 1.04)
@@ -350,8 +366,11 @@ class DecisionDisplay:
         canvas.finish(ax, xlabel="recall and precision", ylabel="", legend="lower left")
         list_classes(canvas, ax, [self.rule.classes[i] for i in scores.order], lines=3)
 
-    def _draw_reliability(self, canvas: Canvas, ax: Any) -> None:
-        looks = [{"color": GREY, "marker": "o", "linestyle": "--"}, {"color": BLUE, "marker": "s", "linestyle": "-"}]
+    def _draw_reliability(self, canvas: Canvas, ax: "Axes") -> None:
+        looks: list[Style] = [
+            {"color": GREY, "marker": "o", "linestyle": "--"},
+            {"color": BLUE, "marker": "s", "linestyle": "-"},
+        ]
         highest = max(float(one.high.max()) for one in self.reliabilities)
         highest = min(1.0, max(highest, *(float(one.predicted.max()) for one in self.reliabilities)))
         ax.plot([0, 1], [0, 1], color=BLACK, linestyle=":", linewidth=1.0)
@@ -367,10 +386,14 @@ class DecisionDisplay:
         ax.set_xlim(-0.03 * highest, 1.05 * highest)
         room = canvas.legend_height(ax, len(self.reliabilities)) / canvas.height(ax)
         ax.set_ylim(-0.03 * highest, 1.05 * highest / (1.0 - room))
-        few_ticks(ax, "x", 4)
+        set_few_ticks(ax, "x", 4)
         ax.set_yticks([tick for tick in ax.get_xticks() if 0 <= tick <= highest + 1e-9])
-        what = f"of {shortened(self.rule.classes[1], 20)}" if len(self.rule.classes) == 2 else "of each class"
+        what = f"of {shorten(self.rule.classes[1], 20)}" if len(self.rule.classes) == 2 else "of each class"
         canvas.finish(ax, xlabel=f"probability {what}", ylabel="observed frequency", legend="upper left")
+
+
+def _percent(share: float) -> str:
+    return f"{max(np.ceil(100 * share - 1e-9), 1):.0f} % of its range"
 
 
 def _held_out(classifier: BalancedNNClassifier) -> _Seen:
@@ -401,7 +424,19 @@ def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight
     return _Seen(rows, prior, np.mean(before, axis=0), OF_A_FIT)
 
 
-def _logistic_axis(ax: Any, curve: ThresholdCurve) -> None:
+def _make_room_below(canvas: Canvas, ax: "Axes", values: FloatArray, lines: int) -> None:
+    """Leave room for a legend below a curve, so that it covers nothing, and no ticks there."""
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    margin = 0.05 * (high - low) if high - low >= FLAT else 0.05
+    low, high = low - margin, high + margin
+    share = canvas.legend_height(ax, lines) / canvas.height(ax)
+    ax.set_ylim(high - (high - low) / (1.0 - share), high)
+    set_few_ticks(ax, "y", 6)
+    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
+
+
+def _logistic_axis(ax: "Axes", curve: ThresholdCurve) -> None:
     """Give small and large probabilities their room."""
     from matplotlib.ticker import NullLocator
 
@@ -414,6 +449,6 @@ def _logistic_axis(ax: Any, curve: ThresholdCurve) -> None:
     powers = [10.0**power for power in range(-12, -1)]
     ticks = [tick for tick in (*powers, 0.1, 0.5, 0.9, *(1 - power for power in powers[::-1])) if low < tick < high]
     ticks = ticks[:: -(-len(ticks) // 5)]
-    ax.set_xticks(ticks, [tick_text(tick) if tick < 0.5 else threshold_text(tick) for tick in ticks])
+    ax.set_xticks(ticks, [format_tick(tick) if tick < 0.5 else threshold_text(tick) for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(low, high)

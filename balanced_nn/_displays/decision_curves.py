@@ -31,6 +31,9 @@ class ThresholdCurve:
         The threshold of the rule, and the metric there.
     plateau : tuple of float
         Thresholds around the best one between which the metric is about as good.
+    loss : float
+        Less than that below the best one, as a fraction of its range, the metric is on the plateau: 1 %, or what a
+        rule loses that was chosen for this metric, yet on resamples, by probabilities too, or on other rows.
     quartiles : tuple of float or None
         Between which half of the resamples put a threshold that was tuned.
     """
@@ -40,11 +43,18 @@ class ThresholdCurve:
     values: FloatArray
     chosen: tuple[float, float]
     plateau: tuple[float, float]
+    loss: float
     quartiles: tuple[float, float] | None
 
 
-def threshold_curve(
-    positive: FloatArray, y: IntArray, weight: FloatArray, metric: Metric | None, rule: DecisionRule
+def evaluate_thresholds(
+    positive: FloatArray,
+    y: IntArray,
+    weight: FloatArray,
+    metric: Metric | None,
+    rule: DecisionRule,
+    *,
+    is_tuned: bool = False,
 ) -> ThresholdCurve:
     """Evaluate a metric at the thresholds between the probabilities of some rows.
 
@@ -60,6 +70,8 @@ def threshold_curve(
         None takes the accuracy in which a row counts as much as an error on it costs according to the rule.
     rule : DecisionRule
         One that has a threshold.
+    is_tuned : bool, default=False
+        Whether the rule was chosen for this metric, so that the plateau is to contain its threshold.
 
     Returns
     -------
@@ -75,8 +87,9 @@ def threshold_curve(
     tables = _tables(y[order], weight[order], np.append(cuts, at_chosen))
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = _spared_cost(tables, chosen) if metric is None else metric.of_tables(tables)
-    low, high = plateau(scores[:-1])
     thresholds = np.concatenate([[0.0], ordered])[cuts]
+    step = int(np.searchsorted(thresholds, chosen, side="right")) - 1
+    low, high, loss = find_plateau(scores[:-1], step if is_tuned else None)
     reported = scores if metric is None else np.array([metric.as_reported(score) for score in scores])
     quartiles = None
     if rule.tuning is not None:
@@ -88,26 +101,49 @@ def threshold_curve(
         values=reported[:-1],
         chosen=(chosen, float(reported[-1])),
         plateau=(float(thresholds[low]), float(np.append(thresholds, 1.0)[high + 1])),
+        loss=loss,
         quartiles=quartiles,
     )
 
 
-def plateau(values: FloatArray) -> tuple[int, int]:
-    """First and last of the neighbours of the highest value that are about as good.
+def find_plateau(values: FloatArray, chosen: int | None = None) -> tuple[int, int, float]:
+    """First and last of the neighbours of the highest value that are about as good, and by how much they may be worse.
 
     Parameters
     ----------
     values : ndarray of shape (n_values,)
         NaN where there is none.
+    chosen : int or None, default=None
+        One that is to be among them: what lies between it and the best may then be as bad as the worst of these.
+
+    Returns
+    -------
+    first, last : int
+        Indices.
+    loss : float
+        Fraction of the range of the values.
 
     Examples
     --------
-    >>> plateau(np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0]))
-    (2, 4)
+    >>> values = np.array([0.0, 0.9, 0.999, 1.0, 0.995, 0.2, 1.0])
+    >>> find_plateau(values)
+    (2, 4, 0.01)
+    >>> first, last, loss = find_plateau(values, chosen=1)
+    >>> first, last, round(loss, 3)
+    (1, 4, 0.1)
     """
-    if np.isnan(values).all():
-        return 0, len(values) - 1
-    return about_as_good(np.where(np.isnan(values), -np.inf, values), PLATEAU, ROUNDING)
+    known = np.where(np.isnan(values), -np.inf, values)
+    finite = known[np.isfinite(known)]
+    if not finite.size:
+        return 0, len(values) - 1, PLATEAU
+    first, last = about_as_good(known, PLATEAU, ROUNDING)
+    if chosen is None or first <= chosen <= last:
+        return first, last, PLATEAU
+    best, span = int(np.argmax(known)), float(np.ptp(finite))
+    between = known[min(best, chosen) : max(best, chosen) + 1]
+    loss = 1.0 if np.isneginf(between).any() else float((known[best] - between.min()) / span)
+    first, last = about_as_good(known, loss, ROUNDING)
+    return min(first, chosen), max(last, chosen), loss
 
 
 def _thinned(cuts: IntArray, most: int) -> IntArray:
@@ -151,7 +187,7 @@ class ClassScores:
     recall_of_argmax: FloatArray
 
 
-def class_scores(log_proba: FloatArray, y: IntArray, weight: FloatArray, rule: DecisionRule) -> ClassScores:
+def score_classes(log_proba: FloatArray, y: IntArray, weight: FloatArray, rule: DecisionRule) -> ClassScores:
     """Score the answers class by class.
 
     Parameters
@@ -200,7 +236,7 @@ class Reliability:
     log_loss: float
 
 
-def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int) -> Reliability:
+def measure_reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int) -> Reliability:
     """Compare probabilities with labels; for more than two classes, all classes against the rest together.
 
     The bins hold equal parts of the variance ``p * (1 - p)`` that the probabilities announce: where a class is rare,
@@ -222,7 +258,7 @@ def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n
     Examples
     --------
     >>> proba = np.repeat([[0.9, 0.1], [0.5, 0.5]], 10, axis=0)
-    >>> found = reliability("mine", proba, np.repeat([0, 1, 0, 1], [9, 1, 5, 5]), np.ones(20), 5)
+    >>> found = measure_reliability("mine", proba, np.repeat([0, 1, 0, 1], [9, 1, 5, 5]), np.ones(20), 5)
     >>> found.predicted, found.observed
     (array([0.1, 0.5]), array([0.1, 0.5]))
     """
@@ -241,13 +277,13 @@ def reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n
     total = of_bins(masses)
     observed = of_bins(np.bincount(level, weights=mass * hit)) / total
     rows = total**2 / of_bins(np.bincount(level, weights=mass**2))
-    low, high = wilson(observed, rows)
+    low, high = wilson_interval(observed, rows)
     chosen = np.maximum(proba[np.arange(len(y)), y], np.finfo(np.float64).eps)  # as scikit-learn's log_loss
     loss = float(np.average(-np.log(chosen), weights=weight))
     return Reliability(name, of_bins(masses * levels) / total, observed, low, high, loss)
 
 
-def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+def wilson_interval(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Interval of 95 % around observed shares of `n` rows each.
 
     Parameters
@@ -263,7 +299,7 @@ def wilson(share: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Examples
     --------
-    >>> low, high = wilson(np.array([0.0]), np.array([10.0]))
+    >>> low, high = wilson_interval(np.array([0.0]), np.array([10.0]))
     >>> float(low[0]), round(float(high[0]), 3)
     (0.0, 0.278)
     """

@@ -75,10 +75,10 @@ def read_predictions(
             "Pass as classes one label a column, in their order."
         )
     weight = read_weights(sample_weight, labels)
-    return Predictions(tuple(known.tolist()), codes_of(labels, known, "y_true"), proba, weight)
+    return Predictions(tuple(known.tolist()), encode_in_order(labels, known, "y_true"), proba, weight)
 
 
-def codes_of(labels: ArrayLike, classes: ArrayLike, name: str) -> IntArray:
+def encode_in_order(labels: ArrayLike, classes: ArrayLike, name: str) -> IntArray:
     """Turn labels into indices of `classes`, which may stand in any order.
 
     Parameters
@@ -129,7 +129,7 @@ def read_proba(y_proba: ArrayLike, n_rows: int, name: str = "y_proba") -> FloatA
     return proba
 
 
-def fitted_classifier(estimator: Any, caller: str) -> tuple[BalancedNNClassifier, Callable[[Any], Any]]:
+def find_classifier(estimator: Any, caller: str) -> tuple[BalancedNNClassifier, Callable[[Any], Any]]:
     """Return the classifier, and what turns rows into those that it reads.
 
     Parameters

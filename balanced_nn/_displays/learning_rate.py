@@ -1,26 +1,31 @@
 """What did the range test say of the learning rate, and what was chosen?"""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from balanced_nn._displays.inputs import fitted_classifier
+from balanced_nn._displays.inputs import find_classifier
 from balanced_nn._displays.style import (
     BLACK,
     BLUE,
     GREY,
     SKY,
     VERMILION,
-    few_ticks,
+    AxesLike,
+    Style,
     find_pyplot,
-    line_look,
-    log_scale,
+    merge_line_style,
     open_canvas,
+    set_few_ticks,
+    set_log_scale,
 )
 from balanced_nn._network.specs import LearningRateSearch, RangeTestTrace
 from balanced_nn._training.learning_rate import SMOOTHING, search_learning_rate, usable_part
 from balanced_nn._typing import FloatArray
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,7 @@ class RangeTestCurve:
     shown: tuple[float, float]
 
 
-def range_test_curve(trace: RangeTestTrace, smoothing: float) -> RangeTestCurve:
+def summarize_trace(trace: RangeTestTrace, smoothing: float) -> RangeTestCurve:
     """Smooth a trace and find its landmarks.
 
     Parameters
@@ -59,7 +64,7 @@ def range_test_curve(trace: RangeTestTrace, smoothing: float) -> RangeTestCurve:
     Examples
     --------
     >>> trace = RangeTestTrace(np.array([0.001, 0.01, 0.1, 1.0]), np.array([1.0, 0.5, 0.7, np.inf]))
-    >>> curve = range_test_curve(trace, 0.0)
+    >>> curve = summarize_trace(trace, 0.0)
     >>> curve.lowest, curve.diverged_at
     ((0.01, 0.5), 1.0)
     """
@@ -120,7 +125,7 @@ class LearningRateDisplay:
         self.smoothing = smoothing
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None, line_kw: dict[str, Any] | None = None) -> Self:
+    def from_estimator(cls, estimator: Any, *, ax: AxesLike = None, line_kw: Style | None = None) -> Self:
         """Draw the range test that a fitted classifier made.
 
         Parameters
@@ -142,7 +147,7 @@ class LearningRateDisplay:
             If the learning rate was set by hand.
         """
         find_pyplot(f"{cls.__name__}.from_estimator")
-        classifier, _ = fitted_classifier(estimator, cls.__name__)
+        classifier, _ = find_classifier(estimator, cls.__name__)
         if classifier.lr_search_ is None:
             raise ValueError(
                 f"learning_rate_init={classifier.learning_rate_init} was set by hand, so that fit made no range test. "
@@ -157,8 +162,8 @@ class LearningRateDisplay:
         trace: RangeTestTrace,
         *,
         smoothing: float = SMOOTHING,
-        ax: Any = None,
-        line_kw: dict[str, Any] | None = None,
+        ax: AxesLike = None,
+        line_kw: Style | None = None,
     ) -> Self:
         """Draw a range test, and what :func:`suggest_learning_rate` says of it.
 
@@ -190,7 +195,7 @@ class LearningRateDisplay:
             )
         return cls(search_learning_rate(trace, smoothing=smoothing), smoothing=smoothing).plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, *, ax: Any = None, line_kw: dict[str, Any] | None = None) -> Self:
+    def plot(self, *, ax: AxesLike = None, line_kw: Style | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -204,13 +209,13 @@ class LearningRateDisplay:
         -------
         LearningRateDisplay
         """
-        search, curve = self.search, range_test_curve(self.search.trace, self.smoothing)
+        search, curve = self.search, summarize_trace(self.search.trace, self.smoothing)
         canvas = open_canvas(ax, (1, 1), caller=type(self).__name__, panel=(4.8, 3.4))
         self.figure_, self.ax_ = canvas.figure, canvas.axes.ravel()[0]
         rates, losses = search.trace.learning_rates, search.trace.losses
         seen: FloatArray = np.where(np.isfinite(losses), losses, np.nan)
         (self.losses_,) = self.ax_.plot(rates, seen, ".", color=GREY, markersize=3.5, label="loss of a batch")
-        line = line_look({"color": BLUE, "linewidth": 1.8, "label": "smoothed"}, line_kw)
+        line = merge_line_style({"color": BLUE, "linewidth": 1.8, "label": "smoothed"}, line_kw)
         (self.line_,) = self.ax_.plot(curve.learning_rates, curve.smoothed, **line)
         if curve.lowest is not None and not search.is_fallback:
             point = {"marker": "v", "color": BLACK, "linestyle": "none", "zorder": 3}
@@ -222,9 +227,9 @@ class LearningRateDisplay:
         if curve.diverged_at is not None:
             look = {"facecolor": "none", "edgecolor": SKY, "hatch": "///", "linewidth": 0.0, "zorder": 0}
             self.ax_.axvspan(curve.diverged_at, highest, label="diverged", **look)
-        log_scale(self.ax_, "x", lowest, highest)
+        set_log_scale(self.ax_, "x", lowest, highest)
         self.ax_.set_ylim(*curve.shown)
-        few_ticks(self.ax_, "y", 6)
+        set_few_ticks(self.ax_, "y", 6)
         canvas.finish(self.ax_, xlabel="learning rate", ylabel="training loss (nats)")
         canvas.headline(search.reason)
         return self

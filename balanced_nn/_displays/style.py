@@ -4,18 +4,26 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from balanced_nn._typing import FloatArray
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.ticker import Locator
+
 # M. Okabe and K. Ito, "Color Universal Design", 2008: told apart with any kind of colour vision. Where two things are
 # to be told apart, line styles or markers differ too, for a print in black and white.
+LegendPlace: TypeAlias = Literal["best", "lower left", "upper left"]
+Style: TypeAlias = dict[str, Any]  # keywords of matplotlib, of many kinds
 BLACK, BLUE, VERMILION, SKY, GREY = "#000000", "#0072B2", "#D55E00", "#56B4E9", "#767676"
-TRUTH = {"marker": "o", "color": BLACK, "markerfacecolor": "white", "linestyle": "none"}
-ANSWER = {"marker": "s", "color": BLUE, "linestyle": "none"}
+TRUTH: Style = {"marker": "o", "color": BLACK, "markerfacecolor": "white", "linestyle": "none"}
+ANSWER: Style = {"marker": "s", "color": BLUE, "linestyle": "none"}
 SMALLEST_TEXT = 4.5  # points
 PANEL_OF_FULL_TEXT = (3.1, 2.3)  # inches; in smaller panels the text shrinks
 SMALLEST_LOWER = 0.6  # height of a lower panel, in that of the first one, in the space of somebody's Axes
@@ -23,6 +31,8 @@ AXES_SHARE = 0.72  # of the height of a panel, about; the rest is for labels
 LETTER = 0.6  # mean width of a letter, in its size
 LEGEND = 0.85  # size of the text of a legend, in that of other text
 LINE = 1.3  # distance of two lines of text, in the size of the letters
+# What may be passed as `ax`; an array may have the shape of the panels.
+AxesLike: TypeAlias = "Axes | Sequence[Axes] | NDArray[np.object_] | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +55,9 @@ class Canvas:
         Whether the figure was made for this display.
     """
 
-    figure: Any
-    axes: Any
-    bounding_ax: Any
+    figure: "Figure | SubFigure"
+    axes: NDArray[np.object_]
+    bounding_ax: "Axes | None"
     panel: tuple[float, float]
     first_height: float
     is_ours: bool
@@ -57,24 +67,24 @@ class Canvas:
         """Size of the text, in points."""
         from matplotlib.font_manager import FontProperties
 
-        size = text_size(self.panel, float(FontProperties(size="medium").get_size_in_points()))
+        size = fit_text_size(self.panel, float(FontProperties(size="medium").get_size_in_points()))
         if self.makes_room:
             return size
-        margin = min(ax.get_position().y0 for ax in self.axes.ravel()) * size_of(self.figure)[1]
+        margin = min(ax.get_position().y0 for ax in self.axes.ravel()) * measure_figure(self.figure)[1]
         return float(np.clip((72 * margin - 12.0) / 2.4, SMALLEST_TEXT, size))
 
     @property
     def makes_room(self) -> bool:
         """Whether axes shrink until their text fits; otherwise it has to do with the margins."""
-        return makes_room(self.figure)
+        return has_layout(self.figure)
 
-    def height(self, ax: Any) -> float:
+    def height(self, ax: "Axes") -> float:
         """Height of one of the axes of the first row, in points: about, as long as a layout is still to be found."""
         if self.makes_room:
             return 72 * AXES_SHARE * self.first_height
-        return float(72 * ax.get_position().height * size_of(self.figure)[1])
+        return float(72 * ax.get_position().height * measure_figure(self.figure)[1])
 
-    def legend_height(self, ax: Any, lines: int) -> float:
+    def legend_height(self, ax: "Axes", lines: int) -> float:
         """Height of a legend of so many lines, in points; at most half of the axes."""
         return min(0.5 * self.height(ax), LEGEND * self.text * (LINE * lines + 1.2))
 
@@ -85,21 +95,28 @@ class Canvas:
     def headline(self, text: str) -> None:
         """Write a sentence above the panels."""
         if self.is_ours:
-            width, first = size_of(self.figure)[0], None
+            width, first = measure_figure(self.figure)[0], None
         else:
             width, first = 0.8 * self.panel[0], self.axes.ravel()[0]
         sentence = f"{text[:1].upper()}{text[1:]}"
-        lines = wrapped(sentence, self.letters(0.95 * width), most_lines=3 if self.makes_room else 2)
+        lines = wrap(sentence, self.letters(0.95 * width), most_lines=3 if self.makes_room else 2)
         if first is None:
             self.figure.suptitle(lines, fontsize=self.text)
         else:
             first.set_title(lines, fontsize=self.text)
 
-    def finish(self, ax: Any, *, xlabel: str, ylabel: str, legend: str | None = "best") -> None:
+    def finish(
+        self,
+        ax: "Axes",
+        *,
+        xlabel: str,
+        ylabel: str,
+        legend: 'Literal["best", "lower left", "upper left"] | None' = "best",
+    ) -> None:
         """Write the labels of a panel, and its legend at the place `legend`, if there is anything to be told."""
         (width, height), lines = self.panel, 2 if self.makes_room else 1
-        ax.set_xlabel(wrapped(xlabel, self.letters(0.85 * width), most_lines=lines), fontsize=self.text)
-        ax.set_ylabel(wrapped(ylabel, self.letters(0.85 * height), most_lines=lines), fontsize=self.text)
+        ax.set_xlabel(wrap(xlabel, self.letters(0.85 * width), most_lines=lines), fontsize=self.text)
+        ax.set_ylabel(wrap(ylabel, self.letters(0.85 * height), most_lines=lines), fontsize=self.text)
         ax.tick_params(labelsize=0.9 * self.text)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
@@ -114,7 +131,7 @@ class Canvas:
             )
 
 
-def find_pyplot(caller: str) -> Any:
+def find_pyplot(caller: str) -> ModuleType:
     """Import matplotlib, which is optional; `caller` is what needs it."""
     try:
         import matplotlib.pyplot as plt
@@ -123,12 +140,12 @@ def find_pyplot(caller: str) -> Any:
     return plt
 
 
-def size_of(figure: Any) -> tuple[float, float]:
+def measure_figure(figure: "Figure | SubFigure") -> tuple[float, float]:
     """Width and height of a figure, or of a part of one (SubFigure), in inches."""
     return figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
 
 
-def makes_room(figure: Any) -> bool:
+def has_layout(figure: "Figure | SubFigure") -> bool:
     """Whether a figure has a layout that shrinks axes until their text fits."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
 
@@ -136,7 +153,7 @@ def makes_room(figure: Any) -> bool:
 
 
 def open_canvas(
-    ax: Any,
+    ax: AxesLike,
     shape: tuple[int, int],
     *,
     caller: str,
@@ -185,69 +202,70 @@ def open_canvas(
     if rows * columns == 1:
         return Canvas(ax.figure, np.array([[ax]], dtype=object), None, (width, height), height, is_ours=False)
     ratios = [1.0, *(max(ratio, SMALLEST_LOWER) for ratio in ratios[1:])]
-    axes, share = _divided(ax, rows, columns, ratios), height / sum(ratios)
+    axes, share = _divide(ax, rows, columns, ratios), height / sum(ratios)
     return Canvas(ax.figure, axes, ax, (width / columns, share * min(ratios)), share, is_ours=False)
 
 
-def _inches(ax: Any) -> tuple[float, float]:
+def _inches(ax: "Axes") -> tuple[float, float]:
     """Width and height of an Axes with the margins that its place in a grid of Axes leaves it."""
-    spec, (width, height) = ax.get_subplotspec(), size_of(ax.figure)
+    spec, (width, height) = ax.get_subplotspec(), measure_figure(ax.figure)
     if spec is None:
         return width * ax.get_position().width, height * ax.get_position().height
     n_rows, n_columns, first, last = spec.get_geometry()
     part = (last % n_columns - first % n_columns + 1) / n_columns, (last // n_columns - first // n_columns + 1) / n_rows
-    outer = spec.get_topmost_subplotspec().get_position(ax.figure)
+    outer = spec.get_topmost_subplotspec().get_position(ax.figure)  # type: ignore[arg-type]  # a SubFigure will do
     if spec.get_topmost_subplotspec() is spec:
         return width * part[0], height * part[1]
     return width * outer.width * part[0], height * outer.height * part[1]
 
 
-def _divided(ax: Any, rows: int, columns: int, ratios: list[float]) -> Any:
+def _divide(ax: "Axes", rows: int, columns: int, ratios: list[float]) -> NDArray[np.object_]:
     if not ax.axison:
         raise ValueError("ax was divided by another display before. Pass ax=display.axes_ to draw in its panels.")
-    if ax.get_subplotspec() is None:
+    spec = ax.get_subplotspec()
+    if spec is None:
         raise ValueError(
             f"ax has no place in a grid, so that it cannot be divided into {rows * columns} panels. Take one from "
             f"plt.subplots(), or pass an array of {rows * columns} Axes."
         )
     ax.set_axis_off()
     # what a layout engine finds out by itself
-    space = {} if makes_room(ax.figure) else {"wspace": 0.55, "hspace": 0.6}
-    grid = ax.get_subplotspec().subgridspec(rows, columns, height_ratios=ratios, **space)
+    space = {} if has_layout(ax.figure) else {"wspace": 0.55, "hspace": 0.6}
+    grid = spec.subgridspec(rows, columns, height_ratios=ratios, **space)
     axes = np.empty((rows, columns), dtype=object)
     for place in np.ndindex(rows, columns):
         axes[place] = ax.figure.add_subplot(grid[place])
     return axes
 
 
-def text_size(panel: tuple[float, float], usual: float) -> float:
+def fit_text_size(panel: tuple[float, float], usual: float) -> float:
     """Size of text in a panel of some inches: smaller in small panels.
 
     Examples
     --------
-    >>> text_size((6.0, 4.0), 10.0), round(text_size((2.0, 1.5), 10.0), 1), text_size((0.2, 0.2), 10.0)
+    >>> fit_text_size((6.0, 4.0), 10.0), round(fit_text_size((2.0, 1.5), 10.0), 1), fit_text_size((0.2, 0.2), 10.0)
     (10.0, 6.5, 4.5)
     """
     return float(np.clip(usual * min(np.divide(panel, PANEL_OF_FULL_TEXT)), min(SMALLEST_TEXT, usual), usual))
 
 
-def plain(text: object) -> str:
+def escape_mathematics(text: object) -> str:
     r"""Text in which nothing is read as mathematics, in one line.
 
     Examples
     --------
-    >>> plain("a  $price$")
+    >>> escape_mathematics("a  $price$")
     'a \\$price\\$'
     """
     return " ".join(str(text).split()).replace("$", r"\$")
 
 
-def shortened(text: object, most: int) -> str:
+def shorten(text: object, most: int) -> str:
     """Leave out the middle of what is longer than `most` letters.
 
     Examples
     --------
-    >>> shortened("strongly_disagree", 9), shortened("no", 9)
+    >>> shorten("strongly_disagree", 9), shorten("no", 9)
     ('stro…gree', 'no')
     """
     line = " ".join(str(text).split())
@@ -257,42 +275,42 @@ def shortened(text: object, most: int) -> str:
     return f"{line[:head]}…{line[len(line) - (most - head - 1) :]}"
 
 
-def class_names(labels: Sequence[Any], most: int) -> list[str]:
+def name_classes(labels: Sequence[Any], most: int) -> list[str]:
     """Names of classes, of at most `most` letters; those that would be the same lose what they have in common.
 
     Examples
     --------
-    >>> class_names(["strongly_disagree", "b"], 9)
+    >>> name_classes(["strongly_disagree", "b"], 9)
     ['stro…gree', 'b']
-    >>> class_names(["the_class_1_of_all", "the_class_2_of_all"], 9)
+    >>> name_classes(["the_class_1_of_all", "the_class_2_of_all"], 9)
     ['…ass_1_o…', '…ass_2_o…']
     """
     lines = [" ".join(str(label).split()) for label in labels]
-    names = [shortened(line, most) for line in lines]
+    names = [shorten(line, most) for line in lines]
     if len(set(names)) < len(names):
-        head = _common_head(lines)
-        tail = min(_common_head([line[::-1] for line in lines]), min(map(len, lines)) - head)
+        head = _count_common_head(lines)
+        tail = min(_count_common_head([line[::-1] for line in lines]), min(map(len, lines)) - head)
         # what is left for letters around the difference
         room = max(0, most - 2 - max(len(line) - head - tail for line in lines))
         left, right = max(0, head - (room - room // 3)), max(0, tail - room // 3)
         cores = [line[left : len(line) - right] for line in lines]
-        names = [shortened(f"{'…' * (left > 0)}{core}{'…' * (right > 0)}", most) for core in cores]
+        names = [shorten(f"{'…' * (left > 0)}{core}{'…' * (right > 0)}", most) for core in cores]
     if len(set(names)) < len(names):
-        names = [shortened(f"{i}: {line}", most) for i, line in enumerate(lines)]
-    return [plain(name) for name in names]
+        names = [shorten(f"{i}: {line}", most) for i, line in enumerate(lines)]
+    return [escape_mathematics(name) for name in names]
 
 
-def _common_head(lines: list[str]) -> int:
+def _count_common_head(lines: list[str]) -> int:
     """How many letters all lines begin with."""
     return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*lines, strict=False)))
 
 
-def wrapped(text: str, width: int, *, most_lines: int) -> str:
+def wrap(text: str, width: int, *, most_lines: int) -> str:
     """Break a text into lines, and leave out what has no room.
 
     Examples
     --------
-    >>> print(wrapped("balanced accuracy of held-out rows", 18, most_lines=2))
+    >>> print(wrap("balanced accuracy of held-out rows", 18, most_lines=2))
     balanced accuracy
     of held-out rows
     """
@@ -302,17 +320,17 @@ def wrapped(text: str, width: int, *, most_lines: int) -> str:
         if len(broken) > len(lines):
             break
         lines = broken
-    return "\n".join(plain(line) for line in lines)
+    return "\n".join(escape_mathematics(line) for line in lines)
 
 
-def decades(values: ArrayLike, floor: float, most: int = 5) -> list[float]:
+def pick_decades(values: ArrayLike, floor: float, most: int = 5) -> list[float]:
     """Ticks of a logarithmic axis that begins with 0: at most so many powers of ten from `floor` to the largest value.
 
     Examples
     --------
-    >>> decades([0.0, 0.02, 0.5], 0.001)
+    >>> pick_decades([0.0, 0.02, 0.5], 0.001)
     [0.0, 0.001, 0.01, 0.1, 1.0]
-    >>> decades([1e9], 1e-3, most=4)
+    >>> pick_decades([1e9], 1e-3, most=4)
     [0.0, 0.001, 10.0, 100000.0, 1000000000.0]
     """
     first = int(np.floor(np.log10(floor) + 1e-9))
@@ -322,10 +340,10 @@ def decades(values: ArrayLike, floor: float, most: int = 5) -> list[float]:
     return [0.0, *(float(f"1e{power}") for power in range(first, last + 1, step))]
 
 
-def log_scale_with_zero(ax: Any, axis: str, values: FloatArray, floor: float, *, percent: bool = False) -> None:
+def set_log_scale_with_zero(ax: "Axes", axis: str, values: FloatArray, floor: float, *, percent: bool = False) -> None:
     """Make an axis ("x" or "y") logarithmic from `floor` upwards, with a place for 0 below it."""
-    ticks = decades(values, floor, 4 if axis == "x" else 5)
-    labels = [tick_text(tick, percent=percent) for tick in ticks]
+    ticks = pick_decades(values, floor, 4 if axis == "x" else 5)
+    labels = [format_tick(tick, percent=percent) for tick in ticks]
     # 0 lies a fifth of the axis below the first power of ten
     scale = {"linthresh": ticks[1], "linscale": max(0.6, 0.22 * np.log10(ticks[-1] / ticks[1]))}
     top = max(ticks[-1], 1.3 * float(np.max(values, initial=0.0)))
@@ -340,12 +358,12 @@ def log_scale_with_zero(ax: Any, axis: str, values: FloatArray, floor: float, *,
     getattr(ax, f"{axis}axis").set_minor_locator(_no_ticks())
 
 
-def tick_text(value: float, *, percent: bool = False) -> str:
+def format_tick(value: float, *, percent: bool = False) -> str:
     """Write a power of ten.
 
     Examples
     --------
-    >>> tick_text(0.01, percent=True), tick_text(0.1), tick_text(0.0), tick_text(1e-6)
+    >>> format_tick(0.01, percent=True), format_tick(0.1), format_tick(0.0), format_tick(1e-6)
     ('1 %', '0.1', '0', '1e-6')
     """
     if percent:
@@ -353,12 +371,12 @@ def tick_text(value: float, *, percent: bool = False) -> str:
     return f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
 
 
-def new_label(ax: Any, label: str) -> str | None:
+def new_label(ax: "Axes", label: str) -> str | None:
     """Return a label, or None where the legend of the axes has it already."""
     return None if label in ax.get_legend_handles_labels()[1] else label
 
 
-def line_look(look: dict[str, Any], line_kw: dict[str, Any] | None) -> dict[str, Any]:
+def merge_line_style(look: dict[str, Any], line_kw: dict[str, Any] | None) -> dict[str, Any]:
     """Let the keywords of a caller, long or short, overrule how a line looks."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
@@ -366,7 +384,7 @@ def line_look(look: dict[str, Any], line_kw: dict[str, Any] | None) -> dict[str,
     return {**look, **normalize_kwargs(line_kw or {}, Line2D)}
 
 
-def few_ticks(ax: Any, axis: str, most: int, *, whole: bool = False) -> None:
+def set_few_ticks(ax: "Axes", axis: str, most: int, *, whole: bool = False) -> None:
     """Give an axis with a linear scale about `most` ticks, at whole numbers only if `whole`."""
     from matplotlib.ticker import MaxNLocator
 
@@ -375,12 +393,12 @@ def few_ticks(ax: Any, axis: str, most: int, *, whole: bool = False) -> None:
     )
 
 
-def log_ticks(lowest: float, highest: float, most: int = 5) -> list[float]:
+def pick_log_ticks(lowest: float, highest: float, most: int = 5) -> list[float]:
     """Ticks of a logarithmic axis: about `most` powers of ten, over few decades also twice and five times these.
 
     Examples
     --------
-    >>> log_ticks(3e-4, 2.0), log_ticks(0.03, 0.6), log_ticks(1e-9, 1.0, most=3)
+    >>> pick_log_ticks(3e-4, 2.0), pick_log_ticks(0.03, 0.6), pick_log_ticks(1e-9, 1.0, most=3)
     ([0.001, 0.01, 0.1, 1.0], [0.05, 0.1, 0.2, 0.5], [1e-09, 1e-05, 0.1])
     """
     first, last = int(np.floor(np.log10(lowest))), int(np.ceil(np.log10(highest)))
@@ -390,22 +408,22 @@ def log_ticks(lowest: float, highest: float, most: int = 5) -> list[float]:
     return inside[:: max(1, -(-len(inside) // most))]
 
 
-def log_scale(ax: Any, axis: str, lowest: float, highest: float) -> None:
+def set_log_scale(ax: "Axes", axis: str, lowest: float, highest: float) -> None:
     """Make an axis ("x" or "y") logarithmic, with few ticks."""
-    ticks = log_ticks(lowest, highest)
+    ticks = pick_log_ticks(lowest, highest)
     getattr(ax, f"set_{axis}scale")("log")
-    getattr(ax, f"set_{axis}ticks")(ticks, [tick_text(tick) for tick in ticks])
+    getattr(ax, f"set_{axis}ticks")(ticks, [format_tick(tick) for tick in ticks])
     getattr(ax, f"set_{axis}lim")(lowest, highest)
     getattr(ax, f"{axis}axis").set_minor_locator(_no_ticks())
 
 
-def _no_ticks() -> Any:
+def _no_ticks() -> "Locator":
     from matplotlib.ticker import NullLocator
 
     return NullLocator()
 
 
-def list_classes(canvas: Canvas, ax: Any, labels: Sequence[Any], *, lines: int, named: bool = True) -> None:
+def list_classes(canvas: Canvas, ax: "Axes", labels: Sequence[Any], *, lines: int, named: bool = True) -> None:
     """Make the vertical axis one of classes, the first on top; where room is short, only every second one is named.
 
     Parameters
@@ -425,9 +443,9 @@ def list_classes(canvas: Canvas, ax: Any, labels: Sequence[Any], *, lines: int, 
     height = canvas.height(ax) - legend
     size = float(np.clip(height / (LINE * len(labels)), SMALLEST_TEXT, 0.9 * canvas.text))
     step = int(np.ceil(len(labels) * LINE * size / height - 1e-9)) or 1
-    left_margin = ax.get_position().x0 * size_of(canvas.figure)[0]
+    left_margin = ax.get_position().x0 * measure_figure(canvas.figure)[0]
     room = 0.36 * canvas.panel[0] if canvas.makes_room else max(0.3, left_margin - 0.22)
-    names = class_names(labels, max(4, int(room * 72 / (LETTER * size)))) if named else [""] * len(labels)
+    names = name_classes(labels, max(4, int(room * 72 / (LETTER * size)))) if named else [""] * len(labels)
     ax.set_yticks(np.arange(len(labels))[::step], names[::step])
     ax.set_ylim(len(labels) - 0.4 + len(labels) * legend / height, -0.6)
     ax.grid(axis="y", color="#E0E0E0", linewidth=0.6)

@@ -3,28 +3,34 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from balanced_nn._causes.repair import Repair
-from balanced_nn._displays.inputs import fitted_classifier
+from balanced_nn._displays.inputs import find_classifier
 from balanced_nn._displays.style import (
     BLACK,
     BLUE,
     GREY,
     VERMILION,
+    AxesLike,
     Canvas,
-    few_ticks,
+    Style,
     find_pyplot,
-    line_look,
-    log_scale,
+    merge_line_style,
     new_label,
     open_canvas,
+    set_few_ticks,
+    set_log_scale,
 )
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.specs import History
 from balanced_nn._typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 MANY_TIMES = 8.0  # the largest loss over the smallest, from which on the axis is logarithmic
 FEW_EPOCHS = 5  # so few that points say more than a line
@@ -53,7 +59,7 @@ class TrainingCurve:
     change: str = ""
 
 
-def training_curves(members: Sequence[Member], repairs: Sequence[Repair]) -> tuple[TrainingCurve, ...]:
+def list_trainings(members: Sequence[Member], repairs: Sequence[Repair]) -> tuple[TrainingCurve, ...]:
     """List the trainings of all networks.
 
     Parameters
@@ -73,7 +79,7 @@ def training_curves(members: Sequence[Member], repairs: Sequence[Repair]) -> tup
     return tuple(curves)
 
 
-def summary(curves: Sequence[TrainingCurve]) -> str:
+def summarize_trainings(curves: Sequence[TrainingCurve]) -> str:
     """Say how many networks there are, at which learning rates, and what became of further attempts.
 
     Parameters
@@ -84,9 +90,9 @@ def summary(curves: Sequence[TrainingCurve]) -> str:
     Examples
     --------
     >>> history = History((0.7, 0.6), (), (), 0.001, 2, 20, "max_iter")
-    >>> summary([TrainingCurve(history)])
+    >>> summarize_trainings([TrainingCurve(history)])
     'learning rate 0.001; no rows held out'
-    >>> summary([TrainingCurve(history, kept=False), TrainingCurve(history, change="scaler='quantile'")])
+    >>> summarize_trainings([TrainingCurve(history, kept=False), TrainingCurve(history, change="scaler='quantile'")])
     "learning rate 0.001; no rows held out; network 1 kept another attempt: scaler='quantile'"
     """
     kept = [curve for curve in curves if curve.kept]
@@ -112,7 +118,7 @@ def summary(curves: Sequence[TrainingCurve]) -> str:
     return "; ".join(parts)
 
 
-def loss_range(curves: Sequence[TrainingCurve]) -> tuple[float, float]:
+def find_loss_range(curves: Sequence[TrainingCurve]) -> tuple[float, float]:
     """Smallest and largest positive finite loss; (0.1, 1) where there is none.
 
     Parameters
@@ -122,7 +128,7 @@ def loss_range(curves: Sequence[TrainingCurve]) -> tuple[float, float]:
 
     Examples
     --------
-    >>> loss_range([TrainingCurve(History((float("nan"), 8.0, 2.0), (), (), 1.0, 3, 3, "diverged"))])
+    >>> find_loss_range([TrainingCurve(History((float("nan"), 8.0, 2.0), (), (), 1.0, 3, 3, "diverged"))])
     (2.0, 8.0)
     """
     recorded = [(*curve.history.train_loss, *curve.history.validation_loss) for curve in curves]
@@ -177,7 +183,7 @@ class TrainingCurveDisplay:
         self.n_classes = n_classes
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None, line_kw: dict[str, Any] | None = None) -> Self:
+    def from_estimator(cls, estimator: Any, *, ax: AxesLike = None, line_kw: Style | None = None) -> Self:
         """Draw how a fitted classifier was trained.
 
         Parameters
@@ -194,11 +200,11 @@ class TrainingCurveDisplay:
         TrainingCurveDisplay
         """
         find_pyplot(f"{cls.__name__}.from_estimator")
-        classifier, _ = fitted_classifier(estimator, cls.__name__)
-        curves = training_curves(classifier.members_, classifier.repairs_)
+        classifier, _ = find_classifier(estimator, cls.__name__)
+        curves = list_trainings(classifier.members_, classifier.repairs_)
         return cls(curves, n_classes=len(classifier.classes_)).plot(ax=ax, line_kw=line_kw)
 
-    def plot(self, *, ax: Any = None, line_kw: dict[str, Any] | None = None) -> Self:
+    def plot(self, *, ax: AxesLike = None, line_kw: Style | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -225,29 +231,29 @@ class TrainingCurveDisplay:
         held_out = any(curve.history.validation_balanced_accuracy for curve in self.curves)
         canvas = open_canvas(ax, (1, 1 + held_out), caller=type(self).__name__)
         self.figure_, self.axes_, self.bounding_ax_ = canvas.figure, canvas.axes, canvas.bounding_ax
-        self.lines_: list[Any] = []
-        self.best_: list[Any] = []
+        self.lines_: list[Line2D] = []
+        self.best_: list[Line2D] = []
         panels = canvas.axes.ravel()
         self._draw_losses(canvas, panels[0], line_kw or {})
         if held_out:
             self._draw_accuracy(canvas, panels[1], line_kw or {})
-        canvas.headline(summary(self.curves))
+        canvas.headline(summarize_trainings(self.curves))
         return self
 
-    def _draw_losses(self, canvas: Canvas, ax: Any, line_kw: dict[str, Any]) -> None:
+    def _draw_losses(self, canvas: Canvas, ax: "Axes", line_kw: Style) -> None:
         for curve in self.curves:
             self._line(ax, curve.history.train_loss, curve.kept, BLUE, "--", "training, as weighted", line_kw)
             self._line(ax, curve.history.validation_loss, curve.kept, VERMILION, "-", "held-out rows", line_kw)
             self._mark_best(ax, curve, curve.history.validation_loss)
-        lowest, highest = loss_range(self.curves)
+        lowest, highest = find_loss_range(self.curves)
         if highest > MANY_TIMES * lowest:
-            log_scale(ax, "y", lowest / 1.3, highest * 1.3)
+            set_log_scale(ax, "y", lowest / 1.3, highest * 1.3)
         else:
-            few_ticks(ax, "y", 6)
+            set_few_ticks(ax, "y", 6)
         self._count_epochs(ax)
         canvas.finish(ax, xlabel="epoch", ylabel="loss (nats)")
 
-    def _draw_accuracy(self, canvas: Canvas, ax: Any, line_kw: dict[str, Any]) -> None:
+    def _draw_accuracy(self, canvas: Canvas, ax: "Axes", line_kw: Style) -> None:
         for curve in self.curves:
             accuracy = curve.history.validation_balanced_accuracy
             self._line(ax, accuracy, curve.kept, VERMILION, "-", "held-out rows", line_kw)
@@ -255,21 +261,28 @@ class TrainingCurveDisplay:
         if self.n_classes is not None:
             ax.axhline(1.0 / self.n_classes, color=BLACK, linestyle=":", linewidth=1.0, label="chance")
         ax.set_ylim(-0.03, 1.03)
-        few_ticks(ax, "y", 6)
+        set_few_ticks(ax, "y", 6)
         self._count_epochs(ax)
         canvas.finish(ax, xlabel="epoch", ylabel="balanced accuracy")
 
-    def _count_epochs(self, ax: Any) -> None:
+    def _count_epochs(self, ax: "Axes") -> None:
         ax.set_xlim(0.5, max((len(curve.history.train_loss) for curve in self.curves), default=1) + 0.5)
-        few_ticks(ax, "x", 5, whole=True)
+        set_few_ticks(ax, "x", 5, whole=True)
 
     def _line(
-        self, ax: Any, values: Sequence[float], kept: bool, color: str, style: str, label: str, line_kw: dict[str, Any]
+        self,
+        ax: "Axes",
+        values: Sequence[float],
+        kept: bool,
+        color: str,
+        style: str,
+        label: str,
+        line_kw: Style,
     ) -> None:
         if not values:
             return
         shown: FloatArray = np.where(np.isfinite(values), values, np.nan)
-        look: dict[str, Any] = {"color": color, "linestyle": style, "linewidth": 1.4, "zorder": 2.5}
+        look: Style = {"color": color, "linestyle": style, "linewidth": 1.4, "zorder": 2.5}
         if not kept:
             label = "attempt not kept"
             look |= {"color": GREY, "linewidth": 0.9, "zorder": 2, "marker": "x", "markevery": [len(values) - 1]}
@@ -279,14 +292,20 @@ class TrainingCurveDisplay:
         epochs = np.arange(1, len(values) + 1)
         lost = epochs[np.isnan(shown)]
         if lost.size:
-            mark = {"color": BLACK, "marker": "^", "linestyle": "none", "label": new_label(ax, "not finite")}
+            mark: Style = {"color": BLACK, "marker": "^", "linestyle": "none", "label": new_label(ax, "not finite")}
             ax.plot(lost, np.ones(len(lost)), transform=ax.get_xaxis_transform(), clip_on=False, **mark)
-        self.lines_ += ax.plot(epochs, shown, **line_look(look, line_kw))
+        self.lines_ += ax.plot(epochs, shown, **merge_line_style(look, line_kw))
 
-    def _mark_best(self, ax: Any, curve: TrainingCurve, values: Sequence[float]) -> None:
+    def _mark_best(self, ax: "Axes", curve: TrainingCurve, values: Sequence[float]) -> None:
         epoch = curve.history.best_epoch
         if not curve.kept or not 1 <= epoch <= len(values):
             return
         label = new_label(ax, "best epoch")
-        look = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BLACK, "linestyle": "none", "zorder": 3}
+        look: Style = {
+            "marker": "o",
+            "markerfacecolor": "white",
+            "markeredgecolor": BLACK,
+            "linestyle": "none",
+            "zorder": 3,
+        }
         self.best_ += ax.plot([epoch], [values[epoch - 1]], label=label, markersize=5, **look)

@@ -336,7 +336,7 @@ def test_columns_that_are_misread_are_blamed_for_features_without_a_signal() -> 
     assert blame_columns(advised, ()) == advised
     blamed, same = blame_columns(advised, [column])
     assert same == advised[1]
-    assert "Column price holds numbers as text" in blamed.seen
+    assert "Column 'price' holds numbers as text" in blamed.seen
     assert "quick models stay" in blamed.seen
     assert blamed.confidence < 0.5
     assert blamed.remedy.startswith("Repair these columns, and fit again.")

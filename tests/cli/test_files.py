@@ -13,15 +13,14 @@ from sklearn.dummy import DummyClassifier
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import MOST_NAMES, OneLineError
-from balanced_nn._cli.model_files import check_format, how_to_load, load_model, save_model
+from balanced_nn._cli.model_files import check_format, explain_loading, load_model, save_model
 from balanced_nn._cli.table_files import (
-    as_text,
-    as_written,
     check_output,
-    columns_of,
+    find_text_columns,
+    read_as_written,
     read_frame,
     read_labelled,
-    text_columns,
+    select_columns,
     write_frame,
 )
 from balanced_nn._data.names import listed
@@ -45,9 +44,10 @@ def test_a_column_of_several_kinds_is_text_as_a_whole(tmp_path: Path) -> None:
 def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b,c,y\n1,2,3,no\n4,5,6,yes\n")
-    columns, labels = read_labelled(path, "y", ["a", "c"])
-    assert list(columns) == ["b"]
-    assert labels.tolist() == ["no", "yes"]
+    table = read_labelled(path, "y", ["a", "c"])
+    assert list(table.columns) == ["b"]
+    assert table.labels.tolist() == ["no", "yes"]
+    assert (table.classes.tolist(), table.y.tolist()) == (["no", "yes"], [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,6 @@ def test_dropped_columns_are_left_out(tmp_path: Path) -> None:
     [
         ("1,0,,1", [1, 0, 1]),
         ("a,b,,a", ["a", "b", "a"]),
-        ("0.5,1,,2", [0.5, 1.0, 2.0]),
         ("True,False,,True", [True, False, True]),
         ("None,NA,,null", ["None", "NA", "null"]),
     ],
@@ -65,7 +64,7 @@ def test_labels_keep_their_kind_where_one_is_missing(
 ) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,y\n" + "".join(f"1,{cell}\n" for cell in cells.split(",")))
-    found = read_labelled(path, "y")[1].tolist()
+    found = read_labelled(path, "y").labels.tolist()
     assert [*map(repr, found)] == [*map(repr, labels)]
     assert capsys.readouterr().err == "1 of 4 rows have no label and are left out.\n"
 
@@ -73,15 +72,15 @@ def test_labels_keep_their_kind_where_one_is_missing(
 def test_labels_that_look_like_numbers_are_text_where_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,y\n1,1\n4,\n5,2\n")
-    columns, labels = read_labelled(path, "y", text=["y", "a"])
-    assert labels.tolist() == ["1", "2"]
-    assert columns["a"].tolist() == ["1", "5"]
+    table = read_labelled(path, "y", text=["y", "a"])
+    assert table.labels.tolist() == ["1", "2"]
+    assert table.columns["a"].tolist() == ["1", "5"]
 
 
 def test_cells_read_as_text_may_still_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b\n01,1\n,2\nNA,3\n")
-    frame = read_frame(path, dtype=as_text(["a", "elsewhere"]))
+    frame = read_frame(path, text=["a", "elsewhere"])
     assert frame["a"].isna().tolist() == [False, True, True]
     assert frame["a"][0] == "01"
     assert frame["b"].tolist() == [1, 2, 3]
@@ -90,29 +89,29 @@ def test_cells_read_as_text_may_still_be_missing(tmp_path: Path) -> None:
 def test_columns_that_are_passed_on_keep_their_text_or_the_types_of_a_parquet_file(tmp_path: Path) -> None:
     csv, parquet = tmp_path / "data.csv", tmp_path / "data.parquet"
     csv.write_text("id;big;x\n00002;9007199254740993;1\nNA;;2\n")
-    kept = as_written(read_frame(csv), ["big", "id"], csv)
+    kept = read_as_written(read_frame(csv), ["big", "id"], csv)
     assert {name: values.tolist() for name, values in kept.items()} == {
         "big": ["9007199254740993", ""],
         "id": ["00002", "NA"],
     }
     pd.DataFrame({"id": [7]}).to_parquet(parquet)
-    assert as_written(read_frame(parquet), ["id"], parquet)["id"].tolist() == [7]
-    assert as_written(read_frame(csv), [], csv) == {}
+    assert read_as_written(read_frame(parquet), ["id"], parquet)["id"].tolist() == [7]
+    assert read_as_written(read_frame(csv), [], csv) == {}
 
 
 def test_the_text_columns_of_a_model_are_those_whose_levels_are_text() -> None:
     frame = pd.DataFrame({"x": np.arange(40.0), "code": ["1", "z"] * 20, "flag": [True, False] * 20})
     clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
-    assert text_columns(clf) == []
-    assert text_columns(clf.fit(frame, [0, 1] * 20)) == ["code"]
-    assert text_columns(clf.fit(frame[["x"]].to_numpy(), [0, 1] * 20)) == []
-    assert text_columns(DummyClassifier().fit(frame, [0, 1] * 20)) == []
+    assert find_text_columns(clf) == []
+    assert find_text_columns(clf.fit(frame, [0, 1] * 20)) == ["code"]
+    assert find_text_columns(clf.fit(frame[["x"]].to_numpy(), [0, 1] * 20)) == []
+    assert find_text_columns(DummyClassifier().fit(frame, [0, 1] * 20)) == []
 
 
 @pytest.mark.parametrize(
     ("drop", "message"),
     [
-        (["z"], "has no column 'z'; it has a, y"),
+        (["z"], "has no column 'z'; it has 'a', 'y'"),
         (["y"], "column 'y' cannot be both the target and dropped"),
         (["a"], "has no column beside 'y' that is not dropped"),
     ],
@@ -132,9 +131,9 @@ def test_a_model_gets_its_columns_in_its_order() -> None:
     clf = DummyClassifier().fit(pd.DataFrame({"b": [1.0, 2.0], "a": [3.0, 4.0]}), [0, 1])
     clf.feature_names_in_ = np.array(["b", "a"], dtype=object)  # a dummy keeps no names
     frame = pd.DataFrame({"a": [1], "extra": [2], "b": [3]})
-    assert list(columns_of(clf, frame, Path("t.csv"))) == ["b", "a"]
-    with pytest.raises(OneLineError, match="fitted with columns that t.csv does not have: b"):
-        columns_of(clf, frame.drop(columns="b"), Path("t.csv"))
+    assert list(select_columns(clf, frame, Path("t.csv"))) == ["b", "a"]
+    with pytest.raises(OneLineError, match="fitted with columns that t.csv does not have: 'b'"):
+        select_columns(clf, frame.drop(columns="b"), Path("t.csv"))
 
 
 def test_booleans_stay_booleans_where_one_cell_of_a_new_file_is_none(tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_booleans_stay_booleans_where_one_cell_of_a_new_file_is_none(tmp_path: P
     new.write_text("self,word\nTrue,true\nfalse,no\nmaybe,x\n,\n")
     clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore")
     clf.fit(read_frame(known), [0, 1] * 20)
-    read = columns_of(clf, read_frame(new), new)
+    read = select_columns(clf, read_frame(new), new)
     assert read["self"].tolist()[:3] == [True, False, "maybe"]
     assert read["word"].tolist()[:3] == ["true", "no", "x"]
     expected = pd.DataFrame({"self": [True, False], "word": ["true", "no"]})
@@ -185,7 +184,7 @@ def test_a_model_without_code_is_read_back_as_the_report_says(tmp_path: Path) ->
     clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, random_state=0, on_collapse="ignore").fit(X, y)
     check_format(path)
     save_model(clf, path)
-    code, warning = how_to_load(path)
+    code, warning = explain_loading(path)
     read: dict[str, Any] = {}
     exec(code, read)
     for again in (read["model"], load_model(path)):

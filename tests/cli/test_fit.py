@@ -17,7 +17,7 @@ import pytest
 import balanced_nn
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.main import main
-from balanced_nn._cli.plots import pictures
+from balanced_nn._cli.plots import draw_pictures
 from balanced_nn.exceptions import RareClassWarning
 
 EVIL = "<script>alert(1)</script>"
@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all the rest."""
-    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
 
 
 # fit
@@ -198,6 +198,85 @@ def test_true_and_false_may_be_labels_where_one_is_missing(tmp_path: Path) -> No
     assert joblib.load(out).classes_.tolist() == [False, True]
 
 
+def keep_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
+    """Keep the rows that are passed to `fit`, and fit nothing."""
+    seen: list[pd.DataFrame] = []
+
+    def fit(self: BalancedNNClassifier, X: pd.DataFrame, y: np.ndarray) -> None:
+        seen.append(X)
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
+    return seen
+
+
+@pytest.mark.parametrize("command", ["fit", "lr-find"])
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"customer": "c{}"}, "Column 'customer' holds another text in almost every row"),
+        ({"mail": "c{}@x.org"}, "Column 'mail' holds another text in almost every row"),
+        ({"id": "{}-a", "note": "it was said {} times"}, "Columns 'id', 'note' hold another text in almost every row"),
+        ({"key": "{}é"}, "Column 'key' holds another text in almost every row"),
+    ],
+)
+def test_a_column_of_identifiers_is_left_out_and_named(
+    columns: dict[str, str],
+    told: str,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen = keep_what_is_fitted(monkeypatch)
+    monkeypatch.setattr("balanced_nn.learning_rate_range_test", BalancedNNClassifier.fit)
+    frame = pd.DataFrame({"x": np.arange(60) % 7, "town": ["A", "B", "C"] * 20, "y": ["no", "yes"] * 30})
+    frame = frame.assign(**{name: [form.format(i * i) for i in range(60)] for name, form in columns.items()})
+    frame.assign(day=pd.date_range("2024-01-01", periods=60)).to_csv(tmp_path / "t.csv", index=False)
+    out = ["--out", str(tmp_path / "m.joblib")] if command == "fit" else []
+    assert main([command, str(tmp_path / "t.csv"), "--target", "y", *out]) == 1
+    printed = capsys.readouterr()
+    (line,) = [line for line in printed.err.splitlines() if "left out" in line]
+    assert line.startswith(told)
+    assert list(seen[0]) == ["x", "town", "day"]
+    assert main(["diagnose", str(tmp_path / "t.csv"), "--target", "y"]) == 0
+    assert f"- {told}" in capsys.readouterr().out
+
+
+def test_a_table_of_identifiers_alone_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pd.DataFrame({"id": [f"c{i}" for i in range(40)], "y": [0, 1] * 20}).to_csv(tmp_path / "t.csv", index=False)
+    assert main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m.joblib")]) == 1
+    assert "has nothing to learn from beside 'y'. Column 'id' holds another text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "n"),
+    [
+        (np.arange(600) * 7 % 41, 41),  # counts
+        (np.arange(600) % 30 * 10, 30),
+        (np.where(np.arange(600) == 3, np.nan, np.arange(600) % 25), 25),  # read as floats
+        (np.arange(600) % 20, 0),
+        ([f"k{i % 30}" for i in range(600)], 0),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "diagnose"])
+def test_many_different_numbers_are_doubted_as_classes(
+    values: object,
+    n: int,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep_what_is_fitted(monkeypatch)
+    pd.DataFrame({"x": np.arange(600) % 7, "length": values}).to_csv(tmp_path / "t.csv", index=False)
+    out = ["--out", str(tmp_path / "m.joblib"), "--quiet"] if command == "fit" else []
+    main([command, str(tmp_path / "t.csv"), "--target", "length", *out])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "to be estimated" in line]
+    told = f"- The target 'length' holds {n} different numbers, each of which becomes a class: is it a quantity to be"
+    assert [line.startswith(told) for line in lines] == [True] * (n > 0)
+
+
 @pytest.mark.parametrize(
     ("counts", "told"),
     [
@@ -221,7 +300,7 @@ def test_classes_without_rows_to_judge_on_are_told(
     monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
     monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
     monkeypatch.setattr(model, "classes_", np.array(names))
-    monkeypatch.setattr("balanced_nn._cli.html_report.pictures", lambda model: iter(()))
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
     frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
     frame.to_csv(tmp_path / "t.csv", index=False)
     main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])
@@ -291,7 +370,7 @@ def test_a_decision_made_on_training_rows_is_not_said_to_be_on_others() -> None:
     clf = BalancedNNClassifier((4,), learning_rate_init=0.01, max_iter=2, random_state=0, on_collapse="ignore")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that there are few rows
-        titles = [picture.title for picture in pictures(clf.fit(np.arange(6.0).reshape(-1, 1), [0, 1] * 3))]
+        titles = [picture.title for picture in draw_pictures(clf.fit(np.arange(6.0).reshape(-1, 1), [0, 1] * 3))]
     assert titles == ["Training", "Decision, on the training rows", "Outcome"]
 
 
@@ -313,13 +392,13 @@ TABLES = {
         (["none.csv"], "there is no file none.csv"),
         (["empty.csv"], "cannot read empty.csv: No columns to parse from file"),
         (["header.csv"], "header.csv has no row with a label in column 'y'"),
-        (["ragged.csv"], "cannot read ragged.csv: Error tokenizing data."),
+        (["ragged.csv"], "cannot read ragged.csv: line 3 has 5 fields, and the first line 3 names."),
         (["one.csv"], "y holds 1 class, no; a classifier needs rows of at least two classes."),
         (["unique.csv"], "The target holds 50 different values in 50 rows: is it a number to be estimated"),
         (["numbers.csv"], "Unknown label type: continuous."),
         (["infinite.csv"], "Input X contains infinity or a value too large for dtype('float64'): column 'a'."),
-        (["good.csv", "--target", "z"], "good.csv has no column 'z'; it has a, y"),
-        (["good.csv", "--drop", "z"], "good.csv has no column 'z'; it has a, y"),
+        (["good.csv", "--target", "z"], "good.csv has no column 'z'; it has 'a', 'y'"),
+        (["good.csv", "--drop", "z"], "good.csv has no column 'z'; it has 'a', 'y'"),
         (["good.csv", "--decision", "foo"], "decision='foo' is neither"),
         (["good.csv", "--decision", "[[1, 2]]"], "decision"),
         (["good.csv", "--out", "m.model"], "the model m.model must end in .joblib or .pkl"),
@@ -424,9 +503,12 @@ def test_a_classifier_without_probabilities_gives_its_answers(
         (["table.csv", "table.csv"], "cannot read a model from table.csv: "),
         (["list.joblib", "table.csv"], "list.joblib holds list, which is no fitted scikit-learn classifier"),
         (["churn.joblib", "none.csv"], "there is no file none.csv"),
-        (["churn.joblib", "other.csv"], "the model was fitted with columns that other.csv does not have: age, town"),
+        (
+            ["churn.joblib", "other.csv"],
+            "the model was fitted with columns that other.csv does not have: 'age', ",
+        ),
         (["churn.joblib", "text.csv"], "text.csv does not fit the model: Column 'age' held numbers when fitted"),
-        (["churn.joblib", "table.csv", "--keep", "z"], "table.csv has no column 'z'; it has income, "),
+        (["churn.joblib", "table.csv", "--keep", "z"], "table.csv has no column 'z'; it has 'income', "),
         (["churn.joblib", "taken.csv", "--keep", "prediction"], "column 'prediction' cannot be kept: the answers"),
         (["churn.joblib", "table.csv", "--out", "a.xlsx"], "the answers a.xlsx must end in .csv or .parquet or .pq"),
         (["churn.joblib", "table.csv", "--out", "no/a.csv"], "there is no folder no for the answers a.csv"),

@@ -45,6 +45,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
+        ([], ["fit", "predict", "lr-find", "demo", "diagnose", "Examples:", "Exit codes:"]),
         (["--help"], ["fit", "predict", "lr-find", "demo", "diagnose", "Examples:", "Exit codes:"]),
         (
             ["fit", "--help"],
@@ -68,7 +69,6 @@ def test_the_help_names_what_there_is(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "balanced-nn: the following arguments are required: command. See balanced-nn --help."),
         (["demo", "--seed", "-1"], "must be an integer from 0 to 4294967295, got '-1'"),
         (["demo", "--seed", "x"], "must be an integer from 0 to 4294967295, got 'x'"),
         (["demo", "--seeds", "0"], "must be an integer of at least 1, got '0'"),
@@ -77,6 +77,8 @@ def test_the_help_names_what_there_is(
         (["diagnose"], "the following arguments are required: TABLE, --target"),
         (["diagnose", "data.csv"], "the following arguments are required: --target"),
         (["demo", "extra"], "unrecognized arguments: extra"),
+        (["diagnose", "d.csv", "--target", "y", "--encoding", "x"], "is no encoding that Python knows: 'x'"),
+        (["predict", "m.joblib", "d.csv", "--encoding", "hex"], "is no encoding that Python knows: 'hex'"),
         (["fit", "data.csv", "--target", "y"], "the following arguments are required: --out"),
         (
             ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--test-size", "1"],
@@ -303,7 +305,7 @@ def test_a_keras_file_is_loaded_by_the_keras_rooms(
     ("arguments", "line"),
     [
         (["none.csv", "--target", "y"], "balanced-nn: there is no file none.csv"),
-        (["data.csv", "--target", "y"], "data.csv has no column 'y'; it has income, age, town, churn"),
+        (["data.csv", "--target", "y"], "data.csv has no column 'y'; it has 'income', 'age', 'town', 'churn'"),
         (["empty.csv", "--target", "y"], "balanced-nn: cannot read empty.csv: No columns to parse from file"),
         (["text.parquet", "--target", "y"], "balanced-nn: cannot read text.parquet: "),
         (["binary.csv", "--target", "y"], "balanced-nn: cannot read binary.csv: "),

@@ -22,33 +22,35 @@ def findings(**columns: Any) -> tuple[str, ...]:
 def test_row_numbers_are_named() -> None:
     n = np.arange(40)
     (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
-    assert said == "Column id numbers the rows. Drop it: the order of a file is no feature."
+    assert said == "Column 'id' numbers the rows. Drop it: the order of a file is no feature."
 
 
 def test_texts_that_differ_in_each_row_are_named() -> None:
     names = [f"person {i}" for i in range(40)]
     (said,) = findings(name=names, mail=names, town=["A", "B"] * 20)
-    assert said.startswith("Columns name, mail hold another text in almost every row")
+    assert said.startswith("Columns 'name', 'mail' hold another text in almost every row")
     assert said.endswith("Drop them, or turn them into categories.")
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
 def test_dates_are_named(form: str) -> None:
     (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
-    assert said.startswith("Column day holds dates as text, of which each becomes a category. Turn it into numbers")
+    assert said.startswith("Column 'day' holds dates as text, of which each becomes a category. Turn it into numbers")
 
 
 def test_numbers_among_text_are_named_with_an_example() -> None:
     (said,) = findings(age=["31", "45", "unknown", "7.5"])
-    assert "Column age holds numbers, but also text such as 'unknown'" in said
+    assert "Column 'age' holds numbers, but also text such as 'unknown'" in said
     (said,) = findings(price=["1,5", "2,5"] * 10)
-    assert "Column price holds numbers as text, such as '1,5'" in said
+    assert "Column 'price' holds numbers as text, such as '1,5'" in said
 
 
 def test_of_very_many_such_columns_the_first_are_named() -> None:
     said = findings(**{f"price {i}": ["1,5", "2,5"] * 10 for i in range(7)})
     assert len(said) == 1
-    assert said[0].startswith("Columns price 0, price 1, price 2, price 3, price 4 and 2 more hold numbers as text")
+    assert said[0].startswith(
+        "Columns 'price 0', 'price 1', 'price 2', 'price 3', 'price 4' and 2 more hold numbers as text"
+    )
 
 
 def test_sound_columns_are_not_named() -> None:
@@ -75,7 +77,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_in_any_form_are_named_with_the_form(form: str) -> None:
     (said,) = findings(weight=FORMS[form], x=NUMBERS)
-    assert said.startswith("Column weight holds numbers as text, such as '")
+    assert said.startswith("Column 'weight' holds numbers as text, such as '")
     assert f"({form}), of which each becomes a category: their size is lost. Turn it into numbers." in said
 
 
@@ -85,13 +87,13 @@ def test_a_stray_text_among_numbers_is_named(mark: str, kind: type) -> None:
     cells: list[object] = [kind(v) for v in NUMBERS]
     cells[7] = mark
     (said,) = findings(a=cells)
-    assert f"Column a holds numbers, but also text such as '{mark}'" in said
+    assert f"Column 'a' holds numbers, but also text such as '{mark}'" in said
 
 
 def test_free_text_is_named() -> None:
     said = findings(note=[f"seen again on day {i // 2}, no change" for i in range(60)])
     assert len(said) == 1
-    assert said[0].startswith("Column note holds free text, such as 'seen again on day 0, no change', of which")
+    assert said[0].startswith("Column 'note' holds free text, such as 'seen again on day 0, no change', of which")
 
 
 @pytest.mark.parametrize(
@@ -116,15 +118,15 @@ def test_fit_names_the_columns_and_a_report_without_a_signal_blames_them() -> No
     number = rng.normal(size=200) + 2 * y
     table = pd.DataFrame({"good": rng.permutation(number), "bad": [f"{v:.4f}".replace(".", ",") for v in number]})
     clf = BalancedNNClassifier((8,), n_members=1, max_iter=5, random_state=0, on_collapse="warn")
-    with pytest.warns(ColumnWarning, match=r"Column bad holds numbers as text, .*\(decimal comma\)") as record:
+    with pytest.warns(ColumnWarning, match=r"Column 'bad' holds numbers as text, .*\(decimal comma\)") as record:
         report = clf.fit(table, y).collapse_report_
     assert next(w for w in record if w.category is ColumnWarning).filename == __file__
     if report.outcome == "no_signal":
-        assert "Column bad holds numbers as text" in str(report)
+        assert "Column 'bad' holds numbers as text" in str(report)
         assert report.causes[0].confidence < 0.5
 
 
 def test_the_preprocessor_warns_by_itself() -> None:
-    with pytest.warns(ColumnWarning, match="Column price holds numbers as text") as record:
+    with pytest.warns(ColumnWarning, match="Column 'price' holds numbers as text") as record:
         TabularPreprocessor().fit(pd.DataFrame({"price": FORMS["currency"]}))
     assert record[0].filename == __file__

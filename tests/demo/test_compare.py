@@ -10,7 +10,7 @@ import pytest
 
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._demo.compare import Comparison, Result, compare
-from balanced_nn._demo.report import comparison_text, conclusion, seeds_table
+from balanced_nn._demo.report import conclude, format_comparison, format_seeds
 from balanced_nn._demo.survey import CLASSES, load_survey, split_survey
 
 PLAIN = Result(
@@ -87,7 +87,7 @@ def test_both_networks_are_measured_on_the_same_rows(real: Comparison) -> None:
 
 
 def test_the_report_shows_every_number_of_both_networks_side_by_side() -> None:
-    lines = {line[:24].strip(): line[24:].split() for line in comparison_text(COMPARISON).splitlines() if line[24:]}
+    lines = {line[:24].strip(): line[24:].split() for line in format_comparison(COMPARISON).splitlines() if line[24:]}
     assert lines["true: no diabetes"] == ["90", "0", "70", "20"]
     assert lines["true: prediabetes"] == ["10", "0", "2", "8"]
     assert lines["recall of no diabetes"] == ["100.0%", "77.8%"]
@@ -100,11 +100,11 @@ def test_the_report_shows_every_number_of_both_networks_side_by_side() -> None:
 
 
 def test_no_line_of_the_report_is_longer_than_110_characters() -> None:
-    assert max(map(len, comparison_text(COMPARISON).splitlines())) <= 110
+    assert max(map(len, format_comparison(COMPARISON).splitlines())) <= 110
 
 
 def test_the_sentence_names_a_single_answer_and_an_equal_ranking() -> None:
-    assert conclusion(COMPARISON) == (
+    assert conclude(COMPARISON) == (
         'The plain Keras MLP answers "no diabetes" for all 100 and so finds none of the 10 with prediabetes; '
         "BalancedNNClassifier finds 8 of the 10 with prediabetes, at 20 false alarms; both rank the adults about "
         "equally well (average precision 0.310 against 0.300), so the difference lies in what they answer."
@@ -114,7 +114,7 @@ def test_the_sentence_names_a_single_answer_and_an_equal_ranking() -> None:
 def test_the_sentence_is_as_frank_when_ours_is_the_worse_one() -> None:
     ours = replace(OURS, confusion=((90, 0), (10, 0)), average_precision=0.1)
     plain = replace(PLAIN, confusion=((89, 1), (5, 5)))
-    assert conclusion(replace(COMPARISON, plain=plain, ours=ours)) == (
+    assert conclude(replace(COMPARISON, plain=plain, ours=ours)) == (
         "The plain Keras MLP finds 5 of the 10 with prediabetes, at 1 false alarm; BalancedNNClassifier answers "
         '"no diabetes" for all 100 and so finds none of the 10 with prediabetes; plain Keras MLP ranks the adults '
         "better (average precision 0.310 against 0.100)."
@@ -123,7 +123,7 @@ def test_the_sentence_is_as_frank_when_ours_is_the_worse_one() -> None:
 
 def test_the_table_has_a_row_a_seed_and_counts_the_collapses() -> None:
     other = replace(COMPARISON, seed=4, plain=replace(PLAIN, confusion=((89, 1), (7, 3))))
-    lines = seeds_table([COMPARISON, other]).splitlines()
+    lines = format_seeds([COMPARISON, other]).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:4]] == ["| 3", "| 4"]
     assert len({line.count("|") for line in lines[:4]}) == 1
     assert lines[-1] == (

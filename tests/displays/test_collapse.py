@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from balanced_nn import CollapseDisplay, CollapseReport
 from balanced_nn._causes.evidence import Evidence, LayerProbe, Probe
 from balanced_nn._collapse.outcome import find_outcome
-from balanced_nn._displays.collapse import class_shares, layer_curves
+from balanced_nn._displays.collapse import read_class_shares, read_layer_curves
 from tests.helpers.evidence import DATA, OUTCOME
 from tests.helpers.pictures import SIZES, text_faults
 
@@ -80,7 +80,7 @@ def test_predictions_are_judged_as_everywhere():
     y, proba = predictions(3, 0.9)
     display = CollapseDisplay.from_predictions(y, proba)
     assert display.report.facts == find_outcome(y, proba)
-    np.testing.assert_array_equal(display.spread_.get_xdata(), class_shares(display.report).spread)
+    np.testing.assert_array_equal(display.spread_.get_xdata(), read_class_shares(display.report).spread)
 
 
 def test_answers_and_the_order_of_columns_are_the_users():
@@ -107,19 +107,19 @@ def test_probabilities_that_are_not_numbers_are_a_collapse():
 
 
 def test_classes_stand_in_the_order_of_their_frequency():
-    shares = class_shares(CollapseReport(replace(OUTCOME, true_share=(0.2, 0.8)), ("a", "b"), "held-out rows"))
+    shares = read_class_shares(CollapseReport(replace(OUTCOME, true_share=(0.2, 0.8)), ("a", "b"), "held-out rows"))
     assert shares.order.tolist() == [1, 0]
     assert shares.predicted.tolist() == [0.0, 1.0]
 
 
 def test_layers_are_those_that_were_looked_at():
-    assert layer_curves(None) == ()
-    assert layer_curves(Evidence(OUTCOME, DATA)) == ()
-    assert layer_curves(Evidence(OUTCOME, DATA, final=probe([1.0]))) == ()  # an output alone
-    (only,) = layer_curves(Evidence(OUTCOME, DATA, final=probe([0.1, np.inf])))
+    assert read_layer_curves(None) == ()
+    assert read_layer_curves(Evidence(OUTCOME, DATA)) == ()
+    assert read_layer_curves(Evidence(OUTCOME, DATA, final=probe([1.0]))) == ()  # an output alone
+    (only,) = read_layer_curves(Evidence(OUTCOME, DATA, final=probe([0.1, np.inf])))
     assert only.is_final
     assert np.isnan(only.gradient[1])
-    redrawn, _ = layer_curves(
+    redrawn, _ = read_layer_curves(
         Evidence(OUTCOME, DATA, initial=probe([1, 2]), final=probe([1, 2]), initial_is_redrawn=True)
     )
     assert redrawn.when == "before training (weights drawn anew)"

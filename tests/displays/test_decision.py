@@ -16,7 +16,13 @@ from balanced_nn import BalancedNNClassifier, DecisionDisplay
 from balanced_nn._data.table import read_table
 from balanced_nn._decision.metrics import read_metric
 from balanced_nn._decision.rule import read_decision
-from balanced_nn._displays.decision_curves import class_scores, plateau, reliability, threshold_curve, wilson
+from balanced_nn._displays.decision_curves import (
+    evaluate_thresholds,
+    find_plateau,
+    measure_reliability,
+    score_classes,
+    wilson_interval,
+)
 from balanced_nn._probability.correction import expand_logits, log_softmax
 from tests.helpers.pictures import SIZES, text_faults
 
@@ -199,7 +205,7 @@ def test_names_of_classes_are_no_mathematics():
 
 def test_a_class_that_is_never_answered_has_no_precision():
     rule = read_decision("argmax", (0, 1, 2), None).rule(np.full(3, 1 / 3))
-    scores = class_scores(np.log([[0.8, 0.1, 0.1]] * 3), np.array([0, 0, 1]), np.ones(3), rule)
+    scores = score_classes(np.log([[0.8, 0.1, 0.1]] * 3), np.array([0, 0, 1]), np.ones(3), rule)
     assert scores.recall[:2].tolist() == [1.0, 0.0]
     assert np.isnan(scores.recall[2])
     assert np.isnan(scores.precision[1:]).all()
@@ -249,7 +255,7 @@ def test_a_curve_agrees_with_scikit_learn_at_every_threshold(rows):
     y = y.astype(int)
     y[:2] = [0, 1]
     rule = read_decision(0.3, (0, 1), None).rule(np.array([0.5, 0.5]))
-    curve = threshold_curve(p, y, weight, read_metric("balanced_accuracy", (0, 1)), rule)
+    curve = evaluate_thresholds(p, y, weight, read_metric("balanced_accuracy", (0, 1)), rule)
     for threshold, value in zip(curve.thresholds[1:], curve.values[1:], strict=True):
         assert value == pytest.approx(balanced_accuracy_score(y, p > threshold, sample_weight=weight))
     assert curve.chosen[1] == pytest.approx(balanced_accuracy_score(y, p > 0.3, sample_weight=weight))
@@ -271,7 +277,19 @@ def test_a_loss_is_shown_as_scikit_learn_reports_it_and_slow_metrics_are_thinned
     [([1.0], (0, 0)), ([0.5] * 4, (0, 3)), ([np.nan, np.nan], (0, 1)), ([np.nan, 1.0, 0.0], (1, 1))],
 )
 def test_a_plateau_is_found_on_any_curve(values, expected):
-    assert plateau(np.array(values)) == expected
+    assert find_plateau(np.array(values)) == (*expected, 0.01)
+
+
+@given(st.lists(st.one_of(st.just(np.nan), st.floats(-1, 1)), min_size=1, max_size=20), st.data())
+def test_a_plateau_contains_what_was_chosen_and_the_best(values, data):
+    chosen = data.draw(st.integers(0, len(values) - 1))
+    first, last, loss = find_plateau(np.array(values), chosen)
+    assert first <= chosen <= last
+    assert 0.01 <= loss <= 1.0
+    if not np.isnan(values).all():
+        assert first <= np.nanargmax(values) <= last
+        worst = np.nanmin(values[first : last + 1])
+        assert worst >= np.nanmax(values) - loss * np.ptp(np.array(values)[~np.isnan(values)]) - 1e-8
 
 
 @given(st.integers(2, 5), st.integers(1, 12), st.integers(0, 10_000))
@@ -279,7 +297,7 @@ def test_reliability_keeps_the_means_and_its_intervals_hold_what_was_observed(n_
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.full(n_classes, 0.3), 60)
     y, weight = rng.integers(0, n_classes, 60), rng.random(60) + 0.1
-    found = reliability("any", proba, y, weight, n_bins)
+    found = measure_reliability("any", proba, y, weight, n_bins)
     assert 1 <= len(found.predicted) <= n_bins
     assert (np.diff(found.predicted) > 0).all()
     assert ((found.low <= found.observed) & (found.observed <= found.high)).all()
@@ -287,13 +305,13 @@ def test_reliability_keeps_the_means_and_its_intervals_hold_what_was_observed(n_
 
 
 def test_equal_probabilities_share_a_bin():
-    found = reliability("constant", np.full((50, 2), 0.5), np.repeat([0, 1], [40, 10]), np.ones(50), 10)
+    found = measure_reliability("constant", np.full((50, 2), 0.5), np.repeat([0, 1], [40, 10]), np.ones(50), 10)
     assert found.predicted.tolist() == [0.5]
     assert found.observed == pytest.approx([0.2])
 
 
 def test_more_rows_narrow_an_interval():
-    low, high = wilson(np.array([0.5, 0.5]), np.array([10.0, 1000.0]))
+    low, high = wilson_interval(np.array([0.5, 0.5]), np.array([10.0, 1000.0]))
     assert high[0] - low[0] > high[1] - low[1]
 
 
@@ -328,3 +346,60 @@ def test_no_text_is_cut_or_covered_where_probabilities_are_constant(size):
     y = np.repeat([0, 1], [95, 5])
     display = DecisionDisplay.from_predictions(y, np.full(100, 0.05), decision="balanced", ax=SIZES[size](plt))
     assert text_faults(display.figure_) == []
+
+
+def shape_of_a_curve(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of which the F1 score has that shape over the thresholds."""
+    rng = np.random.default_rng(0)
+    if name == "wide":
+        y = np.repeat([0, 1], 150)
+        return y, np.where(y == 1, 0.7, 0.3) + 0.01 * rng.normal(size=300)
+    if name == "flat":
+        return np.repeat([0, 1], [270, 30]), np.full(300, 0.1)
+    if name == "peaked":
+        proba = np.clip(rng.beta(0.5, 9, 300), 1e-3, None)
+        return (rng.random(300) < proba).astype(int), proba
+    return rng.integers(0, 2, 300), 0.4 + 0.2 * rng.random(300)  # of noise
+
+
+SHAPES = ["wide", "flat", "peaked", "noise"]
+
+
+@pytest.mark.parametrize("decision", ["f1", "matthews_corrcoef", "balanced", "argmax"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_threshold_lies_in_the_band_that_is_drawn(shape, decision):
+    y, proba = shape_of_a_curve(shape)
+    display = DecisionDisplay.from_predictions(y, proba, decision=decision)
+    (band,) = display.axes_[0, 0].patches
+    drawn = band.get_extents().transformed(display.axes_[0, 0].transData.inverted())
+    assert drawn.x0 - 1e-9 <= display.chosen_.get_xdata()[0] <= drawn.x1 + 1e-9
+    is_near = display.curve.loss <= 0.01
+    assert band.get_label() == "about as good as the best" or not is_near
+    assert is_near or "% of its range below the best" in band.get_label()
+
+
+def test_a_threshold_that_was_set_by_hand_may_lie_outside_the_band():
+    y, proba = shape_of_a_curve("wide")
+    curve = DecisionDisplay.from_predictions(y, proba, decision=0.9).curve
+    assert curve.plateau[1] < curve.chosen[0]
+
+
+@pytest.mark.parametrize("size", ["own", "small", "large"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_the_legend_names_is_seen(shape, size):
+    y, proba = shape_of_a_curve(shape)
+    ax = DecisionDisplay.from_predictions(y, proba, decision="f1", ax=SIZES[size](plt)).axes_[0, 0]
+    ax.figure.canvas.draw()
+    renderer, legend, panel = ax.figure.canvas.get_renderer(), ax.get_legend(), ax.get_window_extent()
+    covered = legend.get_window_extent(renderer)
+    handles, labels = ax.get_legend_handles_labels()
+    assert [text.get_text() for text in legend.get_texts()] == labels
+    assert labels[1:] == [f"threshold {labels[1].split()[1]}", "half of the resamples"]
+    for handle in handles:
+        box = handle.get_window_extent(renderer)
+        width = handle.get_linewidth() + (handle.get_markersize() if hasattr(handle, "get_markersize") else 0)
+        assert panel.x0 - 1 <= box.x0 <= box.x1 <= panel.x1 + 1
+        assert box.width > 0 or width >= 2  # what has no width has an edge or a marker
+        assert box.y1 > covered.y1  # the legend lies below
+    curve = ax.lines[0].get_window_extent(renderer)
+    assert curve.y0 >= covered.y1 - 1

@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, LearningRateDisplay, learning_rate_range_test, suggest_learning_rate
-from balanced_nn._displays.learning_rate import range_test_curve
+from balanced_nn._displays.learning_rate import summarize_trace
 from balanced_nn._network.specs import RangeTestTrace
 from tests.helpers.pictures import SIZES, text_faults
 
@@ -66,7 +66,7 @@ def test_what_is_no_trace_is_refused(fitted):
 
 @pytest.mark.parametrize(("name", "diverged"), [("valley", None), ("diverges", 0.3), ("ends in NaN", 0.3)])
 def test_landmarks_are_found(name, diverged):
-    curve = range_test_curve(TRACES[name], 0.0)
+    curve = summarize_trace(TRACES[name], 0.0)
     assert curve.lowest == pytest.approx((0.05, 0.5), rel=0.1)
     assert curve.diverged_at == (None if diverged is None else pytest.approx(diverged, rel=0.15))
     assert curve.shown[1] < 2.0

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier, TrainingCurveDisplay
-from balanced_nn._displays.training_curve import TrainingCurve, loss_range, summary, training_curves
+from balanced_nn._displays.training_curve import TrainingCurve, find_loss_range, list_trainings, summarize_trainings
 from balanced_nn._network.specs import History
 from balanced_nn.exceptions import CollapseWarning
 from tests.helpers.pictures import SIZES, text_faults
@@ -53,7 +53,7 @@ def repaired() -> BalancedNNClassifier:
 
 def test_every_attempt_of_every_network_is_listed(repaired):
     curves = pickle.loads(pickle.dumps(repaired))
-    curves = training_curves(curves.members_, curves.repairs_)
+    curves = list_trainings(curves.members_, curves.repairs_)
     assert [(curve.network, bool(curve.change)) for curve in curves] == [
         (network, attempt > 0) for network in (0, 1) for attempt in range(3)
     ]
@@ -81,29 +81,29 @@ def test_what_was_not_kept_differs_in_colour_and_marker():
 
 
 def test_the_summary_tells_rates_and_repairs():
-    told = summary(REPAIRED)
+    told = summarize_trainings(REPAIRED)
     assert told.startswith(
         "2 networks; learning rates 0.001 (1x), 0.002 (1x); network 1 kept another attempt: other init"
     )
     failed = (replace(REPAIRED[0], kept=True), replace(REPAIRED[1], kept=False))
-    assert summary(failed) == "learning rate 10; network 1: no further attempt was better than the first"
-    assert summary(CASES["lost"]) == "learning rate 10; diverged"
+    assert summarize_trainings(failed) == "learning rate 10; network 1: no further attempt was better than the first"
+    assert summarize_trainings(CASES["lost"]) == "learning rate 10; diverged"
     mixed = (*CASES["one"], replace(CASES["lost"][0], network=1))
-    assert summary(mixed) == "2 networks; learning rates 0.001 (1x), 10 (1x); 1 diverged"
+    assert summarize_trainings(mixed) == "2 networks; learning rates 0.001 (1x), 10 (1x); 1 diverged"
     many = tuple(replace(curve, network=2 * number + curve.network) for number in range(4) for curve in REPAIRED)
-    assert summary(many).endswith("further attempts for 2 more")
+    assert summarize_trainings(many).endswith("further attempts for 2 more")
 
 
 def test_without_a_hold_out_there_is_no_panel_of_accuracy():
     display = TrainingCurveDisplay(CASES["no hold-out"], n_classes=2).plot()
     assert display.axes_.size == 1
     assert display.best_ == []
-    assert summary(CASES["one"]) == "learning rate 0.001"
+    assert summarize_trainings(CASES["one"]) == "learning rate 0.001"
 
 
 def test_losses_that_are_not_finite_leave_the_range_alone():
-    assert loss_range(CASES["lost"]) == (0.1, 1.0)
-    low, high = loss_range(REPAIRED)
+    assert find_loss_range(CASES["lost"]) == (0.1, 1.0)
+    low, high = find_loss_range(REPAIRED)
     assert (low, high) == pytest.approx((0.1, 1e6))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from balanced_nn import _demo
-from balanced_nn._cli.main import main, parser
+from balanced_nn._cli.main import build_parser, main
 
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.M | re.S)
@@ -30,7 +30,7 @@ def outline(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_of_the_page_is_one(command: str) -> None:
-    assert parser().parse_args(shlex.split(command)[1:]).command in command
+    assert build_parser().parse_args(shlex.split(command)[1:]).command in command
 
 
 @pytest.mark.slow
