@@ -88,10 +88,10 @@ def evaluate(model: BalancedNNClassifier, X: Any, y: IntArray) -> Evaluation:
     present = np.isin(indices, y)
     scores = {"balanced accuracy": float(recall[present].mean())}
     if len(classes) == 2 and present.all():
-        rarer = int(2 * np.count_nonzero(y == 1) <= len(y))
-        positive, score = y == rarer, proba[:, rarer]
+        index = model.decision_rule_.positive
+        positive, score = y == index, proba[:, index]
         scores["ROC AUC"] = float(roc_auc_score(positive, score))
-        scores[f"average precision (class {classes[rarer]})"] = float(average_precision_score(positive, score))
+        scores[f"average precision (class {classes[index]})"] = float(average_precision_score(positive, score))
     elif present.all():
         scores["ROC AUC"] = float(roc_auc_score(y, proba, multi_class="ovr", labels=indices))
     scores["log-loss"] = float(log_loss(y, proba, labels=indices))

@@ -28,6 +28,7 @@ from balanced_nn._cli.model_files import WRITERS, check_format, save_model
 from balanced_nn._cli.table_files import LabelledTable, check_output, read_labelled
 from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
+from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
@@ -99,6 +100,11 @@ def add_command(commands: Commands) -> None:
         metavar="N",
         help="most epochs of a network (default: %(default)s)",
     )
+    fit.add_argument(
+        "--positive",
+        metavar="LABEL",
+        help="the class that thresholds and metrics such as f1 speak of (default: 1 or True, else the rarer of two)",
+    )
     fit.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
     fit.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -163,10 +169,21 @@ def _split(arguments: argparse.Namespace, table: LabelledTable) -> HoldOut:
     """Check what can be checked before TensorFlow is loaded, and choose the rows to fit and to judge on."""
     classes = find_classes(table.classes)
     read_decision(arguments.decision, classes.tolist(), None)
+    _find_label(arguments.positive, classes)
     if not arguments.test_size:
         return HoldOut(np.arange(len(table.y)), np.empty(0, dtype=np.intp), ())
     rng = np.random.default_rng([arguments.seed, _TEST])
     return hold_outs(table.y, arguments.test_size, rng, len(classes))[0]
+
+
+def _find_label(text: str | None, classes: NDArray[Any]) -> Any:
+    """The one of two labels that a text stands for."""
+    if text is None:
+        return None
+    named = {str(label): label for label in classes.tolist()}
+    if len(named) != 2 or text not in named:
+        raise OneLineError(f"--positive {text} is none of two classes: the target holds {listed(map(repr, named))}.")
+    return named[text]
 
 
 def _fit_model(
@@ -178,6 +195,7 @@ def _fit_model(
         class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
         max_iter=arguments.max_iter,
         decision=arguments.decision,
+        pos_label=_find_label(arguments.positive, find_classes(labels)),
         random_state=arguments.seed,
         verbose=0 if arguments.quiet else 1,
     )

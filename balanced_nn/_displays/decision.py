@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._data.labelled_rows import read_labelled
 from balanced_nn._decision.metrics import Metric, read_metric
+from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
 from balanced_nn._displays.decision_curves import (
     PLATEAU,
@@ -68,22 +69,24 @@ class _Seen:
     before: FloatArray | None
     names: tuple[str, str]  # of the probabilities before and after
 
-    def reliabilities(self, n_bins: int) -> tuple[Reliability, ...]:
+    def reliabilities(self, n_bins: int, positive: int) -> tuple[Reliability, ...]:
         weight = self.rows.weights_at(self.prior)
         both = zip(self.names, (self.before, np.exp(self.rows.log_proba_at(self.prior))), strict=True)
         return tuple(
-            measure_reliability(name, proba, self.rows.y, weight, n_bins) for name, proba in both if proba is not None
+            measure_reliability(name, proba, self.rows.y, weight, n_bins, positive=positive)
+            for name, proba in both
+            if proba is not None
         )
 
 
 class DecisionDisplay:
     """What the decision does to the answers, and how reliable the probabilities are that it rests on.
 
-    Use :meth:`from_estimator`, or :meth:`from_predictions` for probabilities of anybody's. On the left, of two classes:
+    Use :meth:`from_estimator`, or :meth:`from_predictions` for those of any classifier. On the left, of two classes:
     a metric against the threshold, with the threshold of the rule and the plateau on which the metric is less than 1 %
     of its range below the best; where the rule was chosen for that metric and loses more on these rows, the plateau is
-    so wide that it contains the threshold, and says how much that is. Where the rule was tuned, a bar shows between
-    which thresholds half of the resamples lie. Of more classes: recall and precision of each, and the recall of the
+    so wide that it contains the threshold, and says how much that is. Where the rule was tuned, a bar shows how sure
+    the threshold is. Of more classes: recall and precision of each, and the recall of the
     most probable class. On the right: how often a class was true where its probability was so high, with intervals of
     95 %; of more than two classes all are taken together, each against the rest.
 
@@ -214,10 +217,11 @@ class DecisionDisplay:
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         metric: Any = None,
+        pos_label: Any = None,
         n_bins: int = 10,
         ax: AxesLike = None,
     ) -> Self:
-        """Draw a decision over probabilities of anybody's.
+        """Draw a decision over the probabilities of any classifier.
 
         Parameters
         ----------
@@ -237,6 +241,8 @@ class DecisionDisplay:
         metric : str, scorer or None, default=None
             What is drawn against the threshold. None takes the metric that was tuned; else balanced accuracy, for
             "argmax" accuracy, and for costs accuracy weighted by them.
+        pos_label : label or None, default=None
+            The positive class of two. None takes 1 or True where there is such a label, and else the rarer class.
         n_bins : int, default=10
             Bins of the reliability, at most.
         ax : matplotlib Axes, array-like of Axes or None, default=None
@@ -270,7 +276,8 @@ class DecisionDisplay:
         prior, kept = mass / mass.sum(), np.flatnonzero(given.weight)
         scores = np.log(np.maximum(given.proba[kept], SMALLEST_PROBABILITY)) - np.log(prior)
         rows = HeldOut(scores, given.y[kept], given.weight[kept], in_training=False)
-        decided = read_decision(decision, given.classes, None)
+        positive = find_positive(given.classes, prior, pos_label)
+        decided = read_decision(decision, given.classes, None, positive=positive)
         names = ("before", "given" if before is None else "after")
         seen = _Seen(rows, prior, None if before is None else before[kept], names)
         rule = decided.rule(prior, rows)
@@ -285,14 +292,17 @@ class DecisionDisplay:
                 f"metric={metric!r} is drawn against a threshold, and this rule has none: that takes two classes. "
                 "Leave metric out."
             )
-        reliabilities = seen.reliabilities(int(n_bins))
+        reliabilities = seen.reliabilities(int(n_bins), rule.positive)
         log_proba, weight = seen.rows.log_proba_at(seen.prior), seen.rows.weights_at(seen.prior)
         if rule.threshold is None:
             return cls(rule, reliabilities, scores=score_classes(log_proba, seen.rows.y, weight, rule), rows=rows)
         is_tuned = metric is None and rule.name != "threshold"
         if metric is not None or (own is None and rule.name in METRIC_OF_RULE):
-            own = read_metric(metric if metric is not None else METRIC_OF_RULE[rule.name], rule.classes, "metric")
-        curve = evaluate_thresholds(np.exp(log_proba[:, 1]), seen.rows.y, weight, own, rule, is_tuned=is_tuned)
+            wanted = metric if metric is not None else METRIC_OF_RULE[rule.name]
+            own = read_metric(wanted, rule.classes, "metric", positive=rule.positive)
+        curve = evaluate_thresholds(
+            np.exp(log_proba[:, rule.positive]), seen.rows.y, weight, own, rule, is_tuned=is_tuned
+        )
         return cls(rule, reliabilities, curve=curve, rows=rows)
 
     def plot(self, *, ax: AxesLike = None) -> Self:
@@ -345,13 +355,15 @@ class DecisionDisplay:
         ax.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1.0, label="" if np.isfinite(value) else label)
         mark: Style = {"marker": "D", "color": VERMILION, "markersize": 5, "zorder": 3, "linestyle": "none"}
         (self.chosen_,) = ax.plot([chosen], [value], label=label if np.isfinite(value) else "", **mark)
-        if curve.quartiles is not None:
+        if curve.interval is not None:
             # at the upper edge, where no legend lies over it; ends, so that a bar of no length is seen too
             bar: Style = {"color": BLACK, "linewidth": 2.5, "marker": "|", "markersize": 7, "clip_on": False}
-            ends = np.clip(curve.quartiles, low, high)
-            ax.plot(ends, [1, 1], label="half of the resamples", transform=ax.get_xaxis_transform(), **bar)
-        _make_room_below(canvas, ax, np.append(curve.values, value), 2 + (curve.quartiles is not None))
-        positive = shorten(self.rule.classes[1], 24)
+            ends = np.clip(curve.interval, low, high)
+            several = self.rule.tuning is not None and self.rule.tuning.n_networks > 1
+            what = "four in five other fits" if several else "nine in ten resamples"
+            ax.plot(ends, [1, 1], label=what, transform=ax.get_xaxis_transform(), **bar)
+        _make_room_below(canvas, ax, np.append(curve.values, value), 2 + (curve.interval is not None))
+        positive = shorten(self.rule.classes[self.rule.positive], 24)
         canvas.finish(ax, xlabel=f"threshold for {positive}", ylabel=curve.metric, legend="lower left")
 
     def _draw_classes(self, canvas: Canvas, ax: "Axes", scores: ClassScores) -> None:
@@ -388,7 +400,11 @@ class DecisionDisplay:
         ax.set_ylim(-0.03 * highest, 1.05 * highest / (1.0 - room))
         set_few_ticks(ax, "x", 4)
         ax.set_yticks([tick for tick in ax.get_xticks() if 0 <= tick <= highest + 1e-9])
-        what = f"of {shorten(self.rule.classes[1], 20)}" if len(self.rule.classes) == 2 else "of each class"
+        what = (
+            f"of {shorten(self.rule.classes[self.rule.positive], 20)}"
+            if len(self.rule.classes) == 2
+            else "of each class"
+        )
         canvas.finish(ax, xlabel=f"probability {what}", ylabel="observed frequency", legend="upper left")
 
 

@@ -34,8 +34,8 @@ class ThresholdCurve:
     loss : float
         Less than that below the best one, as a fraction of its range, the metric is on the plateau: 1 %, or what a
         rule loses that was chosen for this metric, yet on resamples, by probabilities too, or on other rows.
-    quartiles : tuple of float or None
-        Between which half of the resamples put a threshold that was tuned.
+    interval : tuple of float or None
+        How sure a threshold is that was tuned: see `Tuning.spread`.
     """
 
     metric: str
@@ -44,7 +44,7 @@ class ThresholdCurve:
     chosen: tuple[float, float]
     plateau: tuple[float, float]
     loss: float
-    quartiles: tuple[float, float] | None
+    interval: tuple[float, float] | None
 
 
 def evaluate_thresholds(
@@ -61,7 +61,7 @@ def evaluate_thresholds(
     Parameters
     ----------
     positive : ndarray of shape (n_samples,)
-        Probability of the second class.
+        Probability of the positive class.
     y : ndarray of shape (n_samples,)
         Class indices, 0 or 1.
     weight : ndarray of shape (n_samples,)
@@ -81,20 +81,23 @@ def evaluate_thresholds(
     chosen = rule.threshold
     order = np.argsort(positive, kind="stable")
     ordered = positive[order]
-    ends = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])  # rows answered the first class
+    ends = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])  # rows answered the other class
     cuts = _thinned(ends, CUTS if metric is None or metric.is_fast else CUTS_OF_SLOW_METRICS)
     at_chosen = int(np.searchsorted(ordered, chosen, side="right"))
-    tables = _tables(y[order], weight[order], np.append(cuts, at_chosen))
+    tables = _tables((y[order] == rule.positive).astype(np.intp), weight[order], np.append(cuts, at_chosen))
     with np.errstate(divide="ignore", invalid="ignore"):
-        scores = _spared_cost(tables, chosen) if metric is None else metric.of_tables(tables)
+        if metric is None:
+            scores = _spared_cost(tables, chosen)
+        else:
+            scores = metric.of_tables(tables if rule.positive == 1 else tables[:, ::-1, ::-1])
     thresholds = np.concatenate([[0.0], ordered])[cuts]
     step = int(np.searchsorted(thresholds, chosen, side="right")) - 1
     low, high, loss = find_plateau(scores[:-1], step if is_tuned else None)
     reported = scores if metric is None else np.array([metric.as_reported(score) for score in scores])
-    quartiles = None
+    interval = None
     if rule.tuning is not None:
-        upper, lower = (threshold_of(offsets) for offsets in rule.tuning.spread)
-        quartiles = (lower, upper)
+        low_end, high_end = sorted(threshold_of(offsets, rule.positive) for offsets in rule.tuning.spread)
+        interval = (low_end, high_end)
     return ThresholdCurve(
         metric="accuracy, weighted by cost" if metric is None else metric.name.replace("_", " "),
         thresholds=thresholds,
@@ -102,7 +105,7 @@ def evaluate_thresholds(
         chosen=(chosen, float(reported[-1])),
         plateau=(float(thresholds[low]), float(np.append(thresholds, 1.0)[high + 1])),
         loss=loss,
-        quartiles=quartiles,
+        interval=interval,
     )
 
 
@@ -151,7 +154,7 @@ def _thinned(cuts: IntArray, most: int) -> IntArray:
 
 
 def _tables(y: IntArray, weight: FloatArray, cuts: IntArray) -> FloatArray:
-    """Tables of true class by answer, where as many of the first rows as `cuts` says are answered the first class."""
+    """Tables of true class by answer, 1 being positive; of the first rows, as many as `cuts` says are answered 0."""
     tables = np.empty((len(cuts), 2, 2))
     for label in (0, 1):
         passed = np.concatenate([[0.0], np.cumsum(weight * (y == label))])
@@ -161,7 +164,7 @@ def _tables(y: IntArray, weight: FloatArray, cuts: IntArray) -> FloatArray:
 
 
 def _spared_cost(tables: FloatArray, threshold: float) -> FloatArray:
-    """Accuracy where an error costs 1 - t on the second class, and t on the first: t is then the best threshold."""
+    """Accuracy where an error costs 1 - t on the positive class, and t on the other: t is then the best threshold."""
     cost = np.array([threshold, 1.0 - threshold])
     right = tables[:, 0, 0] * cost[0] + tables[:, 1, 1] * cost[1]
     return np.asarray(right / (tables.sum(axis=2) @ cost))
@@ -236,7 +239,9 @@ class Reliability:
     log_loss: float
 
 
-def measure_reliability(name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int) -> Reliability:
+def measure_reliability(
+    name: str, proba: FloatArray, y: IntArray, weight: FloatArray, n_bins: int, *, positive: int = 1
+) -> Reliability:
     """Compare probabilities with labels; for more than two classes, all classes against the rest together.
 
     The bins hold equal parts of the variance ``p * (1 - p)`` that the probabilities announce: where a class is rare,
@@ -254,6 +259,8 @@ def measure_reliability(name: str, proba: FloatArray, y: IntArray, weight: Float
         Positive weights.
     n_bins : int
         Bins, at most.
+    positive : int, default=1
+        Index of the one of two classes that is looked at.
 
     Examples
     --------
@@ -263,7 +270,7 @@ def measure_reliability(name: str, proba: FloatArray, y: IntArray, weight: Float
     (array([0.1, 0.5]), array([0.1, 0.5]))
     """
     n_classes = proba.shape[1]
-    shown = np.arange(1, 2) if n_classes == 2 else np.arange(n_classes)
+    shown = np.array([positive]) if n_classes == 2 else np.arange(n_classes)
     levels, level = np.unique(proba[:, shown].ravel(), return_inverse=True)  # equal probabilities share a bin
     hit, mass = (y[:, None] == shown).ravel().astype(np.float64), np.repeat(weight, len(shown))
     masses = np.bincount(level, weights=mass)

@@ -631,3 +631,24 @@ def test_on_a_terminal_fit_draws_its_bar_and_no_noise_of_tensorflow(folder: Path
     assert "cuda" not in shown
     assert b"\x1b" not in printed
     assert balanced_nn.BalancedNNClassifier.__name__ in printed.decode()
+
+
+# The positive class
+
+
+def test_fit_decides_for_the_class_that_is_named_and_else_for_the_rarer_one(tmp_path: Path, no_pictures: None) -> None:
+    rows = some_rows()
+    rows["churn"] = np.where(rows["churn"].astype(str) == rows["churn"].astype(str).min(), "zz", "aa")
+    rarer, other = rows["churn"].value_counts().index[::-1]
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    common = ["fit", str(tmp_path / "t.csv"), "--target", "churn", "--drop", "customer", "--max-iter", "2", "--quiet"]
+    for name, options in {rarer: [], other: ["--positive", other]}.items():
+        main([*common, "--decision", "0.2", "--out", str(tmp_path / "m.joblib"), *options])
+        rule = joblib.load(tmp_path / "m.joblib").decision_rule_
+        assert f"answers {name} where its probability is above 0.2" in str(rule)
+
+
+def test_a_positive_class_that_is_none_is_refused_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, model = str(folder / "table.csv"), str(folder / "m.joblib")
+    assert main(["fit", table, "--target", "churn", "--positive", "maybe", "--out", model]) == 1
+    assert "--positive maybe is none of two classes: the target holds " in capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_the_tuned_metric_is_that_of_scikit_learn_at_every_threshold(two):
     assert display.curve.metric == "f1"
     assert display.curve.chosen[0] == pytest.approx(two.decision_rule_.threshold)
     assert display.curve.chosen[1] == pytest.approx(f1_score(Y[300:], two.predict(X[300:]), sample_weight=weight))
-    low, high = display.curve.quartiles
+    low, high = display.curve.interval
     assert low <= display.curve.chosen[0] <= high
     assert display.rows == "given rows"
 
@@ -162,7 +162,7 @@ def test_the_metric_follows_the_rule(decision, metric, threshold):
     display = DecisionDisplay.from_predictions(y, np.linspace(0.01, 0.9, 100), decision=decision)
     assert display.curve.metric == metric
     assert display.curve.chosen[0] == pytest.approx(threshold)
-    assert display.curve.quartiles is None
+    assert display.curve.interval is None
     assert [one.name for one in display.reliabilities] == ["given"]
 
 
@@ -220,7 +220,7 @@ def test_probabilities_before_a_correction_are_compared():
     before, given_ = display.reliabilities
     assert before.log_loss == pytest.approx(log_loss(y, np.sqrt(proba[:, 1]), sample_weight=weight))
     assert given_.log_loss == pytest.approx(log_loss(y, proba, sample_weight=weight))
-    assert display.curve.quartiles is not None
+    assert display.curve.interval is not None
     assert len(display.reliability_) == 2
     assert (before.name, given_.name) == ("before", "after")
 
@@ -394,7 +394,7 @@ def test_what_the_legend_names_is_seen(shape, size):
     covered = legend.get_window_extent(renderer)
     handles, labels = ax.get_legend_handles_labels()
     assert [text.get_text() for text in legend.get_texts()] == labels
-    assert labels[1:] == [f"threshold {labels[1].split()[1]}", "half of the resamples"]
+    assert labels[1:] == [f"threshold {labels[1].split()[1]}", "nine in ten resamples"]
     for handle in handles:
         box = handle.get_window_extent(renderer)
         width = handle.get_linewidth() + (handle.get_markersize() if hasattr(handle, "get_markersize") else 0)
@@ -403,3 +403,23 @@ def test_what_the_legend_names_is_seen(shape, size):
         assert box.y1 > covered.y1  # the legend lies below
     curve = ax.lines[0].get_window_extent(renderer)
     assert curve.y0 >= covered.y1 - 1
+
+
+@pytest.mark.parametrize("decision", [0.3, "f1", "balanced"])
+def test_the_picture_is_that_of_the_positive_class(decision):
+    """Names whose order is turned show the same curve."""
+    rng = np.random.default_rng(0)
+    proba = rng.beta(1, 6, 600)
+    y = rng.random(600) < proba
+    plain = DecisionDisplay.from_predictions(y.astype(int), proba, decision=decision)
+    named = DecisionDisplay.from_predictions(
+        np.where(y, "churn", "stay"), np.column_stack([proba, 1 - proba]), decision=decision
+    )
+    np.testing.assert_allclose(named.curve.chosen, plain.curve.chosen, atol=0.03)
+    np.testing.assert_allclose(named.curve.values, plain.curve.values, atol=1e-9)
+    np.testing.assert_allclose(named.reliabilities[0].observed, plain.reliabilities[0].observed, atol=1e-9)
+    assert "churn" in named.axes_.ravel()[0].get_xlabel()
+    other = DecisionDisplay.from_predictions(
+        np.where(y, "churn", "stay"), np.column_stack([proba, 1 - proba]), decision=decision, pos_label="stay"
+    )
+    assert "stay" in other.axes_.ravel()[1].get_xlabel()
