@@ -135,20 +135,12 @@ def spread_of_others(e: Evidence) -> float | None:
     return e.initial.spread_ratio if e.initial and not _saturates(e) else None
 
 
-def lowest_gain(e: Evidence) -> float | None:
-    """Smallest root mean square of a hidden kernel before training, times the root of its inputs"""
-    return min(_gains(e), default=None)
-
-
 def highest_gain(e: Evidence) -> float | None:
     """Largest root mean square of a hidden kernel before training, times the root of its inputs, without BatchNorm"""
-    return None if e.network is None or e.network.batch_norm else max(_gains(e), default=None)
-
-
-def saturated_at_start(e: Evidence) -> float | None:
-    """Fraction of saturated outputs in the worst hidden layer before training, on scaled features"""
-    scaled = e.data.scale_ratio < 100 and e.data.largest < 100
-    return e.initial.saturated if e.initial and scaled else None
+    if e.network is None or e.network.batch_norm or e.initial is None or not e.initial.layers:
+        return None
+    inputs = (e.data.n_features, *e.network.hidden_sizes)
+    return max((layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)), default=None)
 
 
 # What training did
@@ -174,11 +166,6 @@ def slow_rate(e: Evidence) -> float | None:
     return e.movement if e.movement is not None else _reach(e)
 
 
-def movement(e: Evidence) -> float | None:
-    """Norm of the change of all kernels over the norm they began with"""
-    return e.movement
-
-
 def few_moves(e: Evidence) -> float | None:
     """Movement of the weights at a usual rate"""
     rate = adaptive_rate(e)
@@ -200,11 +187,6 @@ def killed(e: Evidence) -> float | None:
 def not_finite(e: Evidence) -> float | None:
     """1 where training met numbers that are not finite"""
     return _holds(not e.final.finite or bool(e.curve and not e.curve.finite)) if e.final else None
-
-
-def rebound(e: Evidence) -> float | None:
-    """Last training loss above the lowest, over the lowest"""
-    return e.curve.rebound if e.curve else None
 
 
 def still_falling(e: Evidence) -> float | None:
@@ -249,11 +231,6 @@ def decision_at_fault(e: Evidence) -> float | None:
     return _holds(decision_is_to_blame(e.outcome, e.reference))
 
 
-def rank_gap(e: Evidence) -> float | None:
-    """ROC AUC where the answers say less than the scores"""
-    return e.outcome.roc_auc if e.outcome.outcome is Outcome.THRESHOLD else None
-
-
 def _holds(condition: bool) -> float:
     return 1.0 if condition else 0.0
 
@@ -265,14 +242,6 @@ def _last_start(curve: Curve) -> float:
 
 def _saturates(e: Evidence) -> bool:
     return e.network is not None and bool(SATURATING & set(e.network.hidden_activations))
-
-
-def _gains(e: Evidence) -> list[float]:
-    """0.3 to 1.5 is usual."""
-    if e.network is None or e.initial is None or not e.initial.layers:
-        return []
-    inputs = (e.data.n_features, *e.network.hidden_sizes)
-    return [layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)]
 
 
 def _reach(e: Evidence) -> float | None:

@@ -48,7 +48,7 @@ def test_every_cause_has_a_rule(cause):
 
 @each_rule
 def test_every_rule_has_an_example(rule):
-    assert rule.measure in EXAMPLES, f"add {rule.measure.__name__} to tests/evidence_examples.py"
+    assert rule.measure in EXAMPLES, f"add {rule.measure.__name__} to tests/helpers/evidence.py"
 
 
 @each_rule
@@ -150,7 +150,7 @@ def test_each_cause_is_named_once_by_the_rule_that_is_surest():
     bad = with_network(learning_rate=1e3)
     bad = replace(bad, movement=1e6, curve=Curve((1.0, 0.5, np.nan)), final=replace(PROBE, finite=False))
     firing = [rule for rule in RULES if rule.cause is Cause.LEARNING_RATE_TOO_HIGH and rule.finding(bad)]
-    assert len(firing) > 2
+    assert len(firing) > 1
     (finding,) = [finding for finding in diagnose_evidence(bad) if finding.cause is Cause.LEARNING_RATE_TOO_HIGH]
     assert finding.seen == firing[0].finding(bad).seen
 
