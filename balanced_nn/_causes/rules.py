@@ -1,7 +1,6 @@
 """Which causes does the evidence name, and how sure is each? Rules over frozen facts, readable as a table."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -63,7 +62,7 @@ class Rule:
 
     cause: Cause
     confidence: float
-    measure: Callable[[Evidence], float | None]
+    measure: signals.Measurement
     sign: Literal["<", ">"]  # how the number must lie to the threshold
     threshold: float
     seen: str
@@ -77,7 +76,7 @@ class Rule:
     def row(self) -> str:
         """The rule as a line of a Markdown table: cause, measurement, threshold, confidence."""
         cause = self.cause.replace("_", " ")
-        return f"| {cause} | {self.measure.__doc__} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
+        return f"| {cause} | {self.measure.words} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
 
     def finding(self, evidence: Evidence) -> Finding | None:
         """What the rule says of `evidence`; None where it does not hold."""
@@ -86,7 +85,7 @@ class Rule:
             return None
         seen = self.seen.format(number=number, threshold=self.threshold, **_words(evidence))
         if not math.isfinite(number):
-            seen = f"a measurement is not finite: {str(self.measure.__doc__).lower()}"
+            seen = f"a measurement is not finite: {self.measure.words.lower()}"
         return Finding(self.cause, seen, float(number), self.threshold, self.confidence)
 
 
@@ -119,7 +118,7 @@ def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(first.values())
 
 
-def _words(e: Evidence) -> dict[str, Any]:
+def _words(e: Evidence) -> dict[str, object]:
     network, curve = e.network, e.curve
     return {
         "activation": network.hidden_activations[0] if network and network.hidden_activations else "",

@@ -1,6 +1,5 @@
 """Does each signal read the number that its name promises, and none where it was not seen?"""
 
-import inspect
 from dataclasses import replace
 
 import pytest
@@ -21,15 +20,11 @@ from tests.helpers.evidence import (
     with_outcome,
 )
 
-SIGNALS = [
-    function
-    for name, function in inspect.getmembers(signals, inspect.isfunction)
-    if not name.startswith("_") and function.__module__ == signals.__name__
-]
+SIGNALS = [value for value in vars(signals).values() if isinstance(value, signals.Measurement)]
 VALUES = {"flag": (0, 1), "count": (-1, 0), "number": (0.25, 0.5)}
 
 
-@pytest.mark.parametrize("signal", EXAMPLES, ids=lambda signal: signal.__name__)
+@pytest.mark.parametrize("signal", EXAMPLES, ids=lambda signal: signal.read.__name__)
 def test_a_signal_reads_the_number_that_was_put_in(signal):
     build, kind = EXAMPLES[signal]
     for value in VALUES[kind]:
@@ -38,20 +33,20 @@ def test_a_signal_reads_the_number_that_was_put_in(signal):
         assert signal(build(value)) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.__name__)
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.read.__name__)
 def test_a_signal_of_the_network_is_none_where_only_the_answers_were_seen(signal):
     of_the_answers = {signals.bad_labels, signals.decision_gap, signals.rarest}
     assert (signal(ONLY_ANSWERS) is not None) == (signal in of_the_answers)
 
 
-@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.__name__)
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.read.__name__)
 @pytest.mark.parametrize("name", ["reference", "network", "initial", "final", "movement", "batch_norm_gap", "curve"])
 def test_any_single_fact_may_be_missing(signal, name):
     number = signal(replace(USUAL, **{name: None}))
     assert number is None or isinstance(number, float | int)
 
 
-@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.__name__)
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.read.__name__)
 def test_a_probe_whose_layers_could_not_be_told_apart_is_no_obstacle(signal):
     blind = replace(PROBE, layers=())
     number = signal(replace(USUAL, initial=blind, final=blind))

@@ -107,7 +107,7 @@ class Example(NamedTuple):
 
 
 # One line for each signal that a rule of the diagnosis reads.
-EXAMPLES: dict[Callable[[Evidence], float | None], Example] = {
+EXAMPLES: dict[signals.Measurement, Example] = {
     signals.bad_labels: Example(lambda v: with_data(bad_labels="all rows have the same label" if v else ""), "flag"),
     signals.no_signal: Example(lambda v: replace(with_outcome(Outcome.NO_SIGNAL), reference=Reference(v - 0.1, v))),
     signals.lone_softmax: Example(lambda v: with_network(output_activation="softmax" if v else "sigmoid"), "flag"),
