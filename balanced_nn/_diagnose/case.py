@@ -28,7 +28,7 @@ class Case:
     classes: tuple[Any, ...]
     judged_on: str
     trainer: Callable[[], tuple[Callable[[frozenset[RepairAction]], OutcomeReport], Reference | None]]
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any]
     defaults: Mapping[str, Any] | None = None
 
 

@@ -93,7 +93,7 @@ def sklearn_case(
         return SklearnTrainer(last, kind, train, labels, held, held_labels), reference
 
     known = last.get_params(deep=False)
-    defaults = type(last)().get_params(deep=False) if kind is not ModelKind.OTHER else None
+    defaults = MLPClassifier().get_params(deep=False) if kind is ModelKind.MLP else None  # a subclass may hide some
     return Case(last, kind, evidence, tuple(answers.labels.tolist()), judged_on_of(X_val), trainer, known, defaults)
 
 

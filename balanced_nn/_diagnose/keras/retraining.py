@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_nn._causes.evidence import NetworkFacts, RepairAction
+from balanced_nn._causes.remedies import SOUND_MOMENTUM, SOUND_WIDTH, USUAL_RATE
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._data.dataset import class_frequencies, hold_outs
 from balanced_nn._diagnose.keras.data import encode_labels, take_rows
@@ -17,9 +18,6 @@ from balanced_nn._diagnose.keras.gathering import judge
 from balanced_nn._diagnose.keras.layers import cloned, layer_from, network_facts, quietly, random_state_kept, units_of
 from balanced_nn._typing import FloatArray, IntArray
 
-SOUND_RATE = 1e-3  # the default of Adam
-SOUND_WIDTH = 64
-SOUND_MOMENTUM = 0.9  # forgets its initial statistics within an epoch or two, even if that has few steps
 LONGER_EPOCHS, LONGER_STEPS, LONGER_PATIENCE = 4, 3_000, 20  # times as many epochs; at least so many steps; epochs
 SMALL_BATCH = 32
 STOPPING_FRACTION = 0.15  # of the training rows
@@ -280,7 +278,7 @@ class _Rebuild:
 
 def _optimizer(model: Any, repairs: frozenset[RepairAction]) -> Any:
     if RepairAction.SET_LEARNING_RATE in repairs or getattr(model, "optimizer", None) is None:
-        return keras.optimizers.Adam(SOUND_RATE)
+        return keras.optimizers.Adam(USUAL_RATE)
     return type(model.optimizer).from_config(model.optimizer.get_config())
 
 
