@@ -1,15 +1,14 @@
 """What do we advise against each cause, in the words of the library that the model is built with?"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any
 
-from balanced_nn._causes.evidence import Cause, RepairAction
-from balanced_nn._causes.remedies import Advice, Settings
-from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS, OURS
+from balanced_nn._causes.evidence import ACTION_OF, Cause, RepairAction
+from balanced_nn._causes.remedies import Advice, Changes, Parameters, Remedies, Settings
+from balanced_nn._causes.remedies_balanced_nn import OUR_CHANGES, OURS
 from balanced_nn._causes.remedies_keras import KERAS, keras_code
-from balanced_nn._causes.remedies_sklearn import MLP, MLP_DEFAULTS, OTHER, SKLEARN_DECISION, sklearn_code
+from balanced_nn._causes.remedies_sklearn import MLP, MLP_CHANGES, OTHER, sklearn_code
 from balanced_nn._causes.rules import Finding
 from balanced_nn._data.column_checks import SuspiciousColumn, describe
 
@@ -25,23 +24,14 @@ class ModelKind(StrEnum):
     OTHER = "other"  # any other classifier with scikit-learn's interface
 
 
-_ASSUMED: dict[ModelKind, Settings] = {ModelKind.OURS: OUR_DEFAULTS, ModelKind.MLP: MLP_DEFAULTS}
-
-
-_TABLES: dict[ModelKind, dict[Cause, Callable[[Settings], Advice]]] = {
-    ModelKind.OURS: OURS,
-    ModelKind.KERAS: KERAS,
-    ModelKind.MLP: MLP,
-    ModelKind.OTHER: OTHER,
-}
+CHANGES: Mapping[ModelKind, Changes] = {ModelKind.OURS: OUR_CHANGES, ModelKind.MLP: MLP_CHANGES}
+_REMEDIES: Mapping[ModelKind, Remedies] = {
+    ModelKind.OURS: OURS, ModelKind.KERAS: KERAS, ModelKind.MLP: MLP, ModelKind.OTHER: OTHER,
+}  # fmt: skip
 
 
 def advise(
-    findings: Iterable[Finding],
-    kind: ModelKind | str,
-    *,
-    settings: Settings | None = None,
-    defaults: Settings | None = None,
+    findings: Iterable[Finding], kind: ModelKind | str, *, settings: Settings, defaults: Settings | None = None
 ) -> tuple[Finding, ...]:
     r"""Say of each finding what to do about it.
 
@@ -51,11 +41,11 @@ def advise(
         What was found, the most likely first.
     kind : {"balanced_nn", "keras", "mlp", "other"}
         With what the model is built.
-    settings : mapping, default=None
+    settings : mapping
         What the model is set to: parameters of a scikit-learn estimator by name, for "keras" the fields of
-        `NetworkFacts`. None, or what is missing, is taken from `defaults`.
+        `NetworkFacts`.
     defaults : mapping, default=None
-        Default values of the parameters; None assumes those of the class.
+        Values of the parameters that `settings` lacks; None where it has all.
 
     Returns
     -------
@@ -72,9 +62,8 @@ def advise(
     clf.set_params(learning_rate_init="auto").fit(X, y)
     """
     kind, findings = ModelKind(kind), tuple(findings)
-    current = {**_ASSUMED.get(kind, {}), **(defaults or {}), **(settings or {})}
-    table = _TABLES[kind]
-    advice = {finding.cause: table[finding.cause](current) for finding in findings}
+    current = {**(defaults or {}), **settings}
+    advice = {finding.cause: _REMEDIES[kind][finding.cause](current) for finding in findings}
     confirmed = [finding.cause for finding in findings if finding.status == "confirmed"]
 
     def code(finding: Finding) -> str:
@@ -130,11 +119,11 @@ def blame_columns(findings: Iterable[Finding], columns: Sequence[SuspiciousColum
 
 def _code(causes: list[Cause], advice: Mapping[Cause, Advice], kind: ModelKind, s: Settings) -> str:
     """Return code that mends all of these causes."""
-    if kind is ModelKind.KERAS:
-        return keras_code(causes, s)
-    if causes == [Cause.THRESHOLD] and not advice[Cause.THRESHOLD].change and kind is not ModelKind.OURS:
-        return SKLEARN_DECISION
-    change: dict[str, Any] = {}
+    if len(causes) == 1 and advice[causes[0]].code:
+        return advice[causes[0]].code
+    change: Parameters = {}
     for cause in causes:
         change = {**advice[cause].change, **change}  # the first word is that of the likelier cause
+    if kind is ModelKind.KERAS:
+        return keras_code(change, {ACTION_OF[cause] for cause in causes if cause in ACTION_OF}, s)
     return sklearn_code(change, frozenset[RepairAction]().union(*(advice[cause].actions for cause in causes)))

@@ -1,5 +1,9 @@
 """Which numbers do the rules of a diagnosis compare? Each reads one from the evidence, None if it is not there."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
 from balanced_nn._causes.evidence import Curve, Evidence
 from balanced_nn._collapse.baseline import decision_is_to_blame
 from balanced_nn._collapse.outcome import Outcome
@@ -12,102 +16,121 @@ NOT_FOR_CLASSES = {
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "log_cosh", "huber_loss",
     "huber", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity", "poisson",
 }  # fmt: skip
-USUAL_RATE = 3e-4  # of an adaptive optimizer: from there on few steps, and not short ones, are why weights stay put
+LOWEST_USUAL_RATE = 3e-4  # of an adaptive optimizer: from there on few steps are why weights stay put, not short ones
 LEARNED = 0.25  # of the entropy of the classes: a training loss under that has learned its rows
 DECISION_LAG = 0.1  # by which the balanced decision may lag behind the reference and still count as sound
 
+Read: TypeAlias = Callable[[Evidence], float | None]
 
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number that is read from the evidence, and what it is in words."""
+
+    words: str
+    read: Read
+
+    def __call__(self, evidence: Evidence) -> float | None:
+        """Read it."""
+        return self.read(evidence)
+
+
+def measurement(words: str) -> Callable[[Read], Measurement]:
+    """Make a measurement of the function below."""
+    return lambda read: Measurement(words, read)
+
+
+@measurement("1 where the labels are not what the loss expects")
 def bad_labels(e: Evidence) -> float:
-    """1 where the labels are not what the loss expects"""
-    return _holds(bool(e.data.bad_labels))
+    return float(bool(e.data.bad_labels))
 
 
+@measurement("Balanced accuracy of the better quick model, where neither it nor the model is above chance")
 def no_signal(e: Evidence) -> float | None:
-    """Balanced accuracy of the better quick model, where neither it nor the model is above chance"""
     return e.reference.best if e.reference and e.outcome.outcome is Outcome.NO_SIGNAL else None
 
 
 # What the network is
 
 
+@measurement("1 for softmax over a single unit")
 def lone_softmax(e: Evidence) -> float | None:
-    """1 for softmax over a single unit"""
     n = e.network
-    return None if n is None else _holds(n.output_activation == "softmax" and n.n_outputs == 1)
+    return None if n is None else float(n.output_activation == "softmax" and n.n_outputs == 1)
 
 
+@measurement("Output units beyond those that the classes need")
 def spare_outputs(e: Evidence) -> float | None:
-    """Output units beyond those that the classes need"""
     if e.network is None:
         return None
     return float(e.network.n_outputs - (1 if e.network.n_classes == 2 else e.network.n_classes))
 
 
+@measurement("1 where a cross-entropy of probabilities gets an output that is none")
 def no_probability(e: Evidence) -> float | None:
-    """1 where a cross-entropy of probabilities gets an output that is none"""
     n = e.network
     if n is None or n.loss not in CROSS_ENTROPIES or n.from_logits:
         return None
-    return _holds(n.output_activation not in PROBABILITIES)
+    return float(n.output_activation not in PROBABILITIES)
 
 
+@measurement("1 for a loss that is not for classes, or a categorical one over a single unit")
 def wrong_loss(e: Evidence) -> float | None:
-    """1 for a loss that is not for classes, or a categorical one over a single unit"""
     n = e.network
     if n is None or n.loss is None:
         return None
     lone = n.n_outputs == 1 and n.loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"}
-    return _holds(lone or n.loss in NOT_FOR_CLASSES)
+    return float(lone or n.loss in NOT_FOR_CLASSES)
 
 
+@measurement("1 where a loss of logits gets probabilities")
 def twice_squashed(e: Evidence) -> float | None:
-    """1 where a loss of logits gets probabilities"""
     n = e.network
-    return None if n is None else _holds(n.from_logits and n.output_activation in PROBABILITIES)
+    return None if n is None else float(n.from_logits and n.output_activation in PROBABILITIES)
 
 
+@measurement("1 for the mean squared error")
 def squared_error(e: Evidence) -> float | None:
-    """1 for the mean squared error"""
-    return None if e.network is None else _holds(e.network.loss == "mean_squared_error")
+    return None if e.network is None else float(e.network.loss == "mean_squared_error")
 
 
+@measurement("Units of the narrowest hidden layer")
 def narrowest(e: Evidence) -> float | None:
-    """Units of the narrowest hidden layer"""
     return float(min(e.network.hidden_sizes)) if e.network and e.network.hidden_sizes else None
 
 
+@measurement("What trees gain over a linear model, for a network without a hidden layer")
 def no_hidden_layer(e: Evidence) -> float | None:
-    """What trees gain over a linear model, for a network without a hidden layer"""
     if e.network is None or e.network.hidden_sizes or e.reference is None:
         return None
     return e.reference.trees - e.reference.linear
 
 
+@measurement("What trees gain over a linear model, for a network whose hidden layers are all linear")
 def linear_gap(e: Evidence) -> float | None:
-    """What trees gain over a linear model, for a network whose hidden layers are all linear"""
     return e.reference.trees - e.reference.linear if all_linear(e) and e.reference else None
 
 
+@measurement("1 where all hidden layers are linear")
 def all_linear(e: Evidence) -> float | None:
-    """1 where all hidden layers are linear"""
-    return None if e.network is None else _holds(set(e.network.hidden_activations) == {"linear"})
+    return None if e.network is None else float(set(e.network.hidden_activations) == {"linear"})
 
 
 # What it reads
 
 
+@measurement("Largest over smallest standard deviation of a feature that a network reads")
 def scale_ratio(e: Evidence) -> float | None:
-    """Largest over smallest standard deviation of a feature that a network reads"""
     return e.data.scale_ratio if e.network else None
 
 
+@measurement("Largest absolute value that a network reads")
 def largest_feature(e: Evidence) -> float | None:
-    """Largest absolute value that a network reads"""
     return e.data.largest if e.network else None
 
 
+@measurement("Share of the rarest class over an even share")
 def rarest(e: Evidence) -> float | None:
-    """Share of the rarest class over an even share"""
     share = [s for s, rows in zip(e.data.class_share, e.data.class_rows, strict=True) if rows]
     return min(share) * len(share) if len(share) > 1 else None
 
@@ -115,100 +138,84 @@ def rarest(e: Evidence) -> float | None:
 # What the layers do before training
 
 
+@measurement("Fraction of dead units in the worst hidden layer before training")
 def dead_at_start(e: Evidence) -> float | None:
-    """Fraction of dead units in the worst hidden layer before training"""
     return e.initial.dead if e.initial and e.initial.layers else None
 
 
+@measurement("Largest output of a hidden layer before training, over the largest input")
 def first_outputs(e: Evidence) -> float | None:
-    """Largest output of a hidden layer before training, over the largest input"""
     return e.initial.largest / max(1.0, e.data.largest) if e.initial and e.initial.layers else None
 
 
+@measurement("Spread over rows of the last hidden layer over that of the first, before training (sigmoid, tanh)")
 def spread_of_saturating(e: Evidence) -> float | None:
-    """Spread over rows of the last hidden layer over that of the first, before training (sigmoid, tanh)"""
     return e.initial.spread_ratio if e.initial and _saturates(e) else None
 
 
+@measurement("Spread over rows of the last hidden layer over that of the first, before training (other activations)")
 def spread_of_others(e: Evidence) -> float | None:
-    """Spread over rows of the last hidden layer over that of the first, before training (other activations)"""
     return e.initial.spread_ratio if e.initial and not _saturates(e) else None
 
 
-def lowest_gain(e: Evidence) -> float | None:
-    """Smallest root mean square of a hidden kernel before training, times the root of its inputs"""
-    return min(_gains(e), default=None)
-
-
+@measurement(
+    "Largest root mean square of a hidden kernel before training, times the root of its inputs, without BatchNorm"
+)
 def highest_gain(e: Evidence) -> float | None:
-    """Largest root mean square of a hidden kernel before training, times the root of its inputs, without BatchNorm"""
-    return None if e.network is None or e.network.batch_norm else max(_gains(e), default=None)
-
-
-def saturated_at_start(e: Evidence) -> float | None:
-    """Fraction of saturated outputs in the worst hidden layer before training, on scaled features"""
-    scaled = e.data.scale_ratio < 100 and e.data.largest < 100
-    return e.initial.saturated if e.initial and scaled else None
+    if e.network is None or e.network.batch_norm or e.initial is None or not e.initial.layers:
+        return None
+    inputs = (e.data.n_features, *e.network.hidden_sizes)
+    return max((layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)), default=None)
 
 
 # What training did
 
 
+@measurement("Learning rate of an optimizer whose steps do not depend on the size of the gradient (Adam and its like)")
 def adaptive_rate(e: Evidence) -> float | None:
-    """Learning rate of an optimizer whose steps do not depend on the size of the gradient (Adam and its like)"""
     n = e.network
     return n.learning_rate if n and n.optimizer in ADAPTIVE else None
 
 
+@measurement("Learning rate of another optimizer (SGD)")
 def other_rate(e: Evidence) -> float | None:
-    """Learning rate of another optimizer (SGD)"""
     n = e.network
     return n.learning_rate if n and n.optimizer and n.optimizer not in ADAPTIVE else None
 
 
+@measurement("Movement of the weights, or rate times steps over their size, at a rate under 3e-4 (Adam and its like)")
 def slow_rate(e: Evidence) -> float | None:
-    """Movement of the weights, or rate times steps over their size, at a rate under 3e-4 (Adam and its like)"""
     rate = adaptive_rate(e)
-    if rate is None or rate >= USUAL_RATE:
+    if rate is None or rate >= LOWEST_USUAL_RATE:
         return None
     return e.movement if e.movement is not None else _reach(e)
 
 
-def movement(e: Evidence) -> float | None:
-    """Norm of the change of all kernels over the norm they began with"""
-    return e.movement
-
-
+@measurement("Movement of the weights at a usual rate")
 def few_moves(e: Evidence) -> float | None:
-    """Movement of the weights at a usual rate"""
     rate = adaptive_rate(e)
-    return e.movement if rate is None or rate >= USUAL_RATE else None
+    return e.movement if rate is None or rate >= LOWEST_USUAL_RATE else None
 
 
+@measurement("Updates of the weights")
 def few_steps(e: Evidence) -> float | None:
-    """Updates of the weights"""
     return float(e.network.n_steps) if e.network and e.network.n_steps is not None else None
 
 
+@measurement("Fraction of dead units in the worst hidden layer after training, less that before")
 def killed(e: Evidence) -> float | None:
-    """Fraction of dead units in the worst hidden layer after training, less that before"""
     if e.initial is None or e.final is None or not e.final.layers:
         return None
     return e.final.dead - e.initial.dead
 
 
+@measurement("1 where training met numbers that are not finite")
 def not_finite(e: Evidence) -> float | None:
-    """1 where training met numbers that are not finite"""
-    return _holds(not e.final.finite or bool(e.curve and not e.curve.finite)) if e.final else None
+    return float(not e.final.finite or bool(e.curve and not e.curve.finite)) if e.final else None
 
 
-def rebound(e: Evidence) -> float | None:
-    """Last training loss above the lowest, over the lowest"""
-    return e.curve.rebound if e.curve else None
-
-
+@measurement("Fall of the training loss over the last quarter of the epochs, over the entropy of the classes")
 def still_falling(e: Evidence) -> float | None:
-    """Fall of the training loss over the last quarter of the epochs, over the entropy of the classes"""
     if e.curve is None or e.final is None or e.network is None or not e.final.chance_loss > 0:
         return None
     if e.network.loss not in CROSS_ENTROPIES:
@@ -218,13 +225,13 @@ def still_falling(e: Evidence) -> float | None:
     return e.curve.falling * _last_start(e.curve) / e.final.chance_loss
 
 
+@measurement("Balanced accuracy with BatchNorm statistics of the rows, less that with the stored ones")
 def batch_norm_gap(e: Evidence) -> float | None:
-    """Balanced accuracy with BatchNorm statistics of the rows, less that with the stored ones"""
     return e.batch_norm_gap
 
 
+@measurement("The same, where the statistics of the rows bring it near the quick models")
 def batch_norm_alone(e: Evidence) -> float | None:
-    """The same, where the statistics of the rows bring it near the quick models"""
     gap = e.batch_norm_gap
     if gap is None or e.reference is None or e.outcome.balanced_accuracy + gap < e.reference.best - DECISION_LAG:
         return None
@@ -234,28 +241,21 @@ def batch_norm_alone(e: Evidence) -> float | None:
 # What it answers
 
 
+@measurement(
+    "Balanced accuracy of the balanced decision less that of the answers, where it comes near the quick models"
+)
 def decision_gap(e: Evidence) -> float | None:
-    """Balanced accuracy of the balanced decision less that of the answers, where it comes near the quick models"""
     ranking = e.outcome.ranking
     if ranking is None or (e.reference is not None and ranking < e.reference.best - DECISION_LAG):
         return None
     return ranking - e.outcome.balanced_accuracy
 
 
+@measurement("1 where the answers lag behind the quick models because of the decision")
 def decision_at_fault(e: Evidence) -> float | None:
-    """1 where the answers lag behind the quick models because of the decision"""
     if e.reference is None or e.outcome.outcome is not Outcome.THRESHOLD:
         return None
-    return _holds(decision_is_to_blame(e.outcome, e.reference))
-
-
-def rank_gap(e: Evidence) -> float | None:
-    """ROC AUC where the answers say less than the scores"""
-    return e.outcome.roc_auc if e.outcome.outcome is Outcome.THRESHOLD else None
-
-
-def _holds(condition: bool) -> float:
-    return 1.0 if condition else 0.0
+    return float(decision_is_to_blame(e.outcome, e.reference))
 
 
 def _last_start(curve: Curve) -> float:
@@ -265,14 +265,6 @@ def _last_start(curve: Curve) -> float:
 
 def _saturates(e: Evidence) -> bool:
     return e.network is not None and bool(SATURATING & set(e.network.hidden_activations))
-
-
-def _gains(e: Evidence) -> list[float]:
-    """0.3 to 1.5 is usual."""
-    if e.network is None or e.initial is None or not e.initial.layers:
-        return []
-    inputs = (e.data.n_features, *e.network.hidden_sizes)
-    return [layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)]
 
 
 def _reach(e: Evidence) -> float | None:

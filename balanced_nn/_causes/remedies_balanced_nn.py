@@ -1,53 +1,102 @@
 """What is advised against each cause to users of BalancedNNClassifier?"""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from balanced_nn._causes.evidence import Cause
-from balanced_nn._causes.remedies import DEEP, LABEL_ADVICE, NARROW, Advice, Settings, first, show, widths_of
+from balanced_nn._causes.evidence import Cause, RepairAction
+from balanced_nn._causes.remedies import (
+    DEEP,
+    LABEL_ADVICE,
+    LAYERS_ARE_SOUND,
+    SOUND_WIDTH,
+    Advice,
+    Changes,
+    Option,
+    Remedies,
+    Settings,
+    first,
+    is_same,
+    less_alpha,
+    longer,
+    resize,
+    show,
+    use_relu,
+    widened,
+    widths_of,
+)
 
-# What is assumed where nothing is known.
-OUR_DEFAULTS: Settings = {
-    "hidden_layer_sizes": (256, 128),
-    "activation": "relu",
-    "batch_norm": True,
-    "dropout": 0.0,
-    "alpha": 0.01,
-    "class_weight": "balanced",
-    "sampler": None,
-    "loss": "log_loss",
-    "scaler": "standard",
-    "learning_rate_init": "auto",
-    "batch_size": "auto",
-    "max_iter": 200,
-    "n_iter_no_change": 10,
-    "decision": "auto",
+USUAL_EPOCHS, USUAL_PATIENCE, USUAL_WIDTHS = 200, 10, (256, 128)
+SMALL_BATCH = 8
+OVERSAMPLE = {"sampler": "over"}
+
+# The parameters that stand for a repair: what a copy is trained with, and what a fit may set by itself.
+OUR_CHANGES: Changes = {
+    RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
+    RepairAction.BALANCE_CLASSES: lambda s: {
+        "class_weight": "balanced",
+        "decision": "auto" if is_same(s["decision"], "auto") else "balanced",  # the same with balanced weights
+    },
+    RepairAction.SET_LEARNING_RATE: lambda s: {"learning_rate_init": "auto"},
+    RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
+    RepairAction.ADD_BATCH_NORM: lambda s: {"batch_norm": True, "batch_size": "auto"},
+    RepairAction.ENLARGE_NETWORK: lambda s: widened(s, USUAL_WIDTHS),
+    RepairAction.TRAIN_LONGER: lambda s: longer(s, USUAL_EPOCHS),
 }
 
 
-def _our_imbalance(s: Settings) -> Advice:
+# Settings that are known to hurt
+
+
+def hurtful(s: Settings) -> tuple[Option, ...]:
+    """Settings that hurt although no measurement of the network shows it."""
+    return less_alpha(s, 0.01), _larger_batches(s), _less_dropout(s)
+
+
+def _larger_batches(s: Settings) -> Option:
+    size = s["batch_size"]
+    small = size != "auto" and size < SMALL_BATCH
+    return small, f'batch_size={size} makes the steps noise: use batch_size="auto".', {"batch_size": "auto"}
+
+
+def _less_dropout(s: Settings) -> Option:
+    dropout = s["dropout"]
+    return dropout > 0.5, f"dropout={dropout} leaves little of each layer: use 0.1.", {"dropout": 0.1}
+
+
+def _search_rate(s: Settings, **also: Any) -> Option:
+    rate = s["learning_rate_init"]
+    remedy = f'learning_rate_init was set to {rate} by hand: leave it at "auto".'
+    return rate != "auto", remedy, {"learning_rate_init": "auto", **also}
+
+
+def _scale(s: Settings) -> Option:
+    return s["scaler"] is None, 'The features are not scaled: use scaler="standard".', {"scaler": "standard"}
+
+
+# Causes
+
+
+def _imbalance(s: Settings) -> Advice:
+    weight, sampler = s["class_weight"], s["sampler"]
     balanced = {"class_weight": "balanced"}
     return first(
         s,
+        (weight is None and sampler is None, 'The classes are not balanced: use class_weight="balanced".', balanced),
         (
-            s["class_weight"] is None and s["sampler"] is None,
-            'The classes are not balanced: use class_weight="balanced".',
-            balanced,
-        ),
-        (
-            isinstance(s["class_weight"], Mapping),
+            isinstance(weight, Mapping),
             'class_weight was set to costs by hand, which do not balance the classes: use class_weight="balanced".',
             balanced,
         ),
         (
-            s["sampler"] is None,
+            sampler is None,
             'Use sampler="over", which repeats the rows of the rare classes, so that more batches hold them.',
-            {"sampler": "over"},
+            OVERSAMPLE,
         ),
-        (True, "The classes are balanced already: what is missing are more rows of the rare ones.", {}),
+        otherwise="The classes are balanced already: what is missing are more rows of the rare ones.",
     )
 
 
-def _our_threshold(s: Settings) -> Advice:
+def _threshold(s: Settings) -> Advice:
     named = s["decision"] if isinstance(s["decision"], str) else ""  # comparing a matrix of costs gives a matrix
     by_costs = named == "auto" and isinstance(s["class_weight"], Mapping)
     given = "class_weight states costs, by which predict decides" if by_costs else f"decision={show(s['decision'])}"
@@ -58,37 +107,35 @@ def _our_threshold(s: Settings) -> Advice:
             f'{given}, and one class is answered for every row: use decision="balanced".',
             {"decision": "balanced"},
         ),
-        (
-            True,
-            "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision.",
-            {},
+        otherwise=(
+            "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision."
         ),
     )
 
 
-def _our_rate(word: str, other: float) -> Callable[[Settings], Advice]:
+def _rate(word: str, other: float) -> Callable[[Settings], Advice]:
     def rule(s: Settings) -> Advice:
-        rate = s["learning_rate_init"]
-        by_hand = f'learning_rate_init was set to {rate} by hand: leave it at "auto".'
         used = s.get("learning_rate_", other)
-        better = min(other, used / 5) if word == "high" else max(other, 5 * used)
-        searched = f"A learning rate of {used:.2g} is too {word}: set one by hand, learning_rate_init={better:.2g}."
-        auto = {"learning_rate_init": "auto"}
-        change = {"learning_rate_init": float(f"{better:.2g}")}
-        return first(s, (rate != "auto", by_hand, auto), (True, searched, change))
+        better = f"{min(other, used / 5) if word == 'high' else max(other, 5 * used):.2g}"
+        searched = f"A learning rate of {used:.2g} is too {word}: set one by hand, learning_rate_init={better}."
+        return first(s, _search_rate(s), (True, searched, {"learning_rate_init": float(better)}))
 
     return rule
 
 
-def _our_epochs(s: Settings) -> Advice:
+def _epochs(s: Settings) -> Advice:
     epochs, patience = s["max_iter"], s["n_iter_no_change"]
     return first(
         s,
-        (epochs < 200, f"max_iter={epochs} ends training after few epochs: use max_iter=200.", {"max_iter": 200}),
         (
-            patience < 10,
-            f"n_iter_no_change={patience} ends training at the first lull: use n_iter_no_change=10.",
-            {"n_iter_no_change": 10},
+            epochs < USUAL_EPOCHS,
+            f"max_iter={epochs} ends training after few epochs: use max_iter={USUAL_EPOCHS}.",
+            {"max_iter": USUAL_EPOCHS},
+        ),
+        (
+            patience < USUAL_PATIENCE,
+            f"n_iter_no_change={patience} ends training at the first lull: use n_iter_no_change={USUAL_PATIENCE}.",
+            {"n_iter_no_change": USUAL_PATIENCE},
         ),
         (
             True,
@@ -99,37 +146,30 @@ def _our_epochs(s: Settings) -> Advice:
     )
 
 
-def _our_size(s: Settings) -> Advice:
+def _size(s: Settings) -> Advice:
     widths = widths_of(s["hidden_layer_sizes"])
-    layer = f"A hidden layer has {min(widths)} units" if widths else "There is no hidden layer"
     twice = tuple(2 * width for width in widths)
     return first(
         s,
-        (
-            min(widths, default=0) < NARROW,
-            f"{layer}: use hidden_layer_sizes=(256, 128).",
-            {"hidden_layer_sizes": (256, 128)},
-        ),
-        (s["dropout"] > 0.5, f"dropout={s['dropout']} leaves little of each layer: use 0.1.", {"dropout": 0.1}),
-        (s["alpha"] > 1.0, f"alpha={s['alpha']} pulls the weights to zero: use alpha=0.01.", {"alpha": 0.01}),
+        resize(min(widths, default=0) < SOUND_WIDTH, widths, USUAL_WIDTHS),
+        _less_dropout(s),
+        less_alpha(s, 0.01),
         (True, f"The network is too small: use hidden_layer_sizes={twice}.", {"hidden_layer_sizes": twice}),
     )
 
 
-def _our_output(s: Settings) -> Advice:
+def _output(s: Settings) -> Advice:
     return first(
         s,
         (True, f'loss={show(s["loss"])} was set by hand: use loss="log_loss".', {"loss": "log_loss"}),
-        (
-            True,
+        otherwise=(
             "BalancedNNClassifier chooses output and loss by the labels, so that this should not happen: please report "
-            "it, with clf.model_.summary().",
-            {},
+            "it, with clf.model_.summary()."
         ),
     )
 
 
-def _our_gradient(s: Settings) -> Advice:
+def _gradient(s: Settings) -> Advice:
     activation, depth = s["activation"], len(widths_of(s["hidden_layer_sizes"]))
     sound = {"activation": "relu", "batch_norm": True}
     return first(
@@ -141,83 +181,74 @@ def _our_gradient(s: Settings) -> Advice:
             sound,
         ),
         (activation == "identity", "Linear units make one linear layer of all: use activation='relu'.", sound),
-        (activation != "relu", f"{activation} units lose the gradient: use activation='relu'.", sound),
+        use_relu(s, sound),
         (not s["batch_norm"], "Without BatchNorm the gradient gets lost: use batch_norm=True.", sound),
         (
             depth >= DEEP,
-            f"{depth} hidden layers are more than a table asks for: use hidden_layer_sizes=(256, 128).",
-            {"hidden_layer_sizes": (256, 128)},
+            f"{depth} hidden layers are more than a table asks for: use hidden_layer_sizes={USUAL_WIDTHS}.",
+            {"hidden_layer_sizes": USUAL_WIDTHS},
         ),
-        (True, "The hidden layers are set as they should be: look at the scale of the features and the rate.", {}),
+        otherwise=LAYERS_ARE_SOUND,
     )
 
 
-def _our_steps(s: Settings) -> Advice:
+def _steps(s: Settings) -> Advice:
     """Gradients that explode, units that died and weights drawn too large have the same cures."""
     return first(
         s,
-        (
-            s["learning_rate_init"] != "auto",
-            f'learning_rate_init was set to {s["learning_rate_init"]} by hand: leave it at "auto".',
-            {"learning_rate_init": "auto", "batch_norm": True},
-        ),
+        _search_rate(s, batch_norm=True),
         (
             not s["batch_norm"],
             "BatchNorm keeps the scale from layer to layer: use batch_norm=True.",
             {"batch_norm": True},
         ),
-        (s["scaler"] is None, 'The features are not scaled: use scaler="standard".', {"scaler": "standard"}),
+        _scale(s),
         (
             s["activation"] == "relu",
             "ReLU units can die, GELU units less so: use activation='gelu'.",
             {"activation": "gelu"},
         ),
-        (True, "The layers are set as they should be: try another random_state, and fewer hidden layers.", {}),
+        otherwise="The layers are set as they should be: try another random_state, and fewer hidden layers.",
     )
 
 
-def _our_scale(s: Settings) -> Advice:
+def _features(s: Settings) -> Advice:
     return first(
         s,
-        (s["scaler"] is None, 'The features are not scaled: use scaler="standard".', {"scaler": "standard"}),
+        _scale(s),
         (
             s["scaler"] != "quantile",
             'Extreme values are left after scaling: use scaler="quantile".',
             {"scaler": "quantile"},
         ),
-        (True, "The features are scaled by their ranks already: look for columns of codes or identifiers.", {}),
+        otherwise="The features are scaled by their ranks already: look for columns of codes or identifiers.",
     )
 
 
-def _our_statistics(s: Settings) -> Advice:
-    size = s["batch_size"]
+def _statistics(s: Settings) -> Advice:
     return first(
         s,
-        (
-            size != "auto" and size < 8,
-            f'batch_size={size} makes the steps noise: use batch_size="auto".',
-            {"batch_size": "auto"},
-        ),
+        _larger_batches(s),
         (True, "BatchNorm's statistics do not fit the rows: use batch_norm=False.", {"batch_norm": False}),
-        (True, "There is no BatchNorm: its statistics cannot be at fault.", {}),
+        otherwise="There is no BatchNorm: its statistics cannot be at fault.",
     )
 
 
-OURS: dict[Cause, Callable[[Settings], Advice]] = {
-    Cause.CLASS_IMBALANCE: _our_imbalance,
-    Cause.THRESHOLD: _our_threshold,
-    Cause.LEARNING_RATE_TOO_HIGH: _our_rate("high", 3e-4),
-    Cause.LEARNING_RATE_TOO_LOW: _our_rate("low", 3e-3),
-    Cause.STOPPED_TOO_EARLY: _our_epochs,
-    Cause.NETWORK_TOO_SMALL: _our_size,
-    Cause.OUTPUT_ACTIVATION: _our_output,
-    Cause.LOSS_MISMATCH: _our_output,
-    Cause.HIDDEN_ACTIVATION: _our_gradient,
-    Cause.VANISHING_GRADIENT: _our_gradient,
-    Cause.EXPLODING_GRADIENT: _our_steps,
-    Cause.DEAD_RELU: _our_steps,
-    Cause.POOR_INITIALIZATION: _our_steps,
-    Cause.UNSCALED_FEATURES: _our_scale,
-    Cause.BATCH_NORM_STATISTICS: _our_statistics,
+OURS: Remedies = {
+    Cause.CLASS_IMBALANCE: _imbalance,
+    Cause.THRESHOLD: _threshold,
+    Cause.LEARNING_RATE_TOO_HIGH: _rate("high", 3e-4),
+    Cause.LEARNING_RATE_TOO_LOW: _rate("low", 3e-3),
+    Cause.STOPPED_TOO_EARLY: _epochs,
+    Cause.NETWORK_TOO_SMALL: _size,
+    Cause.OUTPUT_ACTIVATION: _output,
+    Cause.LOSS_MISMATCH: _output,
+    Cause.HIDDEN_ACTIVATION: _gradient,
+    Cause.VANISHING_GRADIENT: _gradient,
+    Cause.EXPLODING_GRADIENT: _steps,
+    Cause.DEAD_RELU: _steps,
+    Cause.POOR_INITIALIZATION: _steps,
+    Cause.UNSCALED_FEATURES: _features,
+    Cause.BATCH_NORM_STATISTICS: _statistics,
     **LABEL_ADVICE,
 }

@@ -1,40 +1,52 @@
 """What is advised against each cause to users of Keras, and which code repairs it?"""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
-from balanced_nn._causes.evidence import ACTION_OF, Cause, RepairAction
-from balanced_nn._causes.remedies import DEEP, LABEL_ADVICE, USUAL_RATE, Advice, Settings, say, wider, widths_of
+from balanced_nn._causes.evidence import Cause, RepairAction
+from balanced_nn._causes.measurements import LOWEST_USUAL_RATE
+from balanced_nn._causes.remedies import (
+    DEEP,
+    LABEL_ADVICE,
+    SOUND_MOMENTUM,
+    USUAL_RATE,
+    Advice,
+    Remedies,
+    Settings,
+    decide,
+    say,
+    wider,
+    widths_of,
+)
+
+HIGHEST_USUAL_RATE = 3e-3  # of Adam
+SOUND_WIDTHS = (128, 64)
 
 
-def keras_code(causes: Collection[Cause], s: Settings) -> str:
-    """Return code that trains a network anew without these causes."""
-    actions = {ACTION_OF[cause] for cause in causes if cause in ACTION_OF}
+def keras_code(change: Settings, actions: Collection[RepairAction], s: Settings) -> str:
+    """Return code that trains a network anew: with these repairs, and with `change` in place of facts of `s`."""
     if not actions:
         return ""
-    if set(causes) == {Cause.THRESHOLD}:
-        return _keras_decision(s)
-    epochs = max(200, 4 * (s.get("epochs") or 0)) if RepairAction.TRAIN_LONGER in actions else 100
-    if actions == {RepairAction.TRAIN_LONGER}:
-        return f"model.fit(X_train, y_train, epochs={epochs})  # goes on where training ended"
-    loss, network = _keras_network(causes, actions, s)
+    loss, network = _network({**s, **change}, actions)
     balance = RepairAction.BALANCE_CLASSES in actions
-    clip = ", clipnorm=1.0" if Cause.EXPLODING_GRADIENT in causes else ""
-    rate = keras_rate(causes, s)
+    rate = f"learning_rate={change.get('learning_rate', USUAL_RATE):g}"
+    clip = f", clipnorm={change['clipnorm']}" if "clipnorm" in change else ""
+    weights = ", class_weight=weight" if balance else ""
     return "\n".join(
         [
             "import keras",
             *(["import numpy as np"] if balance else []),
             "",
             *network,
-            *(_KERAS_SCALE if RepairAction.SCALE_FEATURES in actions else []),
-            f"fresh.compile(optimizer=keras.optimizers.Adam(learning_rate={rate:g}{clip}), loss={loss})",
-            *(_keras_weights(s) if balance else []),
-            f"fresh.fit(X_train, y_train, epochs={epochs}{', class_weight=weight' if balance else ''})",
+            *(_SCALE if RepairAction.SCALE_FEATURES in actions else []),
+            f"fresh.compile(optimizer=keras.optimizers.Adam({rate}{clip}), loss={loss})",
+            *(_weights(s) if balance else []),
+            f"fresh.fit(X_train, y_train, epochs={change.get('epochs', 100)}{weights})",
         ]
     )
 
 
-_KERAS_SCALE = [
+_SCALE = [
     "scale = keras.layers.Normalization()",
     "scale.adapt(X_train)  # mean and standard deviation of each column, of the training rows",
     "inputs = keras.Input(X_train.shape[1:])",
@@ -42,13 +54,11 @@ _KERAS_SCALE = [
 ]
 
 
-def _keras_network(causes: Collection[Cause], actions: Collection[RepairAction], s: Settings) -> tuple[str, list[str]]:
+def _network(s: Settings, actions: Collection[RepairAction]) -> tuple[str, list[str]]:
     """Return the loss, and code that makes the network `fresh`."""
-    output, loss = _keras_output(causes, s)
+    output, loss = _output(s)
     if {RepairAction.SOUND_HIDDEN_LAYERS, RepairAction.ENLARGE_NETWORK} & set(actions):
-        widths = widths_of(s.get("hidden_sizes") or (128, 64))
-        if RepairAction.ENLARGE_NETWORK in actions:
-            widths = wider(widths)
+        widths = widths_of(s.get("hidden_sizes") or SOUND_WIDTHS)
         sizes = f"({', '.join(map(str, widths))}{',' * (len(widths) == 1)})"
         dense = 'keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal")'
         hidden = [f"hidden = [{dense} for units in {sizes}]"]
@@ -57,7 +67,8 @@ def _keras_network(causes: Collection[Cause], actions: Collection[RepairAction],
                 "hidden = []",
                 f"for units in {sizes}:",
                 '    hidden += [keras.layers.Dense(units, kernel_initializer="he_normal")]',
-                '    hidden += [keras.layers.BatchNormalization(momentum=0.9), keras.layers.Activation("relu")]',
+                f"    hidden += [keras.layers.BatchNormalization(momentum={SOUND_MOMENTUM}), "
+                'keras.layers.Activation("relu")]',
             ]
         return loss, [*hidden, f"fresh = keras.Sequential([*hidden, {output}])"]
     if RepairAction.MATCH_OUTPUT in actions:
@@ -69,14 +80,14 @@ def _keras_network(causes: Collection[Cause], actions: Collection[RepairAction],
         network += [
             "for layer in fresh.layers:",
             "    if isinstance(layer, keras.layers.BatchNormalization):",
-            "        layer.momentum = 0.9  # the statistics then follow within some 20 steps",
+            f"        layer.momentum = {SOUND_MOMENTUM}  # the statistics then follow within some 20 steps",
         ]
     return loss, network
 
 
-def _keras_output(causes: Collection[Cause], s: Settings) -> tuple[str, str]:
+def _output(s: Settings) -> tuple[str, str]:
     """Return code for the output layer and for the loss."""
-    one_hot = s.get("loss") == "categorical_crossentropy" and Cause.LOSS_MISMATCH not in causes
+    one_hot = s.get("loss") == "categorical_crossentropy"
     n_classes = s.get("n_classes") or 2
     if n_classes <= 2 and not one_hot:
         return 'keras.layers.Dense(1, activation="sigmoid")', '"binary_crossentropy"'
@@ -84,19 +95,19 @@ def _keras_output(causes: Collection[Cause], s: Settings) -> tuple[str, str]:
     return f'keras.layers.Dense({n_classes}, activation="softmax")', loss
 
 
-def _keras_labels(s: Settings) -> str:
+def _labels(s: Settings) -> str:
     one_hot = s.get("loss") == "categorical_crossentropy"
     return "np.argmax(y_train, axis=1)" if one_hot else "np.ravel(y_train).astype(int)"
 
 
-def _keras_weights(s: Settings) -> list[str]:
+def _weights(s: Settings) -> list[str]:
     return [
-        f"labels, counts = np.unique({_keras_labels(s)}, return_counts=True)",
+        f"labels, counts = np.unique({_labels(s)}, return_counts=True)",
         "weight = {int(c): counts.sum() / (len(counts) * n) for c, n in zip(labels, counts)}",
     ]
 
 
-def _keras_decision(s: Settings) -> str:
+def _decision(s: Settings) -> Advice:
     one_output = (s.get("n_outputs") or (1 if (s.get("n_classes") or 2) <= 2 else 2)) == 1
     imports, proba = ["import numpy as np"], "model.predict(X_test)"
     if s.get("from_logits"):
@@ -107,39 +118,44 @@ def _keras_decision(s: Settings) -> str:
         share = "share = np.mean(y_train)  # of class 1"
         answers = f"answers = ({proba}.ravel() > share).astype(int)"
     else:
-        share = f"share = np.bincount({_keras_labels(s)}) / len(y_train)  # of each class"
+        share = f"share = np.bincount({_labels(s)}) / len(y_train)  # of each class"
         answers = f"answers = ({proba} / share).argmax(axis=1)"
-    return "\n".join([*imports, "", share, answers])
+    return Advice(decide("network"), code="\n".join([*imports, "", share, answers]))
 
 
-def keras_rate(causes: Collection[Cause], s: Settings) -> float:
-    rate = s.get("learning_rate")
-    is_usual = rate is not None and 3e-4 <= rate <= 3e-3 and s.get("optimizer") in {None, "adam", "adamw"}
-    if is_usual and Cause.LEARNING_RATE_TOO_HIGH in causes:
-        return USUAL_RATE / 10
-    if is_usual and Cause.LEARNING_RATE_TOO_LOW in causes:
-        return USUAL_RATE * 5
-    return USUAL_RATE
+def _rate(word: str, factor: float) -> Callable[[Settings], Advice]:
+    def rule(s: Settings) -> Advice:
+        rate = s.get("learning_rate")
+        usual = rate is not None and LOWEST_USUAL_RATE <= rate <= HIGHEST_USUAL_RATE
+        better = factor * USUAL_RATE if usual and s.get("optimizer") in {None, "adam", "adamw"} else USUAL_RATE
+        given = "The learning rate" if rate is None else f"A learning rate of {rate:g}"
+        return Advice(f"{given} is too {word}: train anew with Adam at {better:g}.", {"learning_rate": better})
+
+    return rule
 
 
-def _keras_rate_advice(s: Settings, cause: Cause) -> Advice:
-    rate, high = s.get("learning_rate"), cause is Cause.LEARNING_RATE_TOO_HIGH
-    word = "high" if high else "low"
-    given = "The learning rate" if rate is None else f"A learning rate of {rate:g}"
-    return Advice(f"{given} is too {word}: train anew with Adam at {keras_rate({cause}, s):g}.")
+def _epochs(s: Settings) -> Advice:
+    epochs = max(200, 4 * (s.get("epochs") or 0))
+    return Advice(
+        "Train longer; if early stopping ended the training, give it a larger patience.",
+        {"epochs": epochs},
+        code=f"model.fit(X_train, y_train, epochs={epochs})  # goes on where training ended",
+    )
 
 
-def _keras_size(s: Settings) -> Advice:
+def _size(s: Settings) -> Advice:
     widths = s.get("hidden_sizes")
+    better = wider(widths_of(widths or SOUND_WIDTHS))
+    change = {"hidden_sizes": better}
     if widths is None:
-        return Advice("The network is too small: give it two hidden layers of at least 64 units.")
+        return Advice("The network is too small: give it two hidden layers of at least 64 units.", change)
     if not widths:
-        return Advice("There is no hidden layer: add two, of 128 and 64 units.")
-    better = ", ".join(map(str, wider(widths_of(widths))))
-    return Advice(f"The narrowest hidden layer has {min(widths)} units: use hidden layers of {better} units.")
+        return Advice("There is no hidden layer: add two, of 128 and 64 units.", {"hidden_sizes": SOUND_WIDTHS})
+    units = ", ".join(map(str, better))
+    return Advice(f"The narrowest hidden layer has {min(widths)} units: use hidden layers of {units} units.", change)
 
 
-def _keras_output_advice(s: Settings) -> Advice:
+def _layers(s: Settings) -> Advice:
     n_classes = s.get("n_classes") or 2
     if n_classes <= 2:
         return Advice(
@@ -152,23 +168,23 @@ def _keras_output_advice(s: Settings) -> Advice:
     )
 
 
-KERAS: dict[Cause, Callable[[Settings], Advice]] = {
+KERAS: Remedies = {
     Cause.CLASS_IMBALANCE: say("Give each class the same summed weight in training, and judge by balanced accuracy."),
-    Cause.THRESHOLD: say(
-        "Keep the network, and do not ask for more than 0.5: compare each probability with the class's share."
-    ),
-    Cause.LEARNING_RATE_TOO_HIGH: lambda s: _keras_rate_advice(s, Cause.LEARNING_RATE_TOO_HIGH),
-    Cause.LEARNING_RATE_TOO_LOW: lambda s: _keras_rate_advice(s, Cause.LEARNING_RATE_TOO_LOW),
-    Cause.STOPPED_TOO_EARLY: say("Train longer; if early stopping ended the training, give it a larger patience."),
-    Cause.NETWORK_TOO_SMALL: _keras_size,
-    Cause.OUTPUT_ACTIVATION: _keras_output_advice,
-    Cause.LOSS_MISMATCH: _keras_output_advice,
+    Cause.THRESHOLD: _decision,
+    Cause.LEARNING_RATE_TOO_HIGH: _rate("high", 0.1),
+    Cause.LEARNING_RATE_TOO_LOW: _rate("low", 5),
+    Cause.STOPPED_TOO_EARLY: _epochs,
+    Cause.NETWORK_TOO_SMALL: _size,
+    Cause.OUTPUT_ACTIVATION: _layers,
+    Cause.LOSS_MISMATCH: lambda s: replace(_layers(s), change={"loss": None}),  # that of the labels
     Cause.HIDDEN_ACTIVATION: say("Use ReLU in the hidden layers, with He initialisation."),
     Cause.VANISHING_GRADIENT: say(
         "Use ReLU with He initialisation, and BatchNormalization where there are four hidden layers or more."
     ),
-    Cause.EXPLODING_GRADIENT: say(
-        "Use He initialisation, a learning rate of 0.001, and clip the gradient; check that the features are scaled."
+    Cause.EXPLODING_GRADIENT: lambda s: Advice(
+        f"Use He initialisation, a learning rate of {USUAL_RATE}, and clip the gradient; check that the features are "
+        "scaled.",
+        {"clipnorm": 1.0},
     ),
     Cause.DEAD_RELU: say("Draw new weights with He initialisation and biases of 0, and train with Adam at 0.001."),
     Cause.POOR_INITIALIZATION: say("Leave the initial weights to He initialisation, and the biases at 0."),

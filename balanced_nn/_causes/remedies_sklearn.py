@@ -1,36 +1,43 @@
 """What is advised against each cause to users of MLPClassifier, and of any other classifier of scikit-learn's kind?"""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 from balanced_nn._causes.evidence import Cause, RepairAction
 from balanced_nn._causes.remedies import (
     DEEP,
     LABEL_ADVICE,
-    NARROW,
+    LAYERS_ARE_SOUND,
+    LONGER_PATIENCE,
+    SOUND_WIDTH,
     USUAL_RATE,
     Advice,
+    Changes,
+    Option,
+    Parameters,
+    Remedies,
     Settings,
+    decide,
     first,
+    less_alpha,
+    longer,
+    resize,
     say,
     show,
+    use_relu,
+    widened,
     widths_of,
 )
 
-# What is assumed of an MLPClassifier where nothing is known.
-MLP_DEFAULTS: Settings = {
-    "hidden_layer_sizes": (100,),
-    "activation": "relu",
-    "solver": "adam",
-    "alpha": 1e-4,
-    "learning_rate_init": 1e-3,
-    "max_iter": 200,
-    "n_iter_no_change": 10,
+LONGER_EPOCHS = 500  # at least
+
+# The parameters that stand for a repair: what a copy is trained with.
+MLP_CHANGES: Changes = {
+    RepairAction.SET_LEARNING_RATE: lambda s: {"solver": "adam", "learning_rate_init": USUAL_RATE},
+    RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
+    RepairAction.ENLARGE_NETWORK: lambda s: widened(s, (100,)),
+    RepairAction.TRAIN_LONGER: lambda s: longer(s, LONGER_EPOCHS),
 }
-
-
-# Keras
 
 
 # MLPClassifier
@@ -44,10 +51,19 @@ _SCALE = Advice(
     actions=frozenset({RepairAction.SCALE_FEATURES}),
 )
 _DECIDE = Advice(
-    "Keep the model, and do not ask for more than 0.5: compare each probability with the class's share. For two "
-    'classes TunedThresholdClassifierCV(clf, scoring="balanced_accuracy") finds the threshold.'
+    f"{decide('model')} For two "
+    'classes TunedThresholdClassifierCV(clf, scoring="balanced_accuracy") finds the threshold.',
+    code="""\
+import numpy as np
+
+share = np.unique(y, return_counts=True)[1] / len(y)  # of each class in the training rows
+answers = clf.classes_[(clf.predict_proba(X) / share).argmax(axis=1)]""",
 )
 _SOUND_MLP = {"activation": "relu", "hidden_layer_sizes": (128, 64)}
+
+
+def _use_adam(s: Settings, change: Parameters) -> Option:
+    return s["solver"] == "lbfgs", "solver='lbfgs' has no learning rate: use solver='adam'.", change
 
 
 def _mlp_rate_high(s: Settings) -> Advice:
@@ -55,7 +71,7 @@ def _mlp_rate_high(s: Settings) -> Advice:
     lower = USUAL_RATE if rate > USUAL_RATE else rate / 10
     return first(
         s,
-        (s["solver"] == "lbfgs", "solver='lbfgs' has no learning rate: use solver='adam'.", {"solver": "adam"}),
+        _use_adam(s, {"solver": "adam"}),
         (
             True,
             f"learning_rate_init={rate} is too high: use learning_rate_init={lower:g}.",
@@ -66,14 +82,14 @@ def _mlp_rate_high(s: Settings) -> Advice:
 
 def _mlp_rate_low(s: Settings) -> Advice:
     rate, solver = s["learning_rate_init"], s["solver"]
-    usual = {"solver": "adam", "learning_rate_init": USUAL_RATE}
+    usual = MLP_CHANGES[RepairAction.SET_LEARNING_RATE](s)
     return first(
         s,
-        (solver == "lbfgs", "solver='lbfgs' has no learning rate: use solver='adam'.", usual),
+        _use_adam(s, usual),
         (
             rate < USUAL_RATE or solver == "sgd",
             f"learning_rate_init={rate} with solver='{solver}' is too low: use solver='adam' with "
-            "learning_rate_init=0.001.",
+            f"learning_rate_init={USUAL_RATE}.",
             usual,
         ),
         (
@@ -85,22 +101,17 @@ def _mlp_rate_low(s: Settings) -> Advice:
 
 
 def _mlp_epochs(s: Settings) -> Advice:
-    epochs = max(500, 2 * s["max_iter"])
-    patience = {"n_iter_no_change": 20} if s["n_iter_no_change"] < 20 else {}
-    also = " and n_iter_no_change=20" if patience else ""
+    epochs = max(LONGER_EPOCHS, 2 * s["max_iter"])
+    patience = {"n_iter_no_change": LONGER_PATIENCE} if s["n_iter_no_change"] < LONGER_PATIENCE else {}
+    also = f" and n_iter_no_change={LONGER_PATIENCE}" if patience else ""
     remedy = f"max_iter={s['max_iter']} ends training too early: use max_iter={epochs}{also}."
     return first(s, (True, remedy, {"max_iter": epochs, **patience}))
 
 
 def _mlp_size(s: Settings) -> Advice:
     widths = widths_of(s["hidden_layer_sizes"])
-    sizes = (128, 64) if min(widths, default=0) < NARROW else tuple(2 * width for width in widths)
-    layer = f"A hidden layer has {min(widths)} units" if widths else "There is no hidden layer"
-    return first(
-        s,
-        (s["alpha"] > 1.0, f"alpha={s['alpha']} pulls the weights to zero: use alpha=0.0001.", {"alpha": 1e-4}),
-        (True, f"{layer}: use hidden_layer_sizes={sizes}.", {"hidden_layer_sizes": sizes}),
-    )
+    sizes = (128, 64) if min(widths, default=0) < SOUND_WIDTH else tuple(2 * width for width in widths)
+    return first(s, less_alpha(s, 1e-4), resize(True, widths, sizes))
 
 
 def _mlp_gradient(s: Settings) -> Advice:
@@ -113,13 +124,13 @@ def _mlp_gradient(s: Settings) -> Advice:
             "activation='relu' and hidden_layer_sizes=(128, 64).",
             _SOUND_MLP,
         ),
-        (activation != "relu", f"{activation} units lose the gradient: use activation='relu'.", {"activation": "relu"}),
+        use_relu(s, {"activation": "relu"}),
         (
             depth >= DEEP,
             f"{depth} hidden layers are many without BatchNorm: use hidden_layer_sizes=(128, 64).",
             _SOUND_MLP,
         ),
-        (True, "The hidden layers are set as they should be: look at the scale of the features and the rate.", {}),
+        otherwise=LAYERS_ARE_SOUND,
     )
 
 
@@ -129,16 +140,17 @@ def _mlp_steps(s: Settings) -> Advice:
         s,
         (
             rate > USUAL_RATE,
-            f"learning_rate_init={rate} threw the weights away: use learning_rate_init=0.001, on scaled features.",
+            f"learning_rate_init={rate} threw the weights away: use learning_rate_init={USUAL_RATE}, on scaled "
+            "features.",
             {"learning_rate_init": USUAL_RATE},
         ),
         (True, "Scale the features, and use activation='tanh', whose units cannot die.", {"activation": "tanh"}),
-        (True, "Scale the features, and try another random_state.", {}),
+        otherwise="Scale the features, and try another random_state.",
     )
     return replace(advice, actions=_SCALE.actions)
 
 
-MLP: dict[Cause, Callable[[Settings], Advice]] = {
+MLP: Remedies = {
     Cause.CLASS_IMBALANCE: lambda s: _WEIGH,
     Cause.THRESHOLD: lambda s: _DECIDE,
     Cause.LEARNING_RATE_TOO_HIGH: _mlp_rate_high,
@@ -168,7 +180,7 @@ def _other_imbalance(s: Settings) -> Advice:
         return first(
             s,
             (True, 'Weigh the classes alike: use class_weight="balanced".', {"class_weight": "balanced"}),
-            (True, "The classes weigh the same already: what is missing are more rows of the rare ones.", {}),
+            otherwise="The classes weigh the same already: what is missing are more rows of the rare ones.",
         )
     return replace(_WEIGH, remedy="Weigh the classes alike: pass balanced weights to fit, if it takes sample_weight.")
 
@@ -181,7 +193,7 @@ def _other_epochs(s: Settings) -> Advice:
     return Advice("Train longer: raise the number of epochs or iterations.")
 
 
-OTHER: dict[Cause, Callable[[Settings], Advice]] = {
+OTHER: Remedies = {
     Cause.CLASS_IMBALANCE: _other_imbalance,
     Cause.THRESHOLD: lambda s: _DECIDE,
     Cause.LEARNING_RATE_TOO_HIGH: say("Lower the learning rate by a factor of ten, and fit again."),
@@ -205,7 +217,7 @@ OTHER: dict[Cause, Callable[[Settings], Advice]] = {
 }
 
 
-def sklearn_code(change: Mapping[str, Any], actions: Collection[RepairAction]) -> str:
+def sklearn_code(change: Settings, actions: Collection[RepairAction]) -> str:
     """Return code that sets parameters, scales and weighs.
 
     >>> print(sklearn_code({"max_iter": 500}, ()))
@@ -226,10 +238,3 @@ def sklearn_code(change: Mapping[str, Any], actions: Collection[RepairAction]) -
         arguments += f', {"model__" if scale else ""}sample_weight=compute_sample_weight("balanced", y)'
     fit = f"{'clf = ' if scale else ''}{model}.fit({arguments})"
     return "\n".join([*imports, "", fit] if imports else [fit])
-
-
-SKLEARN_DECISION = """\
-import numpy as np
-
-share = np.unique(y, return_counts=True)[1] / len(y)  # of each class in the training rows
-answers = clf.classes_[(clf.predict_proba(X) / share).argmax(axis=1)]"""

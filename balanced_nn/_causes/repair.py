@@ -1,32 +1,34 @@
 """A training collapsed: what may be changed for another attempt, and which settings deserve a second look?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-
-from balanced_nn._causes.evidence import Cause
+from balanced_nn._causes.evidence import ACTION_OF, Cause
+from balanced_nn._causes.remedies import Parameters, Settings, is_same
+from balanced_nn._causes.remedies_balanced_nn import OUR_CHANGES, OVERSAMPLE, hurtful
 from balanced_nn._causes.rules import Finding
 
 RATE_FACTORS = (0.3, 0.1)  # of the first learning rate, for the second and the third attempt where no cause says more
 MAX_REPAIRS = len(RATE_FACTORS)
-LARGE_WEIGHT_DECAY = 1.0  # a step at a learning rate of 1e-3 shrinks a weight by more than 0.1 %
-SMALL_BATCH = 8
-LONGER = 3  # times as many epochs, and as much patience
+# Causes that a fit answers by itself, and what becomes of the learning rate.
+_ANSWERED = {
+    Cause.LEARNING_RATE_TOO_HIGH: 0.1,
+    Cause.LEARNING_RATE_TOO_LOW: 5.0,
+    Cause.STOPPED_TOO_EARLY: 1.0,
+    Cause.UNSCALED_FEATURES: 1.0,
+    Cause.CLASS_IMBALANCE: 1.0,
+}
 # On how a training goes that fails.
 _WITHOUT_EFFECT = frozenset(
     {"average_weights", "decision", "n_members", "on_collapse", "pos_label", "random_state", "verbose"}
 )
-
-Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Change:
     """What another attempt does differently, beside its initial weights and batches."""
 
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Parameters = field(default_factory=dict)
     rate_factor: float = 1.0  # of the learning rate that a search found
     cause: Cause | None = None  # that it answers
 
@@ -90,9 +92,8 @@ def next_change(
     other initial weights and batches, 0.3 times the learning rate
     """
     findings, done = tuple(findings), list(tried)
-    answers = _answers(settings, defaults, held_out=held_out)
     for finding in findings:
-        change = answers.get(finding.cause)
+        change = _answer(finding.cause, settings, defaults, held_out=held_out)
         if change is not None and change not in done:
             return change
     too_low = any(finding.cause is Cause.LEARNING_RATE_TOO_LOW for finding in findings)
@@ -100,25 +101,18 @@ def next_change(
     return Change(rate_factor=RATE_FACTORS[len(done)] if may_be_lower else 1.0)
 
 
-def _answers(settings: Settings, defaults: Settings, *, held_out: bool) -> dict[Cause, Change]:
-    """What may be changed against each cause, given what was left at its default."""
-
-    def free(*names: str) -> bool:
-        return all(not _differs(settings[name], defaults[name]) for name in names)
-
-    table: list[tuple[Cause, bool, dict[str, Any], float]] = [
-        (Cause.LEARNING_RATE_TOO_HIGH, free("learning_rate_init"), {}, 0.1),
-        (Cause.LEARNING_RATE_TOO_LOW, free("learning_rate_init"), {}, 5.0),
-        (
-            Cause.STOPPED_TOO_EARLY,
-            held_out and free("max_iter", "n_iter_no_change"),
-            {"max_iter": LONGER * defaults["max_iter"], "n_iter_no_change": LONGER * defaults["n_iter_no_change"]},
-            1.0,
-        ),
-        (Cause.UNSCALED_FEATURES, free("scaler"), {"scaler": "quantile"}, 1.0),
-        (Cause.CLASS_IMBALANCE, free("class_weight", "sampler"), {"sampler": "over"}, 1.0),
-    ]
-    return {cause: Change(changed, factor, cause) for cause, may, changed, factor in table if may}
+def _answer(cause: Cause, settings: Settings, defaults: Settings, *, held_out: bool) -> Change | None:
+    """What may be changed against a cause: None unless all parameters that it concerns were left at their defaults."""
+    if cause not in _ANSWERED or (cause is Cause.STOPPED_TOO_EARLY and not held_out):
+        return None
+    wanted = OUR_CHANGES[ACTION_OF[cause]](settings)
+    if cause is Cause.CLASS_IMBALANCE:
+        wanted |= OVERSAMPLE
+    wanted = {name: value for name, value in wanted.items() if name not in _WITHOUT_EFFECT}
+    if not all(is_same(settings[name], defaults[name]) for name in wanted):
+        return None
+    changed = {name: value for name, value in wanted.items() if not is_same(settings[name], value)}
+    return Change(changed, _ANSWERED[cause], cause)
 
 
 def setting_hints(settings: Settings, defaults: Settings) -> tuple[str, ...]:
@@ -137,24 +131,9 @@ def setting_hints(settings: Settings, defaults: Settings) -> tuple[str, ...]:
     >>> setting_hints(settings, {**settings, "alpha": 0.01})
     ('alpha=5.0 pulls the weights to zero: use alpha=0.01.',)
     """
-    table = [
-        (
-            settings["alpha"] > LARGE_WEIGHT_DECAY,
-            f"alpha={settings['alpha']} pulls the weights to zero: use alpha=0.01.",
-        ),
-        (
-            settings["batch_size"] != "auto" and settings["batch_size"] < SMALL_BATCH,
-            f'batch_size={settings["batch_size"]} makes the steps noise: use batch_size="auto".',
-        ),
-        (settings["dropout"] > 0.5, f"dropout={settings['dropout']} leaves little of each layer: use 0.1."),
-    ]
-    hints = tuple(text for applies, text in table if applies)
-    changed = [name for name in settings if name not in _WITHOUT_EFFECT and _differs(settings[name], defaults[name])]
+    hints = tuple(text for applies, text, _ in hurtful(settings) if applies)
+    named = [name for name in settings if name not in _WITHOUT_EFFECT]
+    changed = [name for name in named if not is_same(settings[name], defaults[name])]
     if hints or not changed:
         return hints
     return (f"These parameters are not at their defaults: {', '.join(changed)}. Try the defaults first.",)
-
-
-def _differs(value: Any, default: Any) -> bool:
-    value = value.item() if isinstance(value, np.generic) else value  # searches hand out NumPy's numbers
-    return not (value is default or (isinstance(value, str | int | float | tuple) and value == default))

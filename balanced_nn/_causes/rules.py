@@ -1,7 +1,6 @@
 """Which causes does the evidence name, and how sure is each? Rules over frozen facts, readable as a table."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -63,7 +62,7 @@ class Rule:
 
     cause: Cause
     confidence: float
-    measure: Callable[[Evidence], float | None]
+    measure: signals.Measurement
     sign: Literal["<", ">"]  # how the number must lie to the threshold
     threshold: float
     seen: str
@@ -77,7 +76,7 @@ class Rule:
     def row(self) -> str:
         """The rule as a line of a Markdown table: cause, measurement, threshold, confidence."""
         cause = self.cause.replace("_", " ")
-        return f"| {cause} | {self.measure.__doc__} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
+        return f"| {cause} | {self.measure.words} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
 
     def finding(self, evidence: Evidence) -> Finding | None:
         """What the rule says of `evidence`; None where it does not hold."""
@@ -86,7 +85,7 @@ class Rule:
             return None
         seen = self.seen.format(number=number, threshold=self.threshold, **_words(evidence))
         if not math.isfinite(number):
-            seen = f"a measurement is not finite: {str(self.measure.__doc__).lower()}"
+            seen = f"a measurement is not finite: {self.measure.words.lower()}"
         return Finding(self.cause, seen, float(number), self.threshold, self.confidence)
 
 
@@ -119,7 +118,7 @@ def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(first.values())
 
 
-def _words(e: Evidence) -> dict[str, Any]:
+def _words(e: Evidence) -> dict[str, object]:
     network, curve = e.network, e.curve
     return {
         "activation": network.hidden_activations[0] if network and network.hidden_activations else "",
@@ -146,7 +145,8 @@ OF_THE_DECISION = frozenset({Cause.THRESHOLD, Cause.CLASS_IMBALANCE, Cause.BAD_L
 RARE = 0.25  # of an even share
 
 # The first row that holds comes first. The confidence is how often that was right on the tuning sets; of the rows on
-# bad labels and on no signal, which speak of the data by definition, it is set.
+# bad labels and on no signal, which speak of the data by definition, it is set. Rows of 0.50 never came first there:
+# some bring a repair that is needed earlier, the others are of faults that the benchmark does not plant.
 # fmt: off
 RULES: tuple[Rule, ...] = (
     Rule(Cause.BAD_LABELS,             0.99, signals.bad_labels, ">", 0.5,
@@ -187,8 +187,6 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.POOR_INITIALIZATION,    0.97, signals.spread_of_others, "<", 0.001,
          "before training, the last hidden layer varies {number:.1e} times as much over the rows as the "
          "first{redrawn}"),
-    Rule(Cause.POOR_INITIALIZATION,    0.50, signals.lowest_gain, "<", 0.05,
-         "initial weights are {number:.2g} times the size that keeps a signal alive{redrawn}"),
     Rule(Cause.POOR_INITIALIZATION,    0.96, signals.highest_gain, ">", 2.2,
          "initial weights are {number:.2g} times the size that keeps a signal in bounds{redrawn}"),
     Rule(Cause.LEARNING_RATE_TOO_LOW,  0.98, signals.other_rate, "<", 0.002,
@@ -207,18 +205,12 @@ RULES: tuple[Rule, ...] = (
          "training ended after {steps}, when the weights had moved by {number:.1%}"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.killed, ">", 0.7,
          "{number:.0%} of a layer's units died during training"),
-    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.movement, ">", 20,
-         "the weights moved by {number:.0f} times their own size"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.not_finite, ">", 0.5,
          "training met numbers that are not finite"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.other_rate, ">", 1,
          "a learning rate of {number:g}; 0.01 is usual"),
     Rule(Cause.LOSS_MISMATCH,          0.50, signals.twice_squashed, ">", 0.5,
          "from_logits=True, but the output is {output} already"),
-    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.rebound, ">", 1,
-         "the loss ended {number:.0%} above its lowest value"),
-    Rule(Cause.VANISHING_GRADIENT,     0.50, signals.saturated_at_start, ">", 0.5,
-         "before training, {number:.0%} of a layer's outputs lie where its activation is flat{redrawn}"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.90, signals.still_falling, ">", 0.02,
          "the loss still fell by {number:.0%} over the last quarter of the epochs"),
     Rule(Cause.LOSS_MISMATCH,          0.88, signals.squared_error, ">", 0.5,
@@ -228,11 +220,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.BATCH_NORM_STATISTICS,  0.50, signals.batch_norm_gap, ">", 0.1,
          "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
          "BatchNorm stored"),
-    Rule(Cause.THRESHOLD,              0.50, signals.rank_gap, ">", 0.65,
-         "the scores rank the rows (ROC AUC {roc_auc:.2f}) better than the answers tell"),
     Rule(Cause.HIDDEN_ACTIVATION,      0.50, signals.all_linear, ">", 0.5,
          "all hidden layers are linear: together they are one"),
-    Rule(Cause.NETWORK_TOO_SMALL,      0.50, signals.narrowest, "<", 16,
-         "the narrowest hidden layer has {number:.0f} units"),
 )
 # fmt: on

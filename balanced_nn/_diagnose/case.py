@@ -51,7 +51,7 @@ class Case:
     classes: tuple[Any, ...]
     judged_on: str
     prepare_training: Callable[[], tuple[Trainer, Reference | None]]  # with the quick models of the rows it judges on
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any]
     defaults: Mapping[str, Any] | None = None
 
 

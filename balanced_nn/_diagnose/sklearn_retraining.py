@@ -1,11 +1,9 @@
 """How is somebody's scikit-learn classifier trained again, with some things about it repaired?"""
 
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
@@ -15,70 +13,28 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from balanced_nn._causes.advise import ModelKind
+from balanced_nn._causes.advise import CHANGES, ModelKind
 from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._causes.remedies import is_same
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._collapse.predictions import read_answers
 from balanced_nn._typing import Rows
-
-Settings = Mapping[str, Any]
-SOUND_WIDTH = 64
-LONGER, LONGER_EPOCHS, LONGER_PATIENCE = 3, 500, 20  # times as many epochs, and at least so many
 
 
 def menu_of(model: Any, kind: ModelKind) -> tuple[RepairAction, ...]:
     """What can be mended about a model and changes something, from the cheapest to the dearest."""
     if kind is ModelKind.KERAS:
         return tuple(RepairAction)
-    table, settings = _CHANGES.get(kind, {}), model.get_params(deep=False)
+    table, settings = CHANGES.get(kind, {}), model.get_params(deep=False)
 
     def changes(action: RepairAction) -> bool:
         if action in table:
-            return any(not _same(settings[name], value) for name, value in table[action](settings).items())
+            return any(not is_same(settings[name], value) for name, value in table[action](settings).items())
         if action is RepairAction.BALANCE_CLASSES:
             return settings.get("class_weight", "balanced") is None or has_fit_parameter(model, "sample_weight")
         return action is RepairAction.SCALE_FEATURES
 
     return tuple(action for action in RepairAction if changes(action))
-
-
-def _same(value: Any, other: Any) -> bool:
-    if isinstance(other, tuple):
-        return tuple(np.atleast_1d(np.asarray(value)).tolist()) == other
-    return bool(value is other or (isinstance(value, str | int | float) and value == other))
-
-
-def _widths(settings: Settings, default: tuple[int, ...]) -> tuple[int, ...]:
-    sizes = tuple(np.atleast_1d(settings["hidden_layer_sizes"]).tolist()) or default
-    return tuple(max(int(size), SOUND_WIDTH) for size in sizes)
-
-
-_CHANGES: dict[ModelKind, dict[RepairAction, Callable[[Settings], dict[str, Any]]]] = {
-    ModelKind.OURS: {
-        RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
-        RepairAction.BALANCE_CLASSES: lambda s: {
-            "class_weight": "balanced",
-            "decision": "auto" if _same(s["decision"], "auto") else "balanced",  # the same with balanced weights
-        },
-        RepairAction.SET_LEARNING_RATE: lambda s: {"learning_rate_init": "auto"},
-        RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
-        RepairAction.ADD_BATCH_NORM: lambda s: {"batch_norm": True, "batch_size": "auto"},
-        RepairAction.ENLARGE_NETWORK: lambda s: {"hidden_layer_sizes": _widths(s, (256, 128))},
-        RepairAction.TRAIN_LONGER: lambda s: {
-            "max_iter": max(200, LONGER * s["max_iter"]),
-            "n_iter_no_change": max(LONGER_PATIENCE, LONGER * s["n_iter_no_change"]),
-        },
-    },
-    ModelKind.MLP: {
-        RepairAction.SET_LEARNING_RATE: lambda s: {"solver": "adam", "learning_rate_init": 1e-3},
-        RepairAction.SOUND_HIDDEN_LAYERS: lambda s: {"activation": "relu"},
-        RepairAction.ENLARGE_NETWORK: lambda s: {"hidden_layer_sizes": _widths(s, (100,))},
-        RepairAction.TRAIN_LONGER: lambda s: {
-            "max_iter": max(LONGER_EPOCHS, LONGER * s["max_iter"]),
-            "n_iter_no_change": max(LONGER_PATIENCE, LONGER * s["n_iter_no_change"]),
-        },
-    },
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +63,7 @@ class SklearnTrainer:
     def __call__(self, repairs: frozenset[RepairAction]) -> OutcomeReport:
         """Train with `repairs` and say what becomes of it."""
         model, fit_params = clone(self.model), {}
-        table, settings = _CHANGES.get(self.kind, {}), self.model.get_params(deep=False)
+        table, settings = CHANGES.get(self.kind, {}), self.model.get_params(deep=False)
         for action in repairs:
             if action in table:
                 model.set_params(**table[action](settings))

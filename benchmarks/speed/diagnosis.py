@@ -62,5 +62,6 @@ def causes_of(attempt: Any) -> str:
     """All that is done about a failure, whether the fit failed or not."""
     outcome = replace(attempt.outcome, outcome=Outcome.CONSTANT)
     evidence = replace(gather_evidence(observe(attempt, None)), outcome=outcome)
-    findings = advise(diagnose_evidence(evidence), ModelKind.OURS)
+    settings = BalancedNNClassifier().get_params(deep=False)
+    findings = advise(diagnose_evidence(evidence), ModelKind.OURS, settings=settings)
     return str(CollapseReport(outcome, (0, 1), "held-out rows", findings, evidence))

@@ -9,12 +9,11 @@ from sklearn.neural_network import MLPClassifier
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._causes.advise import ModelKind, advise, blame_columns
 from balanced_nn._causes.evidence import ACTION_OF, Cause
-from balanced_nn._causes.remedies_balanced_nn import OUR_DEFAULTS
-from balanced_nn._causes.remedies_sklearn import MLP_DEFAULTS
 from balanced_nn._causes.rules import Finding
 from balanced_nn._data.column_checks import Reason, SuspiciousColumn
 
 DEFAULTS = BalancedNNClassifier().get_params()
+USUAL = {ModelKind.OURS: DEFAULTS, ModelKind.MLP: MLPClassifier().get_params()}  # of the others nothing may be known
 DATA = {Cause.NO_SIGNAL, Cause.BAD_LABELS}
 OPEN_ENDED = {  # there is always a larger number, and always another rate
     Cause.STOPPED_TOO_EARLY,
@@ -29,7 +28,7 @@ def found(cause, status="suspected") -> Finding:
 
 
 def ours(cause, **settings) -> Finding:
-    (advised,) = advise([found(cause)], ModelKind.OURS, settings={**DEFAULTS, **settings}, defaults=DEFAULTS)
+    (advised,) = advise([found(cause)], ModelKind.OURS, settings=settings, defaults=DEFAULTS)
     return advised
 
 
@@ -38,18 +37,10 @@ def mlp(cause, **settings) -> Finding:
     return advised
 
 
-@pytest.mark.parametrize(
-    ("assumed", "estimator"), [(OUR_DEFAULTS, BalancedNNClassifier), (MLP_DEFAULTS, MLPClassifier)]
-)
-def test_what_is_assumed_are_the_defaults(assumed, estimator):
-    params = estimator().get_params()
-    assert assumed == {name: params[name] for name in assumed}
-
-
 @pytest.mark.parametrize("kind", list(ModelKind))
 @pytest.mark.parametrize("cause", list(Cause))
 def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
-    (advised,) = advise([found(cause)], kind)
+    (advised,) = advise([found(cause)], kind, settings=USUAL.get(kind, {}))
     assert advised.remedy.endswith((".", "?"))
     assert (advised.cause, advised.seen, advised.confidence) == (cause, "Seen.", 0.5)
     assert not advised.change or advised.code
@@ -156,6 +147,10 @@ def test_what_was_set_by_hand_is_named_and_set(cause, settings, remedy, change):
     assert {name: clf.get_params()[name] for name in change} == change
 
 
+def test_a_matrix_of_costs_is_shown_as_it_is():
+    assert ours(Cause.THRESHOLD, decision=1 - np.eye(2)).remedy.startswith("decision=array([[0., 1.],\n")
+
+
 @pytest.mark.parametrize("cause", list(Cause))
 @pytest.mark.parametrize(
     "settings",
@@ -194,7 +189,7 @@ def test_confirmed_causes_share_one_code():
         found(Cause.LEARNING_RATE_TOO_HIGH, "confirmed"),
     ]
     settings = {"scaler": None, "learning_rate_init": 10.0, "max_iter": 3}
-    early, scale, rate = advise(findings, "balanced_nn", settings=settings)
+    early, scale, rate = advise(findings, "balanced_nn", settings=settings, defaults=DEFAULTS)
     assert early.code == "clf.set_params(max_iter=200).fit(X, y)"
     assert scale.code == 'clf.set_params(learning_rate_init="auto", scaler="standard").fit(X, y)'
     assert rate.code == ""
@@ -252,7 +247,7 @@ def test_the_code_for_an_mlp_runs(cause):
 
 def test_scaling_and_weights_go_into_one_fit():
     findings = [found(Cause.UNSCALED_FEATURES, "confirmed"), found(Cause.CLASS_IMBALANCE, "confirmed")]
-    scale, balance = advise(findings, "mlp")
+    scale, balance = advise(findings, "mlp", settings=MLPClassifier().get_params())
     assert balance.code == ""
     names = {"clf": MLPClassifier(tol=1e9, n_iter_no_change=1), "X": X, "y": Y}
     exec(scale.code, names)
@@ -285,6 +280,10 @@ def test_a_keras_remedy_knows_the_network():
     assert "for units in (64, 64)" in told(Cause.NETWORK_TOO_SMALL, hidden_sizes=(64, 2)).code
     assert "for units in (128,)" in told(Cause.NETWORK_TOO_SMALL, hidden_sizes=(64,)).code
     assert "for units in (8, 8)" in told(Cause.DEAD_RELU, hidden_sizes=(8, 8)).code
+    bare = told(Cause.NETWORK_TOO_SMALL, hidden_sizes=())
+    assert bare.remedy == "There is no hidden layer: add two, of 128 and 64 units."
+    assert "for units in (128, 64)" in bare.code
+    assert "clipnorm=1.0" in told(Cause.EXPLODING_GRADIENT, hidden_sizes=(8,)).code
     assert "BatchNormalization" in told(Cause.VANISHING_GRADIENT, hidden_sizes=(8,) * 8).code
     assert 'Dense(4, activation="softmax")' in told(Cause.OUTPUT_ACTIVATION, n_classes=4).code
     assert "expit(" in told(Cause.THRESHOLD, from_logits=True, n_outputs=1).code

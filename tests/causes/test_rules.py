@@ -1,6 +1,9 @@
 """Does each rule fire where its number says so and nowhere else, and are the causes ranked?"""
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from tests.helpers.evidence import EXAMPLES, NETWORK, ONLY_ANSWERS, PROBE, USUAL, with_data, with_network, with_outcome
 
 FAILURES = sorted(set(Outcome) - {Outcome.HEALTHY, Outcome.NO_SIGNAL})
-each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.cause}-{rule.measure.__name__}")
+each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.cause}-{rule.measure.read.__name__}")
 
 
 def causes(evidence: Evidence) -> list[Cause]:
@@ -38,6 +41,11 @@ def beside(rule: Rule, kind: str) -> tuple[float, float]:
     return threshold + way * margin, threshold - way * margin
 
 
+def reading(rule: Rule, number: float | None) -> Rule:
+    """The rule, where it measures `number`."""
+    return replace(rule, measure=replace(rule.measure, read=lambda evidence: number))
+
+
 # ---------------------------------------------------------------- the table
 
 
@@ -48,7 +56,7 @@ def test_every_cause_has_a_rule(cause):
 
 @each_rule
 def test_every_rule_has_an_example(rule):
-    assert rule.measure in EXAMPLES, f"add {rule.measure.__name__} to tests/evidence_examples.py"
+    assert rule.measure in EXAMPLES, f"add {rule.measure.read.__name__} to tests/helpers/evidence.py"
 
 
 @each_rule
@@ -80,7 +88,7 @@ def test_a_rule_does_not_fire_on_the_other_side(rule):
 @each_rule
 def test_a_rule_does_not_fire_at_its_threshold_or_without_its_number(rule):
     for number in (None, float("nan"), rule.threshold):
-        assert replace(rule, measure=lambda evidence, number=number: number).finding(USUAL) is None
+        assert reading(rule, number).finding(USUAL) is None
 
 
 @each_rule
@@ -96,9 +104,40 @@ def test_a_rule_says_what_was_seen_in_words(rule):
 @each_rule
 @pytest.mark.parametrize("number", [0.0, 1e-300, 12345.678, -1.0, np.inf, np.float32(0.5)])
 def test_any_number_can_be_put_into_the_words(rule, number):
-    always = replace(rule, measure=lambda evidence: number, sign=">", threshold=-2.0)
+    always = replace(reading(rule, number), sign=">", threshold=-2.0)
     for evidence in (with_network(), with_network(n_steps=None, epochs=None)):
         assert always.finding(evidence).number == number
+
+
+def test_a_number_that_is_not_finite_is_named():
+    seen = with_network(learning_rate=np.inf)
+    (finding,) = (found for found in diagnose_evidence(seen) if found.cause is Cause.LEARNING_RATE_TOO_HIGH)
+    assert finding.seen.startswith("a measurement is not finite: learning rate of an optimizer whose steps do not")
+
+
+TOLD = """
+import sys
+from balanced_nn._causes.advise import advise
+from balanced_nn._causes.report import CollapseReport
+from balanced_nn._causes.rules import RULES, diagnose_evidence
+from tests.helpers.evidence import with_network
+
+evidence = with_network(learning_rate=float("inf"), hidden_sizes=(1, 1))
+findings = advise(diagnose_evidence(evidence), "keras", settings=vars(evidence.network))
+words = [str(CollapseReport(evidence.outcome, (0, 1), "rows", findings, evidence)), *(rule.row for rule in RULES)]
+"""
+
+
+def test_the_words_are_the_same_without_docstrings():
+    script = TOLD + 'print(advise.__doc__, "tensorflow" in sys.modules, *words, sep="\\n")'
+    names: dict[str, list[str]] = {}
+    exec(TOLD, names)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
+    told = subprocess.run(
+        [sys.executable, "-OO", "-c", script], cwd=root, env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines() == ["None", "False", *"\n".join(names["words"]).splitlines()]
 
 
 def test_words_say_where_the_first_weights_are_lost():
@@ -150,7 +189,7 @@ def test_each_cause_is_named_once_by_the_rule_that_is_surest():
     bad = with_network(learning_rate=1e3)
     bad = replace(bad, movement=1e6, curve=Curve((1.0, 0.5, np.nan)), final=replace(PROBE, finite=False))
     firing = [rule for rule in RULES if rule.cause is Cause.LEARNING_RATE_TOO_HIGH and rule.finding(bad)]
-    assert len(firing) > 2
+    assert len(firing) > 1
     (finding,) = [finding for finding in diagnose_evidence(bad) if finding.cause is Cause.LEARNING_RATE_TOO_HIGH]
     assert finding.seen == firing[0].finding(bad).seen
 

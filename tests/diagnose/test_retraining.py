@@ -19,12 +19,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._causes.advise import ModelKind
+from balanced_nn._causes.advise import CHANGES, ModelKind
 from balanced_nn._causes.evidence import RepairAction
+from balanced_nn._causes.remedies import LONGER
 from balanced_nn._diagnose.keras.data import KerasRows
 from balanced_nn._diagnose.keras.layers import network_facts
 from balanced_nn._diagnose.keras.retraining import KerasTrainer, repaired_model
-from balanced_nn._diagnose.sklearn_retraining import _CHANGES, LONGER, SklearnTrainer, menu_of
+from balanced_nn._diagnose.sklearn_retraining import SklearnTrainer, menu_of
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:[\s\S]*softmax over axis:UserWarning")  # Keras, about a lone unit
 
@@ -330,7 +331,7 @@ def test_the_menu_holds_what_the_kind_of_model_can_do():
     assert menu_of(LogisticRegression(), ModelKind.OTHER) == EVERY_CLASSIFIER
     assert set(menu_of(FAR_FROM_OURS, ModelKind.OURS)) == set(RepairAction) - {RepairAction.MATCH_OUTPUT}
     assert RepairAction.ADD_BATCH_NORM not in menu_of(FAR_FROM_MLP, ModelKind.MLP)
-    assert set(_CHANGES[ModelKind.MLP]) <= set(menu_of(FAR_FROM_MLP, ModelKind.MLP))
+    assert set(CHANGES[ModelKind.MLP]) <= set(menu_of(FAR_FROM_MLP, ModelKind.MLP))
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_classes_are_balanced_where_a_classifier_takes_weights(model, balances):
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
 def test_training_longer_always_trains_longer(kind, max_iter, patience):
     settings = {"max_iter": max_iter, "n_iter_no_change": patience}
-    changed = _CHANGES[kind][RepairAction.TRAIN_LONGER](settings)
+    changed = CHANGES[kind][RepairAction.TRAIN_LONGER](settings)
     assert all(changed[name] >= LONGER * value for name, value in settings.items())
 
 

@@ -103,7 +103,7 @@ class Example(NamedTuple):
 
 
 # One line for each signal that a rule of the diagnosis reads.
-EXAMPLES: dict[Callable[[Evidence], float | None], Example] = {
+EXAMPLES: dict[signals.Measurement, Example] = {
     signals.bad_labels: Example(lambda v: with_data(bad_labels="all rows have the same label" if v else ""), "flag"),
     signals.no_signal: Example(lambda v: replace(with_outcome(Outcome.NO_SIGNAL), reference=Reference(v - 0.1, v))),
     signals.lone_softmax: Example(lambda v: with_network(output_activation="softmax" if v else "sigmoid"), "flag"),
@@ -122,14 +122,10 @@ EXAMPLES: dict[Callable[[Evidence], float | None], Example] = {
     ),
     signals.spread_of_saturating: Example(lambda v: _spread(v, "tanh")),
     signals.spread_of_others: Example(lambda v: _spread(v, "relu")),
-    signals.lowest_gain: Example(_gain),
     signals.highest_gain: Example(_gain),
-    signals.saturated_at_start: Example(lambda v: replace(USUAL, initial=_second(saturated=v))),
     signals.adaptive_rate: Example(lambda v: with_network(learning_rate=v)),
     signals.other_rate: Example(lambda v: with_network(learning_rate=v, optimizer="sgd")),
-    signals.movement: Example(lambda v: replace(USUAL, movement=v)),
     signals.killed: Example(lambda v: replace(USUAL, final=_second(dead=v))),
-    signals.rebound: Example(lambda v: replace(USUAL, curve=Curve((2.0, 1.0, 1.0 + v)))),
     signals.not_finite: Example(lambda v: replace(USUAL, final=replace(PROBE, finite=not v)), "flag"),
     signals.slow_rate: Example(lambda v: replace(with_network(learning_rate=1e-6), movement=v)),
     signals.few_steps: Example(lambda v: with_network(n_steps=int(v)), "count"),
@@ -141,7 +137,6 @@ EXAMPLES: dict[Callable[[Evidence], float | None], Example] = {
         lambda v: replace(with_outcome(Outcome.THRESHOLD, ranking=0.5 + v), reference=Reference(0.5, 0.5 + v))
     ),
     signals.decision_at_fault: Example(lambda v: with_outcome(Outcome.THRESHOLD, ranking=0.9 if v else 0.5), "flag"),
-    signals.rank_gap: Example(lambda v: with_outcome(Outcome.THRESHOLD, roc_auc=v)),
     signals.rarest: Example(lambda v: with_data(class_share=(1 - v / 2, v / 2))),
     signals.narrowest: Example(lambda v: with_network(hidden_sizes=(64, int(v))), "count"),
     signals.no_hidden_layer: Example(

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from balanced_nn._causes.evidence import NetworkFacts, RepairAction
+from balanced_nn._causes.remedies import SOUND_MOMENTUM, SOUND_WIDTH, USUAL_RATE
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
 from balanced_nn._data.dataset import class_frequencies
 from balanced_nn._data.hold_outs import hold_outs
@@ -28,9 +29,6 @@ from balanced_nn._diagnose.keras.layers import (
 )
 from balanced_nn._typing import FloatArray, IntArray, Rows
 
-SOUND_RATE = 1e-3  # the default of Adam
-SOUND_WIDTH = 64
-SOUND_MOMENTUM = 0.9  # forgets its initial statistics within an epoch or two, even if that has few steps
 LONGER_EPOCHS, LONGER_STEPS, LONGER_PATIENCE = 4, 3_000, 20  # times as many epochs; at least so many steps; epochs
 SMALL_BATCH = 32
 STOPPING_FRACTION = 0.15  # of the training rows
@@ -283,7 +281,7 @@ class _Rebuild:
 
 def _optimizer(model: keras.Model, repairs: frozenset[RepairAction]) -> keras.optimizers.Optimizer:
     if RepairAction.SET_LEARNING_RATE in repairs or getattr(model, "optimizer", None) is None:
-        return keras.optimizers.Adam(SOUND_RATE)
+        return keras.optimizers.Adam(USUAL_RATE)
     return type(model.optimizer).from_config(model.optimizer.get_config())
 
 
