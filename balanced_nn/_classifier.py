@@ -405,7 +405,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             raise CollapseError(str(report))
         for note in (*column_notes(rows.suspicious), *fitted._notes(result.trained), *about_the_rule):
             warnings.warn(note, stacklevel=3)
-        before = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
+        before = {
+            name: value for name, value in vars(self).items() if name not in {"feature_names_in_", "_keras_model"}
+        }
         self.__dict__ = before | vars(fitted)
         return self
 
@@ -747,6 +749,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
         self._ensemble = Ensemble(members, result.calibration, rows.prior)
+        self.__dict__.pop("_keras_model", None)
 
     def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
         """Set the rule and the class frequencies together, and return what the user should be warned of about it."""

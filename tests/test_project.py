@@ -37,8 +37,12 @@ def relative(path: Path) -> str:
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """Dotted names that a module imports, deferred imports included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Dotted names that a module imports, deferred imports included, but for those of types alone."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

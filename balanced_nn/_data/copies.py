@@ -91,6 +91,11 @@ def _can_be_told_apart(table: Table, distinct: IntArray) -> bool:
     """Whether a column has nearly a value of its own for each of some distinct rows."""
     rows = distinct[:: -(-len(distinct) // LOOKED_AT)]
     numeric = table.numeric[rows]
-    blocks = [] if sparse.issparse(numeric) else [numeric[:, column] for column in range(numeric.shape[1])]
-    blocks += [column.codes[rows] for column in table.categories.values()]
-    return any(len(np.unique(values)) >= IDENTIFYING * len(rows) for values in blocks)
+    if sparse.issparse(numeric):
+        numeric = sparse.csc_array(numeric)
+        stored = np.split(numeric.data, numeric.indptr[1:-1])
+        n_values = [len(np.unique(values[values != 0])) + (len(values) < len(rows)) for values in stored]
+    else:
+        n_values = [len(np.unique(numeric[:, column])) for column in range(numeric.shape[1])]
+    n_values += [len(np.unique(column.codes[rows])) for column in table.categories.values()]
+    return max(n_values, default=0) >= IDENTIFYING * len(rows)

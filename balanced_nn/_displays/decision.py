@@ -1,7 +1,7 @@
 """Is the decision a good one, and can the probabilities that it rests on be trusted?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from balanced_nn._classifier import BalancedNNClassifier
-from balanced_nn._data.labelled_rows import read_labelled
 from balanced_nn._decision.metrics import Metric, read_metric
 from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
@@ -20,10 +18,11 @@ from balanced_nn._displays.decision_curves import (
     Reliability,
     ThresholdCurve,
     evaluate_thresholds,
-    measure_reliability,
     score_classes,
 )
+from balanced_nn._displays.decision_rows import SeenRows, rows_given, rows_held_out
 from balanced_nn._displays.inputs import find_classifier, read_predictions, read_proba
+from balanced_nn._displays.labels import shorten
 from balanced_nn._displays.style import (
     ANSWER,
     BLACK,
@@ -39,10 +38,8 @@ from balanced_nn._displays.style import (
     list_classes,
     open_canvas,
     set_few_ticks,
-    shorten,
 )
 from balanced_nn._probability.calibration import HeldOut
-from balanced_nn._probability.correction import log_softmax
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:
@@ -57,26 +54,6 @@ WIDER = 3.0  # nats of log-odds on either side of the threshold, at the least
 FLAT = 1e-6  # a range of the metric that is nothing but rounding
 BAND = "#CCE8F8"  # SKY, paler
 SMALLEST_PROBABILITY = 1e-12
-OF_A_FIT = ("as trained", "corrected")  # probabilities before and after the correction
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """Rows with their probabilities before and after the correction."""
-
-    rows: HeldOut
-    prior: FloatArray
-    before: FloatArray | None
-    names: tuple[str, str]  # of the probabilities before and after
-
-    def reliabilities(self, n_bins: int, positive: int) -> tuple[Reliability, ...]:
-        weight = self.rows.weights_at(self.prior)
-        both = zip(self.names, (self.before, np.exp(self.rows.log_proba_at(self.prior))), strict=True)
-        return tuple(
-            measure_reliability(name, proba, self.rows.y, weight, n_bins, positive=positive)
-            for name, proba in both
-            if proba is not None
-        )
 
 
 class DecisionDisplay:
@@ -200,9 +177,12 @@ class DecisionDisplay:
                 f"{cls.__name__} needs X and y together. Pass both, or none to look at the rows held out in fit."
             )
         if X is None or y is None:
-            seen, rows = _held_out(classifier), "training rows" if classifier._held_out.in_training else "held-out rows"
+            seen, rows = (
+                rows_held_out(classifier),
+                "training rows" if classifier._held_out.in_training else "held-out rows",
+            )
         else:
-            seen, rows = _given(classifier, read(X), y, sample_weight), "given rows"
+            seen, rows = rows_given(classifier, read(X), y, sample_weight), "given rows"
         own = classifier._decision.metric
         return cls._of(classifier.decision_rule_, seen, rows, metric, own, n_bins).plot(ax=ax)
 
@@ -279,12 +259,12 @@ class DecisionDisplay:
         positive = find_positive(given.classes, prior, pos_label)
         decided = read_decision(decision, given.classes, None, positive=positive)
         names = ("before", "given" if before is None else "after")
-        seen = _Seen(rows, prior, None if before is None else before[kept], names)
+        seen = SeenRows(rows, prior, None if before is None else before[kept], names)
         rule = decided.rule(prior, rows)
         return cls._of(rule, seen, "given rows", metric, decided.metric, n_bins).plot(ax=ax)
 
     @classmethod
-    def _of(cls, rule: DecisionRule, seen: _Seen, rows: str, metric: Any, own: Metric | None, n_bins: Any) -> Self:
+    def _of(cls, rule: DecisionRule, seen: SeenRows, rows: str, metric: Any, own: Metric | None, n_bins: Any) -> Self:
         if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
             raise ValueError(f"n_bins={n_bins!r} is no number of bins. Give a whole number of at least 1.")
         if metric is not None and rule.threshold is None:
@@ -410,34 +390,6 @@ class DecisionDisplay:
 
 def _percent(share: float) -> str:
     return f"{max(np.ceil(100 * share - 1e-9), 1):.0f} % of its range"
-
-
-def _held_out(classifier: BalancedNNClassifier) -> _Seen:
-    """The rows that were held out; what calibration and priors did to them is undone for the time before."""
-    rows, calibration = classifier._held_out, classifier.calibration_
-    fed = np.stack([member.correction.fed_prior for member in classifier.members_])
-    # scores are known up to a constant of each row, which the softmax takes away
-    scores = calibration.temperature * (rows.scores.astype(np.float64) - calibration.intercepts)
-    return _Seen(rows, classifier.class_prior_, np.exp(log_softmax(scores + np.log(fed)[rows.network])), OF_A_FIT)
-
-
-def _given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Seen:
-    """Rows of the caller, which all networks answer."""
-    given = read_labelled(classifier, X, y, sample_weight, classifier.classes_)
-    if len(classifier.classes_) == 2 and len(np.unique(given.y)) < 2:
-        raise ValueError(
-            f"y holds a single class, {given.names(given.y[:1])}; no threshold is better than another on its "
-            "rows. Pass rows of both classes."
-        )
-    members, prior = classifier.members_, classifier.class_prior_
-    each = [member.scores(given.table)[given.rows] for member in members]
-    before = [
-        np.exp(log_softmax(own + np.log(member.correction.fed_prior)))
-        for member, own in zip(members, each, strict=True)
-    ]
-    scores = classifier._ensemble.combine(each, prior) - np.log(prior)
-    rows = HeldOut(scores, given.y, given.weight, in_training=False)
-    return _Seen(rows, prior, np.mean(before, axis=0), OF_A_FIT)
 
 
 def _make_room_below(canvas: Canvas, ax: "Axes", values: FloatArray, lines: int) -> None:

@@ -17,15 +17,8 @@ from balanced_nn import (
     LearningRateDisplay,
     TrainingCurveDisplay,
 )
-from balanced_nn._displays.style import (
-    name_classes,
-    open_canvas,
-    pick_decades,
-    pick_log_ticks,
-    set_few_ticks,
-    shorten,
-    wrap,
-)
+from balanced_nn._displays.labels import name_classes, shorten, wrap
+from balanced_nn._displays.style import open_canvas, pick_decades, pick_log_ticks, set_few_ticks
 from balanced_nn._network.specs import RangeTestTrace
 from tests.helpers.pictures import text_faults
 

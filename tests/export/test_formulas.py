@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._export.formulas import keras_model
+from balanced_nn._export.formulas import keras_model, write_decision_scores, write_log_proba
 from balanced_nn._export.onnx import onnx_model
 from balanced_nn._network.network import FittedNetwork
 from balanced_nn._preprocessing.preprocessor import fit_preprocessing
@@ -237,7 +237,7 @@ def test_the_formulas_of_the_preprocessing_are_those_of_the_estimator(
     for block in (train, new):
         graph = NumpyGraph()
         with np.errstate(over="ignore"):
-            found.log_proba(graph, block)
+            write_log_proba(graph, found, block)
         expected = preprocessing.expand(preprocessing.clean(plain_table(block)))
         np.testing.assert_allclose(graph.features, expected, rtol=2e-6, atol=2e-6)
 
@@ -269,9 +269,9 @@ def test_the_formulas_of_the_probabilities_are_those_of_the_estimator(
     prior = rng.dirichlet(np.ones(n_classes)) + 1e-3
     found = predictor_of([member(k) for k in range(n_members)], calibration, prior / prior.sum(), 3)
     expected = found.ensemble.log_proba(plain_table(numbers), found.prior)
-    written = found.log_proba(NumpyGraph(), numbers)
+    written = write_log_proba(NumpyGraph(), found, numbers)
     np.testing.assert_allclose(written, expected, rtol=1e-9, atol=1e-9)
-    scores = found.decision_scores(NumpyGraph(), written)
+    scores = write_decision_scores(NumpyGraph(), found.rule, written)
     second, first = np.sort(scores, axis=1)[:, -2:].T
     clear = first - second > 1e-9  # a tie to rounding may be broken either way
     np.testing.assert_array_equal(scores.argmax(axis=1)[clear], found.rule.decide(expected)[clear])
