@@ -15,7 +15,7 @@ from balanced_nn._causes.advise import ModelKind, advise, blame_columns
 from balanced_nn._causes.repair import setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._data.column_checks import SuspiciousColumn, column_notes
+from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.labelled_rows import read_labelled, read_rows
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._decision.rule import Decision, decision_notes, read_decision
@@ -385,7 +385,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             about_the_rule = self._decide(decision, held_out, prior)  # first: the metric of a user may fail
             self.classes_, self._natural_prior, self._costs, self._held_out = rows.classes, prior, costs, held_out
             self._keep(result.trained, result.calibration, rows.suspicious)
-            notes = (*column_notes(rows.suspicious), *self._notes(result.trained), *about_the_rule)
+            notes = (*rows.notes, *self._notes(result.trained), *about_the_rule)
         if self.on_collapse == "raise" and self.collapse_report_.collapsed:
             raise CollapseError(str(self.collapse_report_))
         for note in notes:
@@ -406,7 +406,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Class labels.
         """
         log_proba = self._log_proba(X)
-        return self.classes_[self.decision_rule_.decide(log_proba)]
+        with np.errstate(under="ignore"):
+            return self.classes_[self.decision_rule_.decide(log_proba)]
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each class, at the class frequencies `class_prior_`.
@@ -421,7 +422,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ndarray of shape (n_samples, n_classes)
             Rows sum to 1; columns are in the order of `classes_`.
         """
-        return np.exp(self._log_proba(X))
+        with np.errstate(under="ignore"):  # a probability that float64 cannot hold is 0, whatever NumPy is set to
+            return np.exp(self._log_proba(X))
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Logarithm of :meth:`predict_proba`, without its rounding to 0 and 1.
@@ -453,7 +455,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             what the first answer is expected to cost more. For more classes, scores whose largest is answered.
         """
         log_proba = self._log_proba(X)
-        scores = self.decision_rule_.scores(log_proba)
+        with np.errstate(under="ignore"):
+            scores = self.decision_rule_.scores(log_proba)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def preprocess(self, X: Any) -> FloatArray:
@@ -754,13 +757,14 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         for note in type_notes(table, networks[0].numeric_positions, [network.encodings for network in networks]):
             warnings.warn(note, stacklevel=4)
         block = max(1, PREDICTION_BYTES // (4 * max(1, self.preprocessing_.width)))
-        if len(table) <= block:
-            return ensemble.log_proba(table, self.class_prior_)
-        out = np.empty((len(table), len(self.classes_)))
-        for start in range(0, len(table), block):
-            rows = slice(start, start + block)
-            out[rows] = ensemble.log_proba(table.part(rows), self.class_prior_)
-        return out
+        with np.errstate(under="ignore"):
+            if len(table) <= block:
+                return ensemble.log_proba(table, self.class_prior_)
+            out = np.empty((len(table), len(self.classes_)))
+            for start in range(0, len(table), block):
+                rows = slice(start, start + block)
+                out[rows] = ensemble.log_proba(table.part(rows), self.class_prior_)
+            return out
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from balanced_nn._data.dataset import Dataset, class_frequencies, hold_outs, thin_out
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
+from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
@@ -127,7 +128,7 @@ def _n_members(estimator: Any, automatic: int) -> int:
 
 
 def _no_hold_out(rows: LabelledRows) -> Warning:
-    counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
+    counts = listed((f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True)), MOST_LABELS)
     return RareClassWarning(
         f"No rows could be held out, because fewer than two classes can spare two rows (rows by class: {counts}). "
         f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights, and "
@@ -137,7 +138,7 @@ def _no_hold_out(rows: LabelledRows) -> Warning:
 
 def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     counts = np.bincount(rows.y, minlength=len(rows.classes))
-    named = ", ".join(f"{rows.classes[i]!s} ({counts[i]})" for i in kept)
+    named = listed((f"{rows.classes[i]!s} ({counts[i]})" for i in kept), MOST_LABELS)
     return RareClassWarning(
         f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
         "does not see these classes. Collect more rows of them, or pass X_val and y_val."

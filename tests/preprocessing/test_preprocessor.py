@@ -241,13 +241,13 @@ def test_levels_that_never_occur_in_training_do_not_count():
     assert preprocessing.level_counts == (2,)
 
 
-def test_numeric_levels_are_equal_by_value_and_differ_from_strings():
+def test_numeric_levels_are_equal_by_value_and_to_the_text_of_it():
     frame = pd.DataFrame({"c": pd.Series([3, 1, 20], dtype="category")})
     preprocessor = TabularPreprocessor().fit(frame)
     assert preprocessor.categories_ == {0: ["1", "3", "20"]}
     for same in ([20, 3], [20.0, 3.0], np.array([20, 3], np.float32)):
         assert_array_equal(preprocessor.transform(pd.DataFrame({"c": same})), [[0, 0, 1], [0, 1, 0]])
-    assert not preprocessor.transform(pd.DataFrame({"c": ["20", "3"]})).any()
+    assert_array_equal(preprocessor.transform(pd.DataFrame({"c": ["20", "3.0"]})), [[0, 0, 1], [0, 1, 0]])
 
 
 def test_bools_and_zeros_and_ones_are_the_same_levels():
