@@ -164,7 +164,7 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
             {"X_val": X, "y_val": Y + 1},
             f"y_val holds 2, which is no class of the training data; these are 0, 1. Check .* these {Y.sum()} rows",
         ),
-        ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds 1, which is no class"),
+        ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds '1', which is no class"),
         ({"X_val": X, "y_val": np.where(Y == 1, np.nan, 0)}, f"y_val contains NaN or None in {Y.sum()} of 300 rows"),
         ({"X_val": X[:9], "y_val": Y}, "inconsistent numbers of samples: \\[9, 300\\]"),
         ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but BalancedNNClassifier is expecting 6"),

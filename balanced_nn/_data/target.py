@@ -212,8 +212,8 @@ def target_notes(class_rows: IntArray, classes: np.ndarray) -> tuple[Warning, ..
     return (
         UserWarning(
             f"y holds {len(classes):,} different numbers in {class_rows.sum():,} rows, half of them in at most "
-            f"{median:.0f} rows: it looks like a quantity, and each number is taken for a class. Use a regressor, or cut "
-            "it into classes (pandas.cut); if the numbers name classes, pass them as strings."
+            f"{median:.0f} rows: it looks like a quantity, and each number is taken for a class. Use a regressor, or "
+            "cut it into classes (pandas.cut); if the numbers name classes, pass them as strings."
         ),
     )
 
