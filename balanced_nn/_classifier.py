@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
-from balanced_nn._data.column_checks import column_notes
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled, read_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._decision.positive_class import find_positive
@@ -403,7 +402,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             about_the_rule = fitted._decide(decision, result.held_out, prior)
         if self.on_collapse == "raise" and report.collapsed:
             raise CollapseError(str(report))
-        for note in (*column_notes(rows.suspicious), *fitted._notes(result.trained), *about_the_rule):
+        for note in (*rows.notes, *fitted._notes(result.trained), *about_the_rule):
             warnings.warn(note, stacklevel=3)
         before = {
             name: value for name, value in vars(self).items() if name not in {"feature_names_in_", "_keras_model"}
@@ -425,7 +424,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Class labels.
         """
         predictor, log_proba = self._answer(X)
-        return predictor.classes[predictor.rule.decide(log_proba)]
+        with np.errstate(under="ignore"):
+            return predictor.classes[predictor.rule.decide(log_proba)]
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each class, at the class frequencies `class_prior_`.
@@ -440,7 +440,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ndarray of shape (n_samples, n_classes)
             Rows sum to 1; columns are in the order of `classes_`.
         """
-        return np.exp(self._answer(X)[1])
+        _, log_proba = self._answer(X)
+        with np.errstate(under="ignore"):  # a probability that float64 cannot hold is 0, whatever NumPy is set to
+            return np.exp(log_proba)
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Logarithm of :meth:`predict_proba`, without its rounding to 0 and 1.
@@ -472,7 +474,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             what the first answer is expected to cost more. For more classes, scores whose largest is answered.
         """
         predictor, log_proba = self._answer(X)
-        scores = predictor.rule.scores(log_proba)
+        with np.errstate(under="ignore"):
+            scores = predictor.rule.scores(log_proba)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def preprocess(self, X: Any) -> FloatArray:

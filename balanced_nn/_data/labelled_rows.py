@@ -7,11 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from balanced_nn._data.column_checks import SuspiciousColumn, suspicious_columns
+from balanced_nn._data.column_checks import SuspiciousColumn, column_notes, suspicious_columns
 from balanced_nn._data.dataset import class_frequencies
 from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._data.table import Table, is_missing, read_table
-from balanced_nn._data.target import check_every_class_weighs, encode_labels, read_classes, read_target, read_weights
+from balanced_nn._data.target import (
+    check_every_class_weighs,
+    encode_labels,
+    read_classes,
+    read_target,
+    read_weights,
+    target_notes,
+)
 from balanced_nn._typing import FloatArray, IntArray
 
 
@@ -31,6 +38,11 @@ class LabelledRows:
     def prior(self) -> FloatArray:
         """Class frequencies by weight."""
         return class_frequencies(self.y, self.weight, len(self.classes))
+
+    @property
+    def notes(self) -> tuple[Warning, ...]:
+        """What the user should be warned of about the table and its labels."""
+        return column_notes(self.suspicious) + target_notes(np.bincount(self.y), self.classes)
 
     def take(self, chosen: IntArray) -> "LabelledRows":
         """Return some of the rows."""

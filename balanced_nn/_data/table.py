@@ -27,7 +27,7 @@ from balanced_nn._data.cells import (
 from balanced_nn._data.names import listed
 from balanced_nn._typing import FloatArray, IntArray, Matrix
 
-__all__ = ["CategoryColumn", "Table", "is_missing", "level_text", "read_table", "to_dense"]
+__all__ = ["CategoryColumn", "Table", "check_computed", "is_missing", "level_text", "read_table", "to_dense"]
 
 EXACT_INTEGERS = 2**53  # up to which float64 holds each
 
@@ -208,6 +208,12 @@ def check_computed(data: Any, name: str) -> None:
 
 def _as_array(X: Any) -> Any:
     """Turn nested lists into an array; cells keep their type where NumPy would make strings of numbers."""
+    if isinstance(X, np.ma.MaskedArray):
+        if not np.ma.is_masked(X):
+            return X.data
+        cells = np.array(X.data, dtype=np.float64 if X.dtype.kind in "biuf" else object)
+        cells[np.ma.getmaskarray(X)] = np.nan
+        return cells
     if isinstance(X, np.ndarray):  # NumPy's own variable-length strings are unknown to scikit-learn
         return X.astype(object) if X.dtype.kind == "T" else X
     try:

@@ -1,6 +1,9 @@
 """Which classes does a target hold, and how much does each row weigh?"""
 
 from collections.abc import Collection, Sequence
+from decimal import Decimal
+from enum import Enum
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,10 +13,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels, quoted
-from balanced_nn._data.table import is_missing
+from balanced_nn._data.table import check_computed, is_missing
 from balanced_nn._sklearn import num_samples
 from balanced_nn._typing import FloatArray, IntArray, Label
 
+MOST_NUMBERED_CLASSES = 20  # beyond, with few rows of each, numbers look like a quantity
+FEW_ROWS = 10
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
 
 
@@ -25,14 +30,18 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     ValueError
         If `y` is missing, continuous, holds missing values, is not one-dimensional, or differs from `X` in length.
     TypeError
-        If it mixes strings with other labels.
+        If it mixes strings with other labels, holds objects that are neither numbers nor strings, or is a lazy frame.
     """
     if y is None:
         raise ValueError(
             f"This BalancedNNClassifier estimator requires y to be passed, but the target {name} is None. "
             "Pass one label a row."
         )
-    labels = column_or_1d(_as_array(y), warn=True)
+    check_computed(y, name)
+    found = _as_array(y)
+    if found.ndim == 2 and found.shape[1] > 1:
+        raise _several_columns(found, name)
+    labels = column_or_1d(found, warn=True)
     check_consistent_length(X, labels)
     missing = _is_missing(labels)
     if missing.any():
@@ -55,7 +64,19 @@ def _as_array(y: Any) -> np.ndarray:
         return np.asarray(y.to_numpy())  # pandas and polars, nullable types included
     if isinstance(y, list | tuple):
         return np.array(y, dtype=object)  # of strings and NaN, NumPy would make the string "nan"
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        cells = np.array(y.data, dtype=object)
+        cells[np.ma.getmaskarray(y)] = None
+        return cells
     return np.asarray(y)
+
+
+def _several_columns(labels: np.ndarray, name: str) -> ValueError:
+    text = f"y should be a 1d array, got an array of shape {labels.shape} instead"
+    if labels.dtype.kind in "biufO" and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
+        way = f"np.asarray({name}).argmax(axis=1), or {name}.idxmax(axis=1) of a pandas frame"
+        return ValueError(f"{text}: {name} is one-hot, a column for each class. Pass one label a row: {way}.")
+    return ValueError(f"{text}. Pass one label a row in {name}; several labels a row are not supported.")
 
 
 def _is_missing(labels: np.ndarray) -> np.ndarray:
@@ -77,6 +98,15 @@ def _plain_type(labels: np.ndarray, name: str, *, is_list: bool) -> np.ndarray:
     if any(is_text) and not all(is_text):
         raise TypeError(
             f"{name} mixes labels of the types {', '.join(kinds)}, which cannot be sorted. Convert them to one type."
+        )
+    plain = str | bytes | Real | np.bool_ | np.datetime64
+    odd = next((label for label in labels if not isinstance(label, plain)), None)
+    if odd is not None:
+        whole = isinstance(odd, Decimal) and all(label == int(label) for label in labels)
+        way = "label.name" if isinstance(odd, Enum) else "int(label)" if whole else "str(label)"
+        raise TypeError(
+            f"{name} holds labels of the type {type(odd).__name__}, such as {odd!r}; a label must be a string, a whole "
+            f"number or a boolean. Convert them: [{way} for label in {name}]."
         )
     return np.array(labels.tolist())
 
@@ -164,6 +194,28 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
             f"sample_weight is zero for every row of class {listed(map(str, lost), MOST_LABELS)}. "
             "Remove these rows from X and y, or give them weight."
         )
+
+
+def target_notes(class_rows: IntArray, classes: np.ndarray) -> tuple[Warning, ...]:
+    """Warn where the labels look like a quantity: many different numbers, with few rows of each.
+
+    Examples
+    --------
+    >>> target_notes(np.full(10, 2), np.arange(10)), len(target_notes(np.full(40, 3), np.arange(40)))
+    ((), 1)
+    """
+    if len(classes) <= MOST_NUMBERED_CLASSES or classes.dtype.kind not in "iuf":
+        return ()
+    median, scattered = float(np.median(class_rows)), float(np.mean(class_rows <= 2))
+    if median >= FEW_ROWS and not (median < 2 * FEW_ROWS and scattered > 0.1):
+        return ()
+    return (
+        UserWarning(
+            f"y holds {len(classes):,} different numbers in {class_rows.sum():,} rows, half of them in at most "
+            f"{median:.0f} rows: it looks like a quantity, and each number is taken for a class. Use a regressor, or "
+            "cut it into classes (pandas.cut); if the numbers name classes, pass them as strings."
+        ),
+    )
 
 
 def check_named_classes(named: Collection[Label], classes: Sequence[Label], name: str) -> None:

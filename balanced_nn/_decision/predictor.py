@@ -51,10 +51,11 @@ class Predictor:
     def log_proba(self, table: Table) -> FloatArray:
         """Log-probabilities of shape (n_samples, n_classes), at most 0, computed block by block."""
         block = max(1, BLOCK_BYTES // (4 * max(1, self.first.width)))
-        if len(table) <= block:
-            return self.ensemble.log_proba(table, self.prior)
-        out = np.empty((len(table), len(self.classes)))
-        for start in range(0, len(table), block):
-            rows = slice(start, start + block)
-            out[rows] = self.ensemble.log_proba(table.part(rows), self.prior)
-        return out
+        with np.errstate(under="ignore"):  # what float64 cannot hold is 0, whatever NumPy is set to
+            if len(table) <= block:
+                return self.ensemble.log_proba(table, self.prior)
+            out = np.empty((len(table), len(self.classes)))
+            for start in range(0, len(table), block):
+                rows = slice(start, start + block)
+                out[rows] = self.ensemble.log_proba(table.part(rows), self.prior)
+            return out

@@ -240,6 +240,11 @@ def _tensor_type(dtype: np.dtype[Any]) -> int:
 
 def _labels(classes: np.ndarray) -> np.ndarray:
     """Class labels in a type that ONNX Runtime gathers: integers, float64, booleans or text."""
+    if classes.dtype.kind == "u" and int(classes.max()) > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"to_onnx writes whole labels as int64, which does not hold {classes.max()!s}. Fit on smaller numbers, or "
+            "on text."
+        )
     kinds = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
     if classes.dtype.kind in kinds:
         return classes.astype(kinds[classes.dtype.kind])
@@ -277,6 +282,12 @@ def _codes(graph: OnnxGraph, column: Value, encoding: Encoding) -> Value:
 
 def _codes_of_numbers(graph: OnnxGraph, column: Value, encoding: Encoding) -> Value:
     """The same where the levels are numbers, at most one of which a cell equals."""
+    inexact = [level for level in encoding.codes if isinstance(level, int) and int(float(level)) != level]
+    if inexact:
+        raise ValueError(
+            f"to_onnx reads categories that are numbers as float64, which does not hold {inexact[0]} of column "
+            f"{column.name!r}. Turn the column into text before fit."
+        )
     levels, codes = np.array([*encoding.codes], np.float64), np.array([*encoding.codes.values()], np.float64)
     found = graph.cast(graph.equal(column, levels), "float64")
     known = graph.matmul(found, (codes - encoding.unseen)[:, None])

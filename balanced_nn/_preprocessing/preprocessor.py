@@ -275,8 +275,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     The kind of a column is that of its type or, in columns of Python objects, of its content: only numbers, bools mixed
     with numbers, or only missing cells are numeric; anything with a string in it is a category. It is fixed in `fit`:
     a numeric column that later holds a string is an error, and numbers in a category column are looked up among its
-    levels. Numbers are equal by value (1, 1.0 and True), and differ from strings ("1"); only in a column that held
-    both numbers and strings, they are compared by text.
+    levels. Numbers are equal by value (1, 1.0 and True), and to the strings that write them ("1").
 
     A numeric column that was constant or all missing in `fit` is always 0. Scaled values are cut at -1e6 and 1e6 (with
     ``scaler=None`` or a transformer of yours: at -1e30 and 1e30), so that the result is always finite. Infinite input

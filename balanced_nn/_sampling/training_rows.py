@@ -193,7 +193,17 @@ def _call_sampler(sampler: Sampler, X: FloatArray, labels: Labels) -> tuple[Floa
         view.setflags(write=False)  # a sampler that writes into its input fails instead of changing our rows
     if isinstance(sampler, ClassResampler):
         return sampler._resample(*views)  # ours: warnings are the caller's to raise
-    result, name = sampler.fit_resample(*views), type(sampler).__name__
+    name = type(sampler).__name__
+    try:
+        result = sampler.fit_resample(*views)
+    except ValueError as exc:
+        sizes = dict(zip(*np.unique(labels, return_counts=True), strict=True))
+        rarest = min(sizes, key=lambda label: int(sizes[label]))
+        raise ValueError(
+            f"sampler {name} failed on the {len(labels)} training rows, of which {sizes[rarest]} are of class "
+            f"{rarest!s}: {str(exc).rstrip('.')}. Lower its number of neighbours below that, or use 'smote', which "
+            "lowers it, or 'over'."
+        ) from exc
     if not isinstance(result, tuple) or len(result) < 2:
         raise TypeError(
             f"sampler {name} returned a {type(result).__name__} from fit_resample, not the pair X, y. "

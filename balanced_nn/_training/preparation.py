@@ -13,6 +13,7 @@ from balanced_nn._data.copies import find_copies
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
 from balanced_nn._data.hold_outs import grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
+from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
@@ -130,7 +131,7 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
 
 
 def _no_hold_out(rows: LabelledRows) -> Warning:
-    counts = ", ".join(f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True))
+    counts = listed((f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True)), MOST_LABELS)
     why = "can spare two rows" if rows.groups is None else "can spare two rows in whole groups"
     return RareClassWarning(
         f"No rows could be held out, because fewer than two classes {why} (rows by class: {counts}). "
@@ -141,7 +142,7 @@ def _no_hold_out(rows: LabelledRows) -> Warning:
 
 def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     counts = np.bincount(rows.y, minlength=len(rows.classes))
-    named = ", ".join(f"{rows.classes[i]!s} ({counts[i]})" for i in kept)
+    named = listed((f"{rows.classes[i]!s} ({counts[i]})" for i in kept), MOST_LABELS)
     return RareClassWarning(
         f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
         "does not see these classes. Collect more rows of them, or pass X_val and y_val."

@@ -329,3 +329,9 @@ def test_every_column_of_strings_and_numbers_can_be_read_back(column):
     read_back = cells(np.array([[cell] for cell in column], dtype=object))
     for cell, value in zip(column, read_back, strict=True):
         assert (value is None and (cell is None or cell != cell)) or value == cell
+
+
+@pytest.mark.parametrize("kind", [float, int, object])
+def test_masked_cells_are_missing(kind):
+    table = read_table(Model(), np.ma.masked_array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]], dtype=kind), reset=True)
+    np.testing.assert_array_equal(table.numeric, [[1, np.nan], [3, 4]])

@@ -1,5 +1,8 @@
 """Which targets and weights are understood, which refused, and in which words?"""
 
+from decimal import Decimal
+from enum import Enum
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -15,6 +18,7 @@ from balanced_nn._data.target import (
     in_class_order,
     read_target,
     read_weights,
+    target_notes,
 )
 
 LABELS = [st.integers(-(2**40), 2**40), st.booleans(), st.text(st.characters(codec="ascii", exclude_characters="\0"))]
@@ -266,3 +270,51 @@ def test_a_message_about_a_thousand_classes_names_ten():
     with pytest.raises(ValueError, match="'10', '100', .* and 990 more") as caught:
         encode_labels(np.array(["none"]), np.unique(np.arange(1000).astype(str)), name="y_val")
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        ([Decimal(v) for v in (0, 1, 1)], r"type Decimal, such as Decimal\('0'\); .* Convert them: \[int\(label\)"),
+        ([Decimal("0.5"), Decimal(1), Decimal(1)], r"type Decimal.*\[str\(label\)"),
+        (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01", "2021-01-01"])).tolist(), "type Timestamp.*str"),
+        ([Enum("Kind", "A B").A] * 3, r"type Kind, such as .*\[label.name for label in y\]"),
+        ([(0, 1), (1, 0), (1, 1)], "several labels a row"),
+        (pl.DataFrame({"y": [0, 1, 1]}).lazy(), r"y is a polars LazyFrame.*y.collect\(\)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_labels_of_odd_types_are_refused_with_what_to_do(y, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        read_target(y, rows_for(range(3)))
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, lambda y: y.astype(bool), lambda y: y.tolist()])
+def test_one_hot_labels_are_refused_with_the_way_back(make):
+    with pytest.raises(ValueError, match=r"got an array of shape .*: y is one-hot.*argmax\(axis=1\)"):
+        read_target(make(np.eye(3)[[0, 1, 2, 2]]), rows_for(range(4)))
+
+
+def test_masked_labels_count_as_missing():
+    with pytest.raises(ValueError, match="Input y contains NaN or None in 1 of 3 rows"):
+        read_target(np.ma.masked_array([0, 1, 1], mask=[1, 0, 0]), rows_for(range(3)))
+
+
+@pytest.mark.parametrize(
+    "y", [np.arange(60) % 40, np.round(np.random.default_rng(0).gamma(4, 9, 500)), np.arange(100) // 2 * 0.5], ids=len
+)
+def test_labels_that_look_like_a_quantity_are_named_with_the_remedy(y):
+    classes, counts = np.unique(y, return_counts=True)
+    (note,) = target_notes(counts, classes)
+    assert f"y holds {len(classes)} different numbers in {len(y)} rows" in str(note)
+    assert "Use a regressor, or cut it into classes" in str(note)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.arange(30) % 10, np.arange(23 * 30) % 23, (np.arange(60) % 40).astype(str), np.arange(1500) % 60],
+    ids=lambda y: f"{len(y)}-{y.dtype}",
+)
+def test_numbered_classes_with_rows_enough_and_names_look_like_no_quantity(y):
+    classes, counts = np.unique(y, return_counts=True)
+    assert target_notes(counts, classes) == ()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._data.table import CategoryColumn, Table
 from balanced_nn._export.onnx import onnx_model
 from tests.helpers.exports import mixed_table, plain_table, predictor_over, text_table
 
@@ -195,3 +196,13 @@ def test_columns_far_from_0_are_read_alike(scaler: str) -> None:
         np.log(proba), predictor.ensemble.log_proba(plain_table(numbers), predictor.prior), atol=1e-9
     )
     assert np.unique(proba[:, 0].round(6)).size > 60
+
+
+def test_numbers_that_an_onnx_type_does_not_hold_are_refused() -> None:
+    column = CategoryColumn((2**53, 2**53 + 1, 5), np.array([0, 1, 2, 1]))
+    table = Table(4, np.empty((4, 0)), np.empty(0, np.intp), {0: column}, ("id",))
+    with pytest.raises(ValueError, match=f"float64, which does not hold {2**53 + 1} of column 'id'. Turn"):
+        onnx_model(predictor_over(table))
+    large = replace(predictor_over(plain_table(np.eye(2))), classes=np.array([1, 2**64 - 1], np.uint64))
+    with pytest.raises(ValueError, match=f"int64, which does not hold {2**64 - 1}"):
+        onnx_model(large)

@@ -296,3 +296,10 @@ def test_a_sampler_with_sizes_for_a_class_that_a_fold_lacks_resamples_the_others
     assert np.bincount(resampled.y).tolist() == [20, 12]
     assert resampled.notes == ()
     assert "maybe" in sampler.sampling_strategy
+
+
+def test_a_sampler_that_wants_more_rows_of_a_rare_class_says_how_many_there_are():
+    y = np.repeat([0, 1], [20, 3])
+    X = np.random.default_rng(0).normal(size=(23, 2)).astype(np.float32)
+    with pytest.raises(ValueError, match="sampler SMOTE failed on the 23 training rows, of which 3 are of class 1"):
+        resample_rows(X, y, np.ones(23), SMOTE(), categorical_features=np.zeros(2, bool), seed=0)
