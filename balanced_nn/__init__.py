@@ -50,7 +50,7 @@ __version__ = version("balanced-nn")
 
 
 def __getattr__(name: str) -> Any:
-    """Load the Keras callback, and with it TensorFlow, when it is asked for."""
+    """Load the Keras callback, and with it TensorFlow, on first access."""
     if name == "CollapseMonitor":
         from balanced_nn._diagnose.keras.monitor import CollapseMonitor
 

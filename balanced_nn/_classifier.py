@@ -64,9 +64,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     activation : {"relu", "tanh", "logistic", "selu", "gelu", "identity"}, default="relu"
         Activation of the hidden layers.
     batch_norm : bool, default=True
-        Whether BatchNorm stands between each hidden layer and its activation.
+        Whether to put BatchNorm between each hidden layer and its activation.
     dropout : float, default=0.0
-        Fraction of hidden units that a training step leaves out, in [0, 1).
+        Fraction of hidden units that a training step drops, in [0, 1).
     alpha : float, default=0.01
         Weight decay of the kernels, decoupled from the gradient as in AdamW: each step shrinks them by
         ``learning_rate * alpha``.
@@ -76,8 +76,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         natural, and by default `predict` answers the class with the highest ``weight * probability``.
     sampler : {"over", "under", "smote"}, object with ``fit_resample`` or None, default=None
         How the training rows are resampled, before class weights are computed. Validation rows never are. "over"
-        repeats rows until each class has as many as the largest, but no row more than four times: beyond that they
-        weigh more. ``ClassResampler("over")`` repeats them as often as it takes. An object sees the preprocessed
+        repeats rows until each class has as many as the largest, but no row more than four times; beyond that they
+        weigh more. ``ClassResampler("over")`` repeats them as often as needed. An object sees the preprocessed
         matrix: scaled numbers, then one column of codes for each category column and each missing-value indicator; its
         parameter `categorical_features`, if it has one, is set accordingly.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
@@ -87,8 +87,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     scaler : {"standard", "robust", "minmax", "quantile"}, transformer or None, default="standard"
         How numeric columns are scaled; see :class:`TabularPreprocessor`.
     n_bins : "auto", int or None, default="auto"
-        Most bins of a numeric column, whose piecewise linear encoding stands beside the scaled number, so that the
-        network can turn where the classes part; see :class:`TabularPreprocessor`. "auto" takes up to 16, fewer where
+        Most bins of a numeric column; their piecewise linear encoding is added beside the scaled number, so that the
+        output can turn where classes separate; see :class:`TabularPreprocessor`. "auto" takes up to 16, fewer where
         classes are rare, columns are many or the table is large. None adds no bins.
     learning_rate_init : "auto" or float, default="auto"
         Learning rate of AdamW. "auto" runs a range test first; see :func:`suggest_learning_rate`.
@@ -96,7 +96,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Rows of a training step. "auto" takes 64 for up to 1,024 rows, 128 up to 8,192, 256 up to 30,000, 512 up to
         100,000, then 1,024; never more than there are rows.
     max_iter : int, default=200
-        Largest number of epochs. Where rows are repeated, an epoch is a part of all, down to a quarter, in which each
+        Largest number of epochs. If rows are repeated, an epoch is a part of all rows, down to a quarter, in which each
         comes about once.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
@@ -107,15 +107,15 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     n_iter_no_change : int, default=10
         Epochs without an improvement of more than `tol` after which training stops.
     tol : float, default=1e-4
-        Smallest improvement that counts, in nats where all classes are equally frequent. Where they are not, there is
-        less to be gained, and it is smaller in proportion to the entropy of the class frequencies.
+        Smallest improvement that counts, in nats where all classes are equally frequent. If they are not, there is
+        less to gain, and it is smaller in proportion to the entropy of the class frequencies.
     label_smoothing : float, default=0.0
         Share of each label that training spreads evenly over the classes, in [0, 1); undone in the probabilities.
     average_weights : bool, default=True
-        Whether the weights may move from those of the best epoch towards the mean of those of the last epochs, the same
+        Whether the weights may move from the best epoch's towards the mean of the last epochs' weights, the same
         share of the way in all networks, as far as the log-loss of the held-out rows falls; see `average_share_`.
     n_members : "auto" or int, default="auto"
-        Networks that answer together. Each holds out other rows, so that with several of them more rows tell how bold
+        Networks in the ensemble. Each holds out different rows, so that more rows show how overconfident
         the probabilities are and where thresholds lie; their probabilities are averaged. "auto" takes 4 for up to
         50,000 rows, and 1 for more, or where no rows are held out of `X`.
     decision : str, float, array-like of shape (n_classes, n_classes) or scorer, default="auto"
@@ -138,19 +138,19 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         there is such a label, as scikit-learn does, and else the rarer class.
     on_collapse : {"repair", "warn", "raise", "ignore"}, default="repair"
         What to do when training failed: the network collapsed, judged at the balanced decision on the held-out rows, or
-        lags behind quick reference models, which are trained where balanced accuracy is less than 0.15 above chance.
+        lags behind baseline models, which are trained if balanced accuracy is less than 0.15 above chance.
         "repair" names the cause and trains each network that failed up to two more times, with other initial weights
-        and with what the cause asks for as far as it was left at its default (the searched learning rate, `max_iter`
+        and with the repair for the cause, as far as it was left at its default (the searched learning rate, `max_iter`
         and `n_iter_no_change`, `scaler`, `sampler`); keeps the best attempt; and warns if that one failed too, or was
         trained with another setting. A parameter that equals its default counts as left open: in a search over such a
         parameter use "warn", or a candidate may be credited with what a repair did. "raise" raises `CollapseError`.
-        Except with "ignore", a `CollapseWarning` also tells of answers that only the decision spoils, and of features
-        that say nothing about the labels.
+        Except with "ignore", a `CollapseWarning` also reports answers that only the decision spoils, and features
+        that do not predict the labels.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
     verbose : int, default=0
-        1 shows how far `fit` is, on standard error: a bar on a terminal or in a notebook; elsewhere, as in a log or in
+        1 shows progress on standard error: a bar on a terminal or in a notebook; elsewhere, as in a log or in
         a worker process, a line for each network that was trained.
 
     Attributes
@@ -162,21 +162,21 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where all are strings.
     class_prior_ : ndarray of shape (n_classes,)
-        Class frequencies that `predict_proba` speaks of: those of the training data, by weight, or what
+        Class frequencies that `predict_proba` refers to: those of the training data, by weight, or what
         :meth:`set_prior` was given.
     class_weight_ : ndarray of shape (n_classes,)
         Weight of each class in the training of the first network, before row weights are scaled to mean 1.
     temperature_ : float
-        What the scores were divided by so that the probabilities are as bold as held-out rows say; 1.0 where nothing
+        Divisor of the scores that calibrates the probabilities on held-out rows; 1.0 where nothing
         was done, because no rows were held out, or fewer than 20 of a class and no sampler changed what it looks like.
     average_share_ : float
         How far the weights were moved, from 0.0, those of the best epoch, to 1.0, the mean of those of the last epochs.
-        0.0 too where no rows were held out, or where a network ran for fewer than five epochs, diverged or hardly did
+        Also 0.0 if no rows were held out, or if a network ran for fewer than five epochs, diverged or was hardly
         better than chance.
     calibration_ : Calibration
         The temperature together with an intercept for each class.
     decision_rule_ : DecisionRule
-        The rule that `predict` follows; printing it tells it in words.
+        The rule that `predict` follows; printing it shows it in words.
     members_ : tuple of Member
         The networks, each with its preprocessing, its correction and its history.
     network_ : FittedNetwork
@@ -197,7 +197,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     lr_search_ : LearningRateSearch or None
         The range test with its trace, the choice and the reason; None where the rate was set by hand.
     collapse_report_ : CollapseReport
-        Whether a network failed, with the numbers, the causes and the remedies: those of the worst network, or where
+        Whether a network failed, with the numbers, the causes and the remedies: those of the worst network, or if
         none failed those of one of the majority.
     repairs_ : tuple of Repair
         Further attempts that a failure led to: what was changed, why, and what came of it; empty where there was none.
@@ -411,7 +411,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Answer the class of each row, by `decision_rule_`.
+        """Predict the class of each row, with `decision_rule_`.
 
         Parameters
         ----------
@@ -471,7 +471,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes positive where the second class is answered: the log-odds less those at the threshold, or
-            what the first answer is expected to cost more. For more classes, scores whose largest is answered.
+            the expected extra cost of the first answer. For more classes, scores; the largest is answered.
         """
         predictor, log_proba = self._answer(X)
         with np.errstate(under="ignore"):
@@ -503,21 +503,21 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         *,
         pos_label: Any = None,
     ) -> Self:
-        """Change how `predict` answers, without training again.
+        """Change how `predict` answers, without retraining.
 
-        Changes `decision_rule_`; the parameter `decision`, by which a clone is fitted, stays.
+        Changes `decision_rule_`; the parameter `decision`, which a clone is fitted with, stays.
 
         Parameters
         ----------
         decision : str, float, scorer or array-like
             As the parameter `decision`.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
-            Rows to tune a metric on, best of all rows that were not passed to `fit`. None takes the rows that were held
+            Rows to tune a metric on, preferably rows that were not passed to `fit`. None takes the rows that were held
             out in `fit`.
         y : array-like of shape (n_samples,), default=None
             Their labels; required with `X`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights. Beyond them the classes count as `class_prior_` says.
+            Their weights. In addition, the classes are weighted to `class_prior_`.
         pos_label : label or None, default=None
             The positive class of two. None takes what the parameter `pos_label` says.
 
@@ -543,7 +543,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         check_is_fitted(self, "members_")
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
-            raise ValueError("set_decision needs X and y together. Pass both, or none to use the rows held out in fit.")
+            raise ValueError("set_decision needs X and y together. Pass both, or neither for the rows held out in fit.")
         rows = self._held_out
         if X is not None and y is not None:
             given = read_labelled(self, X, y, sample_weight, self.classes_)
@@ -564,10 +564,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self
 
     def set_prior(self, prior: ArrayLike | Mapping[Any, float] | None) -> Self:
-        """Speak of other class frequencies than those of the training data, without training again.
+        """Adjust the probabilities to other class frequencies (label shift), without retraining.
 
         Changes `class_prior_`, hence the probabilities, and fits `decision_rule_` to them: "balanced" and metrics
-        follow the new frequencies, thresholds and costs stay as they are. Right where the rows of each class look as
+        follow the new frequencies, thresholds and costs stay as they are. Valid if the rows of each class look as
         they did in training.
 
         Parameters
@@ -622,7 +622,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Warns
         -----
         PriorWarning
-            If these rows cannot tell them; see :func:`balanced_nn.estimate_prior`.
+            If these rows do not determine them; see :func:`balanced_nn.estimate_prior`.
         """
         found, note = find_prior(self.predict_proba(X), self.class_prior_, classes=self.classes_.tolist())
         if note is not None:
@@ -653,7 +653,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return model
 
     def to_keras(self) -> Any:
-        """Export probabilities as a Keras model that needs nothing of this package.
+        """Export probabilities as a Keras model that does not need this package.
 
         It imputes, scales, runs all networks and corrects their probabilities, with standard layers and operations of
         Keras alone: ``model.save("model.keras")``, and ``keras.models.load_model("model.keras")`` elsewhere.
@@ -699,7 +699,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             now, of shape (n_samples,), and "probabilities", float64 of shape (n_samples, n_classes). A table of numbers
             alone is one input, "X": float64 of shape ``(n_samples, n_features_in_)``, in which NaN is missing. A table
             with category columns has one input for each column, called like it or else x0, x1, ...: of shape
-            (n_samples, 1), text for categories of text, where "" is missing, and float64 for numbers and booleans. It
+            (n_samples, 1), string for string categories, where "" is missing, and float64 for numbers and booleans. It
             agrees with `predict_proba` to about 1e-12, or 1e-6 with ``activation="gelu"``. It does not check its input.
 
         Raises
@@ -708,15 +708,15 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             If the package onnx is missing.
         ValueError
             If `scaler` is a transformer of your own, if a column has no name that can be an input's, or if a column
-            held both missing cells and empty texts, which no input of text can tell apart.
+            held both missing cells and empty strings, which a string input cannot distinguish.
 
         See Also
         --------
-        BalancedNNClassifier.to_keras : A Keras model, to go on with in Keras.
+        BalancedNNClassifier.to_keras : A Keras model, for further work in Keras.
 
         Notes
         -----
-        Of a column that mixes text and numbers, numbers are passed as text: 1 and 1.0 as "1", 0.5 as "0.5".
+        In a column that mixes strings and numbers, pass the numbers as strings: 1 and 1.0 as "1", 0.5 as "0.5".
 
         Examples
         --------
@@ -769,7 +769,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             yield CollapseWarning(str(self.collapse_report_))
         elif self.on_collapse != "ignore" and trained.changed:
             settings = ", ".join(f"{name}={value!r}" for name, value in trained.changed.items())
-            yield CollapseWarning(f"The first training failed; the network kept has {settings}.")
+            yield CollapseWarning(f"The first training failed; the network that was kept uses {settings}.")
 
     def _answer(self, X: Any) -> tuple[Predictor, FloatArray]:
         """What answers now, and the log-probabilities of some rows: one reading, whatever other threads set."""

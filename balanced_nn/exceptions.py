@@ -22,8 +22,8 @@ class RareClassWarning(UserWarning):
 
 
 class PriorWarning(UserWarning):
-    """Class frequencies were estimated from rows that hardly tell them."""
+    """Class frequencies were estimated from rows that hardly determine them."""
 
 
 class DecisionWarning(UserWarning):
-    """A decision was tuned on rows that say little about it, or leads to a single answer."""
+    """A decision was tuned on unsuitable rows, or gives every row the same answer."""

@@ -162,7 +162,7 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
         ({"X_val": X, "y_val": Y * 0}, "y_val holds a single class, 0; .*Give validation rows of at least two classes"),
         (
             {"X_val": X, "y_val": Y + 1},
-            f"y_val holds 2, which is no class of the training data; these are 0, 1. Check .* these {Y.sum()} rows",
+            f"y_val holds 2, which is not a class of the training data; these are 0, 1. Check .* these {Y.sum()} rows",
         ),
         ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds '1', which is no class"),
         ({"X_val": X, "y_val": np.where(Y == 1, np.nan, 0)}, f"y_val contains NaN or None in {Y.sum()} of 300 rows"),

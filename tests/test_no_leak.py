@@ -88,7 +88,7 @@ def test_values_of_held_out_rows_change_no_resampling(sampler):
     plan, other = (plan_of(small(sampler=sampler), table) for table in (X, poisoned()))
     for before, after in zip(fed(plan), fed(other), strict=True):
         np.testing.assert_array_equal(before, after)
-    assert plan.correction.fed_prior.tolist() == other.correction.fed_prior.tolist()
+    assert plan.correction.training_prior.tolist() == other.correction.training_prior.tolist()
     assert plan.class_weight.tolist() == other.class_weight.tolist()
 
 

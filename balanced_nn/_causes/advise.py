@@ -16,7 +16,7 @@ MISREAD = 0.4  # confidence, set, in features without a signal where columns are
 
 
 class ModelKind(StrEnum):
-    """With what a model is built."""
+    """The library that a model is built with."""
 
     OURS = "balanced_nn"
     KERAS = "keras"
@@ -33,14 +33,14 @@ _REMEDIES: Mapping[ModelKind, Remedies] = {
 def advise(
     findings: Iterable[Finding], kind: ModelKind | str, *, settings: Settings, defaults: Settings | None = None
 ) -> tuple[Finding, ...]:
-    r"""Say of each finding what to do about it.
+    r"""Say for each finding what to do about it.
 
     Parameters
     ----------
     findings : iterable of Finding
         What was found, the most likely first.
     kind : {"balanced_nn", "keras", "mlp", "other"}
-        With what the model is built.
+        The library that the model is built with.
     settings : mapping
         What the model is set to: parameters of a scikit-learn estimator by name, for "keras" the fields of
         `NetworkFacts`.
@@ -50,7 +50,7 @@ def advise(
     Returns
     -------
     tuple of Finding
-        With `remedy`, `code` and `change`. Of several confirmed causes, which have to be mended together, the first
+        With `remedy`, `code` and `change`. Several confirmed causes have to be repaired together: the first
         holds the code for all of them, and the others none.
 
     Examples
@@ -109,7 +109,7 @@ def blame_columns(findings: Iterable[Finding], columns: Sequence[SuspiciousColum
             ),
             confidence=min(finding.confidence, MISREAD),
             remedy="Repair these columns, and fit again. If that changes nothing: "
-            + finding.remedy.removeprefix("No setting mends this. "),
+            + finding.remedy.removeprefix("No setting repairs this. "),
         )
         if columns and finding.cause is Cause.NO_SIGNAL
         else finding
@@ -118,7 +118,7 @@ def blame_columns(findings: Iterable[Finding], columns: Sequence[SuspiciousColum
 
 
 def _code(causes: list[Cause], advice: Mapping[Cause, Advice], kind: ModelKind, s: Settings) -> str:
-    """Return code that mends all of these causes."""
+    """Return code that repairs all of these causes."""
     if len(causes) == 1 and advice[causes[0]].code:
         return advice[causes[0]].code
     change: Parameters = {}

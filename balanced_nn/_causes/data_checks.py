@@ -1,4 +1,4 @@
-"""What about a table deserves a look before a network is trained on it?"""
+"""What should be checked in a table before a network is trained on it?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,7 +74,7 @@ def preflight(facts: DataFacts, classes: Sequence[Any]) -> tuple[str, ...]:
     >>> X = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
     >>> for sentence in preflight(data_facts(X, np.array([0, 0, 1, 1]), 2), ["no", "yes"])[1:]:
     ...     print(sentence)
-    1 column holds one value only: it says nothing. Drop it; BalancedNNClassifier sets it to 0.
+    1 column holds only one value: it carries no information. Drop it; BalancedNNClassifier sets it to 0.
     """
     names = list(map(str, classes))
     return tuple(
@@ -105,14 +105,14 @@ def _labels(facts: DataFacts, names: list[str]) -> str:
     present = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows]
     if len(present) < 2:
         return (
-            f"All {facts.n_rows:,} rows are of class {listed(present)}: there is nothing to tell apart. Check how the "
+            f"All {facts.n_rows:,} rows are of class {listed(present)}: there is nothing to distinguish. Check how the "
             "rows were selected; BalancedNNClassifier refuses such labels."
         )
     if too_many_classes(facts):
         return (
-            f"The target holds {len(present):,} different values in {facts.n_rows:,} rows: is it a number to be "
-            "estimated, or an identifier? Take another column, or group the values; BalancedNNClassifier would take "
-            "each value for a class."
+            f"The target holds {len(present):,} different values in {facts.n_rows:,} rows: is it a number to "
+            "predict, or an identifier? Choose another column, or group the values; BalancedNNClassifier would treat "
+            "each value as a class."
         )
     return facts.bad_labels
 
@@ -123,7 +123,7 @@ def _single_rows(facts: DataFacts, names: list[str]) -> str:
         return ""
     has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
     return (
-        f"{has.format(listed(single))} a single row: trained on, {it} cannot be judged; held out, {it} cannot be "
+        f"{has.format(listed(single))} a single row: in training, {it} cannot be evaluated; held out, {it} cannot be "
         "learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and warns."
     )
 
@@ -137,8 +137,8 @@ def _rare(facts: DataFacts, names: list[str]) -> str:
     held_out = max(1, round(HELD_OUT * rows))
     named = listed([f"{name} ({count})" for count, name in rare])
     return (
-        f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to judge by, and "
-        f"each moves the recall by {100 / held_out:.0f} points. Split with stratify=y, and judge by repeated "
+        f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to evaluate, and "
+        f"each changes the recall by {100 / held_out:.0f} points. Split with stratify=y, and evaluate by repeated "
         "stratified cross-validation; BalancedNNClassifier holds out rows of each class, at least 2 of 7 or more."
     )
 
@@ -150,8 +150,8 @@ def _ratio(facts: DataFacts, names: list[str]) -> str:
     (largest, common), (smallest, rare) = max(shares), min(shares)
     return (
         f"Class {common} is {largest / smallest:,.0f} times as frequent as class {rare}: always answering {common} is "
-        f"right in {largest:.1%} of the rows, so that accuracy says little. Weigh the classes alike in training, and "
-        "judge by balanced accuracy and the recall of each class; BalancedNNClassifier weighs and decides that way by "
+        f"right in {largest:.1%} of the rows, so accuracy says little. Give the classes equal weight in training, and "
+        "evaluate by balanced accuracy and the recall of each class; BalancedNNClassifier weights and decides so by "
         "default."
     )
 
@@ -162,20 +162,20 @@ def _missing(facts: DataFacts) -> str:
     share = facts.n_not_finite / max(1, facts.n_rows * facts.n_features)
     return (
         f"{_count(facts.n_not_finite, 'cell')} ({100 * share:.2g}% of all) missing or infinite: a network that reads "
-        "one answers NaN. Impute (SimpleImputer), by statistics of the training rows; BalancedNNClassifier takes the "
-        "median, adds a column that says where it did, and refuses infinity."
+        "one outputs NaN. Impute (SimpleImputer) with statistics of the training rows; BalancedNNClassifier uses the "
+        "median, adds a column that marks imputed cells, and rejects infinity."
     )
 
 
 def _scales(facts: DataFacts) -> str:
     if facts.scale_ratio > FAR_APART:
-        found = f"The standard deviations of the columns lie a factor of {_large(facts.scale_ratio)} apart"
+        found = f"The standard deviations of the columns differ by a factor of {_large(facts.scale_ratio)}"
     elif facts.largest > LARGE:
         found = f"The largest number is {_large(facts.largest)}"
     else:
         return ""
     return (
-        f"{found}: large columns drown the small ones and drive units to where they have no gradient. Bring each "
+        f"{found}: large columns drown out the small ones and drive units to where they have no gradient. Scale each "
         "column to mean 0 and standard deviation 1 (StandardScaler, fitted to the training rows); BalancedNNClassifier "
         "does so by default."
     )
@@ -186,7 +186,7 @@ def _offsets(facts: DataFacts) -> str:
         return ""
     return (
         f"A column lies {_large(facts.offset_ratio)} standard deviations away from 0 (a year, an identifier, a time "
-        "stamp?): its differences are lost beside its size. Subtract the mean, or drop the column if it is an "
+        "stamp?): its differences are lost in rounding. Subtract the mean, or drop the column if it is an "
         "identifier; BalancedNNClassifier subtracts it in float64."
     )
 
@@ -196,8 +196,8 @@ def _constant(facts: DataFacts) -> str:
         return ""
     columns = _count(facts.n_constant, "column")
     if facts.n_constant == 1:
-        return f"{columns} holds one value only: it says nothing. Drop it; BalancedNNClassifier sets it to 0."
-    return f"{columns} hold one value only: they say nothing. Drop them; BalancedNNClassifier sets them to 0."
+        return f"{columns} holds only one value: it carries no information. Drop it; BalancedNNClassifier sets it to 0."
+    return f"{columns} hold only one value: they carry no information. Drop them; BalancedNNClassifier sets them to 0."
 
 
 def _duplicated(facts: DataFacts) -> str:
@@ -206,7 +206,7 @@ def _duplicated(facts: DataFacts) -> str:
     equal = "equals" if facts.n_duplicated == 1 else "equal"
     return (
         f"{_count(facts.n_duplicated, 'column')} {equal} an earlier one: what is "
-        "said twice counts twice. Keep one of each; BalancedNNClassifier trains on all, which does little harm."
+        "stated twice counts twice. Keep one of each; BalancedNNClassifier trains on all, which does little harm."
     )
 
 
@@ -214,9 +214,9 @@ def _wide(facts: DataFacts) -> str:
     if facts.n_features <= facts.n_rows:
         return ""
     return (
-        f"There are more columns ({facts.n_features:,}) than rows ({facts.n_rows:,}): a network can learn the rows "
-        "by heart. Select or reduce the columns (PCA, SelectKBest) inside a pipeline; BalancedNNClassifier stops on "
-        "held-out rows, and does not select."
+        f"There are more columns ({facts.n_features:,}) than rows ({facts.n_rows:,}): a network can memorise the rows"
+        ". Select or reduce the columns (PCA, SelectKBest) inside a pipeline; BalancedNNClassifier stops early on "
+        "held-out rows, but does not select columns."
     )
 
 

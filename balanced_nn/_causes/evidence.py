@@ -36,7 +36,7 @@ class Cause(StrEnum):
 
 
 class RepairAction(StrEnum):
-    """What can be changed about a network and its training, from the cheapest to the dearest."""
+    """What can be changed about a network and its training, from the cheapest to the most expensive."""
 
     SCALE_FEATURES = "scale_features"  # mean 0 and standard deviation 1
     MATCH_OUTPUT = "match_output"  # output units, their activation and the loss as the labels ask
@@ -48,7 +48,7 @@ class RepairAction(StrEnum):
     TRAIN_LONGER = "train_longer"  # more epochs
 
 
-# Which action mends which cause. Labels, and features that say nothing, no training can mend.
+# Which action repairs which cause. No training repairs labels, or features without a signal.
 ACTION_OF: dict[Cause, RepairAction] = {
     Cause.CLASS_IMBALANCE: RepairAction.BALANCE_CLASSES,
     Cause.THRESHOLD: RepairAction.BALANCE_CLASSES,

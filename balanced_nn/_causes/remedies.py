@@ -62,11 +62,11 @@ def say(remedy: str) -> Callable[[Settings], Advice]:
 
 LABEL_ADVICE: Remedies = {
     Cause.NO_SIGNAL: say(
-        "No setting mends this. Look at the data: were the labels joined to the wrong rows? Are the features that "
+        "No setting repairs this. Look at the data: were the labels joined to the wrong rows? Are the features that "
         "matter known at prediction time, and in the table? Would more rows show a weak signal?"
     ),
     Cause.BAD_LABELS: say(
-        "No setting mends this. Look at the labels: count them with np.unique(y, return_counts=True), compare a few "
+        "No setting repairs this. Look at the labels: count them with np.unique(y, return_counts=True), compare a few "
         "rows with their source, and check that each class is coded as one value."
     ),
 }

@@ -55,12 +55,12 @@ def hurtful(s: Settings) -> tuple[Option, ...]:
 def _larger_batches(s: Settings) -> Option:
     size = s["batch_size"]
     small = size != "auto" and size < SMALL_BATCH
-    return small, f'batch_size={size} makes the steps noise: use batch_size="auto".', {"batch_size": "auto"}
+    return small, f'batch_size={size} makes the steps too noisy: use batch_size="auto".', {"batch_size": "auto"}
 
 
 def _less_dropout(s: Settings) -> Option:
     dropout = s["dropout"]
-    return dropout > 0.5, f"dropout={dropout} leaves little of each layer: use 0.1.", {"dropout": 0.1}
+    return dropout > 0.5, f"dropout={dropout} drops most of each layer: use 0.1.", {"dropout": 0.1}
 
 
 def _search_rate(s: Settings, **also: Any) -> Option:
@@ -84,31 +84,31 @@ def _imbalance(s: Settings) -> Advice:
         (weight is None and sampler is None, 'The classes are not balanced: use class_weight="balanced".', balanced),
         (
             isinstance(weight, Mapping),
-            'class_weight was set to costs by hand, which do not balance the classes: use class_weight="balanced".',
+            'class_weight was set to costs by hand, and these do not balance the classes: use class_weight="balanced".',
             balanced,
         ),
         (
             sampler is None,
-            'Use sampler="over", which repeats the rows of the rare classes, so that more batches hold them.',
+            'Use sampler="over", which repeats the rows of the rare classes, so that more batches contain them.',
             OVERSAMPLE,
         ),
-        otherwise="The classes are balanced already: what is missing are more rows of the rare ones.",
+        otherwise="The classes are already balanced: the rare ones need more rows.",
     )
 
 
 def _threshold(s: Settings) -> Advice:
     named = s["decision"] if isinstance(s["decision"], str) else ""  # comparing a matrix of costs gives a matrix
     by_costs = named == "auto" and isinstance(s["class_weight"], Mapping)
-    given = "class_weight states costs, by which predict decides" if by_costs else f"decision={show(s['decision'])}"
+    given = "class_weight states costs, and predict decides by them" if by_costs else f"decision={show(s['decision'])}"
     return first(
         s,
         (
             by_costs or named not in {"auto", "balanced"},
-            f'{given}, and one class is answered for every row: use decision="balanced".',
+            f'{given}, and every row gets the same answer: use decision="balanced".',
             {"decision": "balanced"},
         ),
         otherwise=(
-            "The scores rank the rows, and only the decision is off: train longer, or set a threshold as decision."
+            "The scores rank the rows, and only the decision is wrong: train longer, or set a threshold as decision."
         ),
     )
 
@@ -134,7 +134,7 @@ def _epochs(s: Settings) -> Advice:
         ),
         (
             patience < USUAL_PATIENCE,
-            f"n_iter_no_change={patience} ends training at the first lull: use n_iter_no_change={USUAL_PATIENCE}.",
+            f"n_iter_no_change={patience} ends training at the first plateau: use n_iter_no_change={USUAL_PATIENCE}.",
             {"n_iter_no_change": USUAL_PATIENCE},
         ),
         (
@@ -163,7 +163,7 @@ def _output(s: Settings) -> Advice:
         s,
         (True, f'loss={show(s["loss"])} was set by hand: use loss="log_loss".', {"loss": "log_loss"}),
         otherwise=(
-            "BalancedNNClassifier chooses output and loss by the labels, so that this should not happen: please report "
+            "BalancedNNClassifier chooses output and loss from the labels, so this should not happen: please report "
             "it, with clf.model_.summary()."
         ),
     )
@@ -180,12 +180,12 @@ def _gradient(s: Settings) -> Advice:
             "and batch_norm=True.",
             sound,
         ),
-        (activation == "identity", "Linear units make one linear layer of all: use activation='relu'.", sound),
+        (activation == "identity", "Linear units reduce all layers to one: use activation='relu'.", sound),
         use_relu(s, sound),
-        (not s["batch_norm"], "Without BatchNorm the gradient gets lost: use batch_norm=True.", sound),
+        (not s["batch_norm"], "Without BatchNorm the gradient vanishes: use batch_norm=True.", sound),
         (
             depth >= DEEP,
-            f"{depth} hidden layers are more than a table asks for: use hidden_layer_sizes={USUAL_WIDTHS}.",
+            f"{depth} hidden layers are more than a table needs: use hidden_layer_sizes={USUAL_WIDTHS}.",
             {"hidden_layer_sizes": USUAL_WIDTHS},
         ),
         otherwise=LAYERS_ARE_SOUND,
@@ -218,10 +218,10 @@ def _features(s: Settings) -> Advice:
         _scale(s),
         (
             s["scaler"] != "quantile",
-            'Extreme values are left after scaling: use scaler="quantile".',
+            'Extreme values remain after scaling: use scaler="quantile".',
             {"scaler": "quantile"},
         ),
-        otherwise="The features are scaled by their ranks already: look for columns of codes or identifiers.",
+        otherwise="The features are already scaled by their ranks: look for columns of codes or identifiers.",
     )
 
 

@@ -48,7 +48,7 @@ def keras_code(change: Settings, actions: Collection[RepairAction], s: Settings)
 
 _SCALE = [
     "scale = keras.layers.Normalization()",
-    "scale.adapt(X_train)  # mean and standard deviation of each column, of the training rows",
+    "scale.adapt(X_train)  # mean and standard deviation of each column in the training rows",
     "inputs = keras.Input(X_train.shape[1:])",
     "fresh = keras.Model(inputs, fresh(scale(inputs)))",
 ]
@@ -129,7 +129,7 @@ def _rate(word: str, factor: float) -> Callable[[Settings], Advice]:
         usual = rate is not None and LOWEST_USUAL_RATE <= rate <= HIGHEST_USUAL_RATE
         better = factor * USUAL_RATE if usual and s.get("optimizer") in {None, "adam", "adamw"} else USUAL_RATE
         given = "The learning rate" if rate is None else f"A learning rate of {rate:g}"
-        return Advice(f"{given} is too {word}: train anew with Adam at {better:g}.", {"learning_rate": better})
+        return Advice(f"{given} is too {word}: retrain with Adam at {better:g}.", {"learning_rate": better})
 
     return rule
 
@@ -137,9 +137,9 @@ def _rate(word: str, factor: float) -> Callable[[Settings], Advice]:
 def _epochs(s: Settings) -> Advice:
     epochs = max(200, 4 * (s.get("epochs") or 0))
     return Advice(
-        "Train longer; if early stopping ended the training, give it a larger patience.",
+        "Train longer; if early stopping ended the training, give it more patience.",
         {"epochs": epochs},
-        code=f"model.fit(X_train, y_train, epochs={epochs})  # goes on where training ended",
+        code=f"model.fit(X_train, y_train, epochs={epochs})  # continues where training ended",
     )
 
 
@@ -169,7 +169,7 @@ def _layers(s: Settings) -> Advice:
 
 
 KERAS: Remedies = {
-    Cause.CLASS_IMBALANCE: say("Give each class the same summed weight in training, and judge by balanced accuracy."),
+    Cause.CLASS_IMBALANCE: say("Give each class the same total weight in training, and use balanced accuracy."),
     Cause.THRESHOLD: _decision,
     Cause.LEARNING_RATE_TOO_HIGH: _rate("high", 0.1),
     Cause.LEARNING_RATE_TOO_LOW: _rate("low", 5),
@@ -187,9 +187,9 @@ KERAS: Remedies = {
         {"clipnorm": 1.0},
     ),
     Cause.DEAD_RELU: say("Draw new weights with He initialisation and biases of 0, and train with Adam at 0.001."),
-    Cause.POOR_INITIALIZATION: say("Leave the initial weights to He initialisation, and the biases at 0."),
+    Cause.POOR_INITIALIZATION: say("Use He initialisation for the weights, and leave the biases at 0."),
     Cause.UNSCALED_FEATURES: say(
-        "Bring each column to mean 0 and standard deviation 1 before the first layer, also when predicting."
+        "Scale each column to mean 0 and standard deviation 1 before the first layer, also when predicting."
     ),
     Cause.BATCH_NORM_STATISTICS: say(
         "BatchNormalization's momentum of 0.99 takes hundreds of steps to follow: use momentum=0.9, or train longer."

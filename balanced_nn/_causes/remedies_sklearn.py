@@ -1,4 +1,4 @@
-"""What is advised against each cause to users of MLPClassifier, and of any other classifier of scikit-learn's kind?"""
+"""What is advised against each cause to users of MLPClassifier, and of any other scikit-learn classifier?"""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -127,7 +127,7 @@ def _mlp_gradient(s: Settings) -> Advice:
         use_relu(s, {"activation": "relu"}),
         (
             depth >= DEEP,
-            f"{depth} hidden layers are many without BatchNorm: use hidden_layer_sizes=(128, 64).",
+            f"{depth} hidden layers are too many without BatchNorm: use hidden_layer_sizes=(128, 64).",
             _SOUND_MLP,
         ),
         otherwise=LAYERS_ARE_SOUND,
@@ -159,7 +159,7 @@ MLP: Remedies = {
     Cause.NETWORK_TOO_SMALL: _mlp_size,
     **dict.fromkeys(
         (Cause.OUTPUT_ACTIVATION, Cause.LOSS_MISMATCH),
-        say("MLPClassifier chooses output and loss by the labels: check that y holds one column of class labels."),
+        say("MLPClassifier chooses output and loss from the labels: check that y holds one column of class labels."),
     ),
     Cause.HIDDEN_ACTIVATION: _mlp_gradient,
     Cause.VANISHING_GRADIENT: _mlp_gradient,
@@ -179,10 +179,10 @@ def _other_imbalance(s: Settings) -> Advice:
     if "class_weight" in s:
         return first(
             s,
-            (True, 'Weigh the classes alike: use class_weight="balanced".', {"class_weight": "balanced"}),
-            otherwise="The classes weigh the same already: what is missing are more rows of the rare ones.",
+            (True, 'Give the classes equal weight: use class_weight="balanced".', {"class_weight": "balanced"}),
+            otherwise="The classes already have equal weight: the rare ones need more rows.",
         )
-    return replace(_WEIGH, remedy="Weigh the classes alike: pass balanced weights to fit, if it takes sample_weight.")
+    return replace(_WEIGH, remedy="Balance the classes: pass balanced weights to fit, if it takes sample_weight.")
 
 
 def _other_epochs(s: Settings) -> Advice:
@@ -208,17 +208,15 @@ OTHER: Remedies = {
     Cause.VANISHING_GRADIENT: say("Use ReLU, fewer hidden layers, or BatchNorm between them."),
     Cause.EXPLODING_GRADIENT: say("Scale the features, lower the learning rate, and clip the gradient."),
     Cause.DEAD_RELU: say("Scale the features, lower the learning rate, and draw new initial weights."),
-    Cause.POOR_INITIALIZATION: say("Draw the initial weights by He's rule (ReLU) or Glorot's (tanh), biases at 0."),
+    Cause.POOR_INITIALIZATION: say("Use He initialisation (ReLU) or Glorot initialisation (tanh), with biases at 0."),
     Cause.UNSCALED_FEATURES: lambda s: _SCALE,
-    Cause.BATCH_NORM_STATISTICS: say(
-        "Let BatchNorm's statistics follow sooner (Keras: momentum 0.9), or train longer."
-    ),
+    Cause.BATCH_NORM_STATISTICS: say("Let BatchNorm's statistics adapt faster (Keras: momentum 0.9), or train longer."),
     **LABEL_ADVICE,
 }
 
 
 def sklearn_code(change: Settings, actions: Collection[RepairAction]) -> str:
-    """Return code that sets parameters, scales and weighs.
+    """Return code that sets parameters, scales features and sets weights.
 
     >>> print(sklearn_code({"max_iter": 500}, ()))
     clf.set_params(max_iter=500).fit(X, y)

@@ -26,7 +26,7 @@ _WITHOUT_EFFECT = frozenset(
 
 @dataclass(frozen=True)
 class Change:
-    """What another attempt does differently, beside its initial weights and batches."""
+    """What another attempt does differently, besides its initial weights and batches."""
 
     settings: Parameters = field(default_factory=dict)
     rate_factor: float = 1.0  # of the learning rate that a search found
@@ -74,7 +74,7 @@ def next_change(
     tried : iterable of Change
         Changes of the attempts before.
     held_out : bool, default=True
-        Whether rows were held out; if not, the number of epochs is fixed, and more cannot be asked for.
+        Whether rows were held out; if not, the number of epochs is fixed, and cannot be raised.
 
     Returns
     -------

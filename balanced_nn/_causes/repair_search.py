@@ -28,7 +28,7 @@ class RepairSearch:
     trials: dict[Repairs, bool] = field(default_factory=dict)
 
     def status(self, action: RepairAction) -> str:
-        """Tell what the causes that `action` mends are: "confirmed", "refuted" or "plausible"."""
+        """Return the status of the causes that `action` repairs: "confirmed", "refuted" or "plausible"."""
         if self.repairs is None:
             return "refuted" if self.trials.get(frozenset({action})) is False else "plausible"
         if action in self.repairs:
@@ -45,12 +45,12 @@ def find_repairs(
     """Train with the first repair, then with more and more of them, then leave out what is not needed.
 
     Where all together do not help, each is tried alone. Where a single repair is left, training unchanged is tried too:
-    a failure by bad luck is not put down to the repair that was tried first.
+    a failure by bad luck is not attributed to the repair that was tried first.
 
     Parameters
     ----------
     ranked : iterable of RepairAction
-        Repairs of the named causes, the most probable first; repetitions are passed over.
+        Repairs of the named causes, the most probable first; repetitions are skipped.
     train : callable
         Trains from scratch with a set of repairs, and says whether the result is restored.
     menu : iterable of RepairAction, default=all of them

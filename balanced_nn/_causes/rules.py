@@ -1,4 +1,4 @@
-"""Which causes does the evidence name, and how sure is each? Rules over frozen facts, readable as a table."""
+"""Which causes does the evidence point to, and how certain is each? Rules over frozen facts, readable as a table."""
 
 import math
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Rule:
         return f"| {cause} | {self.measure.words} | {self.sign} {self.threshold:g} | {self.confidence:.2f} |"
 
     def finding(self, evidence: Evidence) -> Finding | None:
-        """What the rule says of `evidence`; None where it does not hold."""
+        """The finding of this rule; None where it does not apply."""
         number = self.measure(evidence)
         if number is None or not (number > self.threshold if self.above else number < self.threshold):
             return None
@@ -136,7 +136,7 @@ def _words(e: Evidence) -> dict[str, object]:
         "roc_auc": e.outcome.roc_auc or 0.0,
         "rarest": min((share for share in e.data.class_share if share > 0), default=0.0),
         "bad_labels": e.data.bad_labels,
-        "redrawn": " (weights drawn anew by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
+        "redrawn": " (weights redrawn by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
     }
 
 
@@ -158,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.LOSS_MISMATCH,          0.97, signals.wrong_loss, ">", 0.5,
          "the loss {loss} does not fit {n_outputs} {output} unit(s) and class labels"),
     Rule(Cause.NO_SIGNAL,              0.95, signals.no_signal, "<", 1,
-         "quick models stay at chance on the same rows, with a balanced accuracy of {reference}"),
+         "baseline models stay at chance on the same rows, with a balanced accuracy of {reference}"),
     Rule(Cause.OUTPUT_ACTIVATION,      0.91, signals.no_probability, ">", 0.5,
          "the output is {output}, but the loss {loss} expects probabilities"),
     Rule(Cause.NETWORK_TOO_SMALL,      0.95, signals.narrowest, "<", 4,
@@ -168,17 +168,17 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.NETWORK_TOO_SMALL,      0.50, signals.no_hidden_layer, ">", 0.05,
          "there is no hidden layer, and boosted trees beat a linear model by {number:.2f} in balanced accuracy"),
     Rule(Cause.THRESHOLD,              0.89, signals.decision_gap, ">", 0.1,
-         "the scores are fine: with the classes taken as equally frequent they reach a balanced accuracy of "
+         "the scores are fine: with equally frequent classes they reach a balanced accuracy of "
          "{ranking:.2f}, the answers {accuracy:.2f}"),
     Rule(Cause.CLASS_IMBALANCE,        0.86, signals.decision_at_fault, ">", 0.5,
-         "the rare classes are seldom the most probable ones, and nothing in the training or in the decision makes "
-         "up for that (ROC AUC {roc_auc:.2f})"),
+         "the rare classes are seldom the most probable ones, and neither training nor the decision compensates "
+         "for that (ROC AUC {roc_auc:.2f})"),
     Rule(Cause.UNSCALED_FEATURES,      0.93, signals.scale_ratio, ">", 100,
          "the widest feature varies {number:,.0f} times as much as the narrowest"),
     Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
-         "features reach {number:,.4g}; a network wants numbers around 1"),
+         "features reach {number:,.4g}; a network needs numbers around 1"),
     Rule(Cause.DEAD_RELU,              0.98, signals.dead_at_start, ">", 0.4,
-         "before training, {number:.0%} of the units of a layer answer 0 for every row{redrawn}"),
+         "before training, {number:.0%} of the units of a layer output 0 for every row{redrawn}"),
     Rule(Cause.EXPLODING_GRADIENT,     0.95, signals.first_outputs, ">", 1000,
          "before training, hidden outputs reach {number:.3g} times the inputs{redrawn}"),
     Rule(Cause.VANISHING_GRADIENT,     0.98, signals.spread_of_saturating, "<", 0.01,
@@ -206,7 +206,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.killed, ">", 0.7,
          "{number:.0%} of a layer's units died during training"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.not_finite, ">", 0.5,
-         "training met numbers that are not finite"),
+         "training produced numbers that are not finite"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.other_rate, ">", 1,
          "a learning rate of {number:g}; 0.01 is usual"),
     Rule(Cause.LOSS_MISMATCH,          0.50, signals.twice_squashed, ">", 0.5,
@@ -216,11 +216,11 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.LOSS_MISMATCH,          0.88, signals.squared_error, ">", 0.5,
          "mean squared error punishes a confident mistake little"),
     Rule(Cause.CLASS_IMBALANCE,        0.80, signals.rarest, "<", RARE,
-         "the rarest class holds {rarest:.1%} of the rows, and nothing was seen that makes up for that"),
+         "the rarest class holds {rarest:.1%} of the rows, and nothing was seen that compensates for that"),
     Rule(Cause.BATCH_NORM_STATISTICS,  0.50, signals.batch_norm_gap, ">", 0.1,
          "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
          "BatchNorm stored"),
     Rule(Cause.HIDDEN_ACTIVATION,      0.50, signals.all_linear, ">", 0.5,
-         "all hidden layers are linear: together they are one"),
+         "all hidden layers are linear: together they amount to one"),
 )
 # fmt: on

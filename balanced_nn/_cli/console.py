@@ -1,4 +1,4 @@
-"""How does a command speak? Checked arguments, errors of one line, exit codes, and what is told beside the output."""
+"""How does a command communicate? Checked arguments, one-line errors, exit codes, and messages beside the output."""
 
 import argparse
 import os
@@ -99,7 +99,7 @@ def quiet_tensorflow_start() -> Iterator[None]:
 
 
 def load_tensorflow(*, quiet: bool = False) -> None:
-    """Load what trains, which takes some seconds, before anything is drawn on the terminal."""
+    """Load TensorFlow, which takes a few seconds, before anything is drawn on the terminal."""
     if not quiet and "tensorflow" not in sys.modules:
         tell("Loading TensorFlow ...")
     with quiet_tensorflow_start():

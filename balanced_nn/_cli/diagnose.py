@@ -11,7 +11,7 @@ from balanced_nn._cli.table_files import LabelledTable, find_text_columns, read_
 from balanced_nn._cli.table_summary import summarize_table
 
 DESCRIPTION = """\
-Without --model: what about the table deserves a look before a network is
+Without --model: what to check in the table before a network is
 trained on it. With --model: whether the fitted model collapsed on these rows,
 why, and what to do."""
 EPILOG = """\
@@ -28,7 +28,7 @@ def add_command(commands: Commands) -> None:
     """Add the command to the parser."""
     diagnose = commands.add_parser(
         "diagnose",
-        help="why a fitted model answers one class, or what about a table deserves a look before training",
+        help="why a fitted model answers only one class, or what to check in a table before training",
         description=DESCRIPTION,
         epilog=EPILOG,
     )

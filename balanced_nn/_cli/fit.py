@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 _TEST = 11  # stream of random numbers
 DESCRIPTION = """\
-Fits BalancedNNClassifier on a table, judges it on rows that it did not see,
-and writes the model and an HTML report. The rows of each class are held out
-alike. The table may hold numbers, text, categories and missing values."""
+Fits BalancedNNClassifier on a table, evaluates it on rows that it did not see,
+and writes the model and an HTML report. The same fraction of each class is
+held out. The table may hold numbers, text, categories and missing values."""
 EPILOG = """\
 Examples:
   balanced-nn fit table.csv --target churn --out churn.joblib
@@ -52,10 +52,10 @@ Examples:
 The model is a BalancedNNClassifier: joblib.load reads it in Python,
 `balanced-nn predict` from a shell. Loading a pickle or joblib file
 runs the code in it: only open files that you trust. A .skops file
-(needs skops) is safe to open, and can be given to others.
+(needs skops) is safe to open, and can be shared.
 
 Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
-(it is written all the same).
+(it is written nevertheless).
 """
 
 
@@ -76,7 +76,7 @@ def add_command(commands: Commands) -> None:
         type=_read_fraction,
         default=0.2,
         metavar="F",
-        help="fraction of the rows to judge the model on, which it never sees; 0 fits on all rows (default: 0.2)",
+        help="fraction of the rows to evaluate the model on, which it never sees; 0 fits on all rows (default: 0.2)",
     )
     fit.add_argument(
         "--decision",
@@ -91,21 +91,21 @@ def add_command(commands: Commands) -> None:
         "--class-weight",
         choices=["balanced", "none"],
         default=defaults.class_weight,
-        help="how training weighs the classes (default: %(default)s)",
+        help="how training weights the classes (default: %(default)s)",
     )
     fit.add_argument(
         "--max-iter",
         type=read_count,
         default=defaults.max_iter,
         metavar="N",
-        help="most epochs of a network (default: %(default)s)",
+        help="maximum number of epochs of a network (default: %(default)s)",
     )
     fit.add_argument(
         "--positive",
         metavar="LABEL",
         help="the class that thresholds and metrics such as f1 speak of (default: 1 or True, else the rarer of two)",
     )
-    fit.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
+    fit.add_argument("--seed", type=read_seed, default=0, metavar="N", help="random seed (default: 0)")
     fit.add_argument("--quiet", action="store_true", help="show no progress")
 
 

@@ -1,4 +1,4 @@
-"""What does the report of a fit look like? One HTML file that needs no other."""
+"""What does the report of a fit look like? One self-contained HTML file."""
 
 import base64
 import shlex
@@ -72,12 +72,12 @@ class Fit:
         """How many rows it was fitted and judged on, in words."""
         if self.evaluation is None:
             why = ": fewer than two classes have enough rows" if self.without else ""
-            return f"Fitted on all {self.n_train:,} rows; none were held out to judge the model on{why}."
-        numbers = f"Fitted on {self.n_train:,} rows, judged on {self.evaluation.n_rows:,} others."
+            return f"Fitted on all {self.n_train:,} rows; none were held out to evaluate the model{why}."
+        numbers = f"Fitted on {self.n_train:,} rows, evaluated on {self.evaluation.n_rows:,} others."
         if not self.without:
             return numbers
         classes = f"class{'es' * (len(self.without) > 1)} {listed(self.without, MOST_NAMES)}"
-        return f"{numbers} Not judged, for too few rows: {classes}."
+        return f"{numbers} Not evaluated, because of too few rows: {classes}."
 
     @property
     def found(self) -> dict[str, str]:
@@ -146,7 +146,7 @@ def _render_table(summary: TableSummary) -> Iterator[str]:
     if len(rows) > MOST_CLASSES:
         yield f"<p>and {len(rows) - MOST_CLASSES:,} more classes</p>"
     if summary.findings:
-        yield f"<p>Worth a look:</p>{_render_list(summary.findings)}"
+        yield f"<p>To check:</p>{_render_list(summary.findings)}"
 
 
 def _render_outcome(fit: Fit) -> Iterator[str]:
@@ -178,7 +178,7 @@ def _render_matrix(seen: Evaluation) -> str:
             for count, share in zip(row, shares, strict=True)
         )
         body.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    caption = "Rows of each true class (down) by the answer that they were given (across)"
+    caption = "Rows of each true class (down) by predicted class (across)"
     return (
         f'<div class="scroll"><table><caption>{caption}</caption><tr><th></th>{head}</tr>{"".join(body)}</table></div>'
     )

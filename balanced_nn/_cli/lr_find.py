@@ -18,7 +18,7 @@ WIDTH = 40
 DESCRIPTION = """\
 Trains a throw-away network for 64 steps while the learning rate grows from
 0.0001 to 1, and suggests a rate from the losses. `balanced-nn fit` does this
-by itself; here it can be looked at."""
+by itself; this command shows it."""
 EPILOG = """\
 Examples:
   balanced-nn lr-find table.csv --target churn
@@ -41,7 +41,7 @@ def add_command(commands: Commands) -> None:
     find.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw the losses too: .png, .svg or .pdf (needs matplotlib)"
     )
-    find.add_argument("--seed", type=read_seed, default=0, metavar="N", help="seed of everything (default: 0)")
+    find.add_argument("--seed", type=read_seed, default=0, metavar="N", help="random seed (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -90,6 +90,6 @@ def explain_loading(path: Path) -> tuple[str, str]:
     if WRITERS[path.suffix.lower()] is _dump_skops:
         imports = "import skops.io\nfrom balanced_nn import SKOPS_TYPES"
         code = f"{imports}\n\nmodel = skops.io.load({str(path)!r}, trusted=SKOPS_TYPES)"
-        return code, "The file holds no code, so that it is safe to open."
+        return code, "The file contains no code, so it is safe to open."
     code = f"import joblib\n\nmodel = joblib.load({str(path)!r})"
     return code, "Loading a joblib or pickle file runs the code in it: only open files that you trust."

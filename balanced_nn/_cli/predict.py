@@ -20,7 +20,7 @@ from balanced_nn._cli.table_files import (
 PREDICTION, PROBABILITY = "prediction", "probability_"
 DESCRIPTION = """\
 Writes a row for each row of the table, in the same order: the columns that
-were asked for with --keep, the predicted label as "prediction", and the
+were requested with --keep, the predicted label as "prediction", and the
 probability of each class as "probability_<class>". Columns that the model was
 not fitted on are ignored."""
 EPILOG = """\
@@ -44,7 +44,7 @@ def add_command(commands: Commands) -> None:
         epilog=EPILOG,
     )
     predict.set_defaults(run=run)
-    predict.add_argument("model", type=Path, metavar="MODEL", help="what `balanced-nn fit` wrote")
+    predict.add_argument("model", type=Path, metavar="MODEL", help="a model that `balanced-nn fit` wrote")
     predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
     add_encoding_argument(predict)
     predict.add_argument(
@@ -55,7 +55,7 @@ def add_command(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="a column of the table to write beside the answers, such as an identifier; may be repeated",
+        help="a column of the table to write next to the answers, such as an identifier; may be repeated",
     )
 
 
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     if not hasattr(model, "predict") or not hasattr(model, "classes_"):
         raise OneLineError(
-            f"{arguments.model} holds {type(model).__name__}, which is no fitted scikit-learn classifier"
+            f"{arguments.model} holds {type(model).__name__}, which is not a fitted scikit-learn classifier"
         )
     frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))
     require_columns(frame, arguments.keep, arguments.table)

@@ -183,12 +183,12 @@ def read_labelled(
     values = frame[target]
     labelled = values.notna().to_numpy()
     if not labelled.all():
-        tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are left out.")
+        tell(f"{(~labelled).sum():,} of {len(frame):,} rows have no label and are skipped.")
     if not labelled.any():
         raise OneLineError(f"{path} has no row with a label in column {target!r}")
     columns = frame[labelled].drop(columns=[target, *drop])
     if columns.shape[1] == 0:
-        raise OneLineError(f"{path} has no column beside {target!r}{' that is not dropped' if drop else ''}")
+        raise OneLineError(f"{path} has no column besides {target!r}{' that is not dropped' if drop else ''}")
     try:
         with warnings.catch_warnings():
             # scikit-learn's on very many classes, which a finding says better

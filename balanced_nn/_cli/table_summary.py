@@ -1,4 +1,4 @@
-"""What does a table hold, and what about it deserves a look before anything is trained on it?"""
+"""What does a table hold, and what should be checked before anything is trained on it?"""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ class TableSummary:
     n_categories : int
         Columns that hold no numbers.
     findings : tuple of str
-        What deserves a look, the gravest first.
+        What to check, the most serious first.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class TableSummary:
         """Rows and columns in a sentence."""
         facts = self.facts
         return (
-            f"{self.path}: {facts.n_rows:,} rows, {facts.n_features:,} columns beside {self.target!r} "
+            f"{self.path}: {facts.n_rows:,} rows, {facts.n_features:,} columns besides {self.target!r} "
             f"({facts.n_features - self.n_categories:,} of numbers, {self.n_categories:,} of categories)."
         )
 
@@ -71,8 +71,8 @@ class TableSummary:
             "",
         ]
         if not self.findings:
-            return "\n".join([*lines, "Nothing in this table stands in the way of training a network."])
-        return "\n".join([*lines, "Worth a look before a network is trained:", *(f"- {s}" for s in self.findings)])
+            return "\n".join([*lines, "Nothing in this table prevents training a network."])
+        return "\n".join([*lines, "To check before a network is trained:", *(f"- {s}" for s in self.findings)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was seen as plain values."""

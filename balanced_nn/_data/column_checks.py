@@ -34,11 +34,11 @@ _WITH_UNIT = re.compile(r"([+-]?[\d.,]*\d)\s*([^\W\d_]{1,4}[²³]?|°[A-Z]?)")
 class Reason(StrEnum):
     """Why a column deserves a look; the text goes behind its name."""
 
-    DATES = "hold${s} dates as text, of which each becomes a category"
-    NUMBERS = "hold${s} numbers as text, such as $example, of which each becomes a category: their size is lost"
+    DATES = "hold${s} dates as text, each of which becomes a category"
+    NUMBERS = "hold${s} numbers as text, such as $example, each of which becomes a category: their size is lost"
     MIXED = "hold${s} numbers, but also text such as $example: each different number becomes a category"
     UNIQUE = "hold${s} another text in almost every row (identifiers, names, free text?), useless for others"
-    FREE_TEXT = "hold${s} free text, such as $example, of which each becomes a category"
+    FREE_TEXT = "hold${s} free text, such as $example, each of which becomes a category"
     ROW_NUMBERS = "number${s} the rows"
 
 
@@ -48,7 +48,7 @@ REMEDIES = {
     Reason.MIXED: "Repair or empty these cells, and turn $it into numbers.",
     Reason.UNIQUE: "Drop $it, or turn $it into categories.",
     Reason.FREE_TEXT: "Drop $it, or turn $it into numbers (TfidfVectorizer and TruncatedSVD).",
-    Reason.ROW_NUMBERS: "Drop $it: the order of a file is no feature.",
+    Reason.ROW_NUMBERS: "Drop $it: the row order of a file is not a feature.",
 }
 
 

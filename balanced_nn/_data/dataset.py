@@ -57,7 +57,7 @@ class Dataset:
         return float((np.bincount(self.y) / np.maximum(distinct, 1.0)).max())
 
     def sample(self, n_rows: int) -> FloatArray:
-        """At most `n_rows` rows of the matrix, evenly spread, as fed."""
+        """At most `n_rows` rows of the matrix, evenly spread."""
         step = max(1, -(-len(self) // n_rows))
         return self.X[self.rows[::step]]
 

@@ -35,7 +35,7 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     if y is None:
         raise ValueError(
             f"This BalancedNNClassifier estimator requires y to be passed, but the target {name} is None. "
-            "Pass one label a row."
+            "Pass one label per row."
         )
     check_computed(y, name)
     found = _as_array(y)
@@ -146,7 +146,7 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntA
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         raise ValueError(
-            f"{name} holds {quoted(labels[unknown][0])}, which is no class of the training data; these are "
+            f"{name} holds {quoted(labels[unknown][0])}, which is not a class of the training data; these are "
             f"{listed_labels(classes)}. "
             f"Check that the labels have the same type, or remove these {unknown.sum()} rows."
         )
@@ -166,14 +166,14 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
         return np.ones(n_rows)
     weights = check_array(sample_weight, dtype=np.float64, ensure_2d=False, copy=True, input_name=name)
     if weights.shape != (n_rows,):
-        raise ValueError(f"{name} has shape {weights.shape}; X has {n_rows} rows. Give one weight a row.")
+        raise ValueError(f"{name} has shape {weights.shape}; X has {n_rows} rows. Give one weight per row.")
     if (weights < 0).any():
         raise ValueError(
             f"{name} holds {(weights < 0).sum()} negative weights, the lowest {weights.min():g}. "
             "Weights must be 0 or larger; a row of weight 0 is left out."
         )
     if not weights.any():
-        raise ValueError(f"{name} is zero for every row, so that nothing is left to learn from. Give some rows weight.")
+        raise ValueError(f"{name} is zero for every row, so nothing is left to learn from. Set some weights.")
     with np.errstate(over="ignore"):
         too_large = not np.isfinite(weights.sum())
     return weights / weights.max() if too_large else weights
@@ -192,7 +192,7 @@ def check_every_class_weighs(y: IntArray, weights: FloatArray, classes: np.ndarr
     if len(lost) > 0:
         raise ValueError(
             f"sample_weight is zero for every row of class {listed(map(str, lost), MOST_LABELS)}. "
-            "Remove these rows from X and y, or give them weight."
+            "Remove these rows from X and y, or give them a positive weight."
         )
 
 
@@ -288,7 +288,7 @@ def in_class_order(values: Any, classes: Sequence[Label], name: str, *, further:
             result = result.take([labels.index(label) for label in classes], axis=axis)
         elif labels != list(range(len(labels))):
             raise ValueError(
-                f"{name} is labelled by {labels!r}, which are not the classes {list(classes)!r}, each once. "
-                "Label it by them, or pass an array in the order of classes_."
+                f"{name} is labelled {labels!r}; it needs each of the classes {list(classes)!r} once. "
+                "Use these labels, or pass an array in the order of classes_."
             )
     return result

@@ -1,4 +1,4 @@
-"""What does a metric of scikit-learn say of a table of counts? So that many decisions can be scored at once."""
+"""What does a scikit-learn metric give for a table of counts? This scores many decisions at once."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -203,12 +203,12 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
     try:
         value = np.asarray(found.of_table(np.ones((len(classes), len(classes))) + np.eye(len(classes))))
     except (TypeError, ValueError, IndexError) as error:
-        several = ' With more than two classes, take for example "f1_macro".' if "average=" in str(error) else ""
+        several = ' With more than two classes use, for example, "f1_macro".' if "average=" in str(error) else ""
         reason = str(error).rstrip(".")
         raise ValueError(f"{parameter}={name!r} cannot be computed for these classes: {reason}.{several}") from error
     if value.dtype.kind not in "fiu" or value.shape != ():
         raise ValueError(
-            f"{parameter}={name!r} gives no single number. Give it an average, for example by make_scorer."
+            f"{parameter}={name!r} does not return a single number. Set its average, for example with make_scorer."
         )
     return found
 
@@ -218,7 +218,7 @@ def _look_up(metric: Any, parameter: str = "decision") -> tuple[str, Callable[..
         parts = scorer_parts(metric)
         if parts is None:
             raise ValueError(
-                f"{parameter}={metric!r} is no scorer of scikit-learn. Pass the name of one, or what "
+                f"{parameter}={metric!r} is not a scikit-learn scorer. Pass the name of one, or what "
                 "sklearn.metrics.make_scorer(your_metric) returns."
             )
         inner = getattr(parts[0], "func", parts[0])  # of a partial
@@ -233,8 +233,8 @@ def _look_up(metric: Any, parameter: str = "decision") -> tuple[str, Callable[..
             return metric, function, -1 if metric.endswith(("_loss", "_error", "_deviance")) else 1, {}
     no = 'neither "auto", "balanced" or "argmax" nor' if parameter == "decision" else "not"
     raise ValueError(
-        f"{parameter}={metric!r} is {no} the name of a metric of the answers in "
-        'scikit-learn. Take for example "f1", "matthews_corrcoef" or "balanced_accuracy"; '
+        f"{parameter}={metric!r} is {no} the name of a metric that reads answers in "
+        'scikit-learn. Use, for example, "f1", "matthews_corrcoef" or "balanced_accuracy"; '
         "sklearn.metrics.get_scorer_names() lists more."
     )
 
@@ -266,7 +266,7 @@ def _of_answers(
     function, sign, kwargs, methods = parts
     if methods != ("predict",):
         raise ValueError(
-            f"{parameter}={name!r} reads {' or '.join(methods)}, and no decision changes it. Take a metric of the "
+            f"{parameter}={name!r} reads {' or '.join(methods)}, and no decision changes it. Use a metric of the "
             'answers, such as "f1", "matthews_corrcoef" or "balanced_accuracy".'
         )
     return name, function, sign, kwargs

@@ -23,7 +23,7 @@ class Predictor:
     ensemble : Ensemble
         The networks, their preprocessing and their corrections.
     prior : ndarray of shape (n_classes,)
-        Class frequencies that the probabilities speak of.
+        Class frequencies that the probabilities refer to.
     rule : DecisionRule
         How classes are answered.
     classes : ndarray of shape (n_classes,)

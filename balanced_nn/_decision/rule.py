@@ -1,4 +1,4 @@
-"""Which class is answered, given the probabilities? From what is wanted to a rule, and what the rule says of itself."""
+"""Which class is answered, given the probabilities? From what is wanted to a rule, and its description in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from balanced_nn.exceptions import DecisionWarning
 
 @dataclass(frozen=True, eq=False)
 class DecisionRule:
-    """How `predict` turns probabilities into answers; printing it says so in words.
+    """How `predict` turns probabilities into answers; printing it shows it in words.
 
     It answers the class with the highest ``log(probability) + log_offset``; with `costs` that no offsets express, the
     class with the lowest expected cost.
@@ -71,7 +71,7 @@ class DecisionRule:
 
     def _how(self) -> str:
         if self.costs is not None:
-            return f"answers the class of the lowest expected cost, of the costs {self.costs.tolist()}"
+            return f"answers the class with the lowest expected cost, given the costs {self.costs.tolist()}"
         if self.threshold is not None:
             positive = self.classes[self.positive]
             return f"answers {positive!s} where its probability is above {threshold_text(self.threshold)}"
@@ -79,7 +79,7 @@ class DecisionRule:
             return "answers the most probable class"
         factors = np.exp(self.log_offsets - self.log_offsets.min())
         named = ", ".join(f"{label!s} x {factor:.3g}" for label, factor in zip(self.classes, factors, strict=True))
-        return f"answers the class whose probability is largest after multiplication ({named})"
+        return f"answers the class with the largest probability after scaling ({named})"
 
     def _tuned_on(self, tuning: Tuning) -> str:
         spread = ""
@@ -95,10 +95,10 @@ class DecisionRule:
 
 
 _WORDS = {
-    "balanced": "Balanced, for which each class counts the same",
+    "balanced": "Balanced, so each class counts the same",
     "argmax": "Argmax",
-    "threshold": "A threshold that was set by hand",
-    "weights": "Weighted by the costs that class_weight states",
+    "threshold": "A threshold set by hand",
+    "weights": "Weighted by the costs in class_weight",
     "costs": "Lowest expected cost",
 }
 
@@ -115,7 +115,7 @@ def threshold_text(threshold: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What is wanted of the answers, checked; it makes a rule for any class frequencies.
+    """What the answers should optimise, validated; it makes a rule for any class frequencies.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class Decision:
         Parameters
         ----------
         prior : ndarray of shape (n_classes,)
-            Class frequencies that the probabilities speak of.
+            Class frequencies that the probabilities refer to.
         rows : HeldOut or None, default=None
             Rows that a metric is tuned on; required where there is one.
 
@@ -171,22 +171,22 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
     if rows.in_training:
         notes += (
             DecisionWarning(
-                f"decision={rule.name!r} was tuned on rows of the training, as none were held out; there the network "
+                f"decision={rule.name!r} was tuned on training rows, as none were held out; on these the network "
                 "looks better than it is. Use early_stopping=True, or pass other rows to set_decision."
             ),
         )
     if not np.isfinite(rule.tuning.score):
         notes += (
             DecisionWarning(
-                f"decision={rule.name!r} could not be computed for the answers, so that nothing was tuned. Take a "
-                "metric that is defined for every answer, also where a class gets none."
+                f"decision={rule.name!r} could not be computed for the answers, so nothing was tuned. Use a "
+                "metric that is defined for all answers, even if a class is never predicted."
             ),
         )
     if rule.tuning.is_coarse:
         notes += (
             DecisionWarning(
-                f"decision={rule.name!r} takes no weights, and at these class frequencies a class has too few of the "
-                "rows that it can be shown: the threshold is rough. Give the function a parameter sample_weight."
+                f"decision={rule.name!r} takes no weights, and at these class frequencies a class has too few rows "
+                "for it: the threshold is imprecise. Give the function a sample_weight parameter."
             ),
         )
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
@@ -233,7 +233,7 @@ def read_decision(
     Raises
     ------
     ValueError
-        If a threshold or a matrix does not fit the classes, if costs are not finite or make the right answer dearer
+        If a threshold or a matrix does not fit the classes, if costs are not finite or make the right answer cost more
         than a wrong one, or if a metric cannot be tuned.
 
     References
@@ -282,7 +282,7 @@ def _offsets_of_threshold(threshold: float, n_classes: int, positive: int) -> Fl
             'Use decision="balanced" or "argmax", a metric, or a matrix of costs.'
         )
     if not 0 < threshold < 1:
-        raise ValueError(f"decision={threshold} is no threshold on a probability. Give a number between 0 and 1.")
+        raise ValueError(f"decision={threshold} is not a threshold on a probability. Give a number between 0 and 1.")
     offsets = np.zeros(2)
     offsets[positive] = np.log1p(-threshold) - np.log(threshold)
     return offsets
@@ -303,14 +303,14 @@ def _read_costs(decision: Any, classes: tuple[Any, ...]) -> Decision:
         )
     extra = costs - np.diag(costs)[:, None]  # what a wrong answer costs more than the right one
     row, column = np.unravel_index(extra.argmin(), extra.shape)
-    fault = "" if extra.any() else "no answer is dearer than the right one"
+    fault = "" if extra.any() else "no answer costs more than the right one"
     if extra[row, column] < 0:
         right, wrong = f"{costs[row, row]:g}", f"{costs[row, column]:g}"
         fault = f"for class {classes[row]!s} the right answer costs {right}, and {classes[column]!s} {wrong}"
     if fault:
         raise ValueError(
             f"decision is a matrix of costs (true classes by answers) in which {fault}. "
-            "Give costs, of which the right answers have the lowest; of gains, pass the negative."
+            "Give costs that are lowest for the right answers; for gains, pass their negatives."
         )
     if n_classes == 2 and extra[0, 1] > 0 and extra[1, 0] > 0:
         return Decision("costs", classes, np.array([0.0, np.log(extra[1, 0]) - np.log(extra[0, 1])]))

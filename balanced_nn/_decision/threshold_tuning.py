@@ -1,4 +1,4 @@
-"""Which log-offsets of the classes make a metric best? Search over all thresholds of held-out rows."""
+"""Which log-offsets of the classes maximise a metric? Search over all thresholds of held-out rows."""
 
 from dataclasses import dataclass
 
@@ -76,7 +76,7 @@ def tune_offsets(
     network: NDArray[np.integer] | None = None,
     seed: int = 0,
 ) -> Tuning:
-    """Find the offsets of the log-probabilities that make a metric of the answers best.
+    """Find the offsets of the log-probabilities that maximise a metric of the answers.
 
     For two classes all thresholds are tried at once. For more, class by class, from the offsets `start` and from none,
     until no class gains; the offset of a class of fewer than five rows is not searched. Both is done on

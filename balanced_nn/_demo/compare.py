@@ -1,4 +1,4 @@
-"""How do the two networks do on the same split? Fits both and measures both in the same way."""
+"""How well do the two networks do on the same split? Fits and measures both in the same way."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

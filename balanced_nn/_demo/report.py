@@ -62,7 +62,7 @@ def _introduce(c: Comparison) -> str:
             f"{c.n_train + c.n_test:,} adults, {c.n_train_rare + c.n_test_rare} with prediabetes: {c.n_train:,} to "
             f"train on, {c.n_test:,} to test ({c.n_test_rare} with prediabetes), split by seed {c.seed}.",
             "Data: CDC, Behavioral Risk Factor Surveillance System 2015, compiled by A. Teboul; public domain (CC0).",
-            "Both networks see the same training rows, and are measured on the same test rows.",
+            "Both networks train on the same rows and are measured on the same test rows.",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Do the answers differ, do the probabilities, and do the layers live? The picture of a collapse report."""
+"""Do the answers and the probabilities differ, and are the layers alive? The picture of a collapse report."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -44,7 +44,7 @@ GRADIENT_DECADES = 12  # below the largest norm, smaller ones are drawn at 0
 
 @dataclass(frozen=True, eq=False)
 class ClassShares:
-    """What a report says of each class, the most frequent one first.
+    """What a report says about each class, the most frequent one first.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class LayerCurve:
     Parameters
     ----------
     when : str
-        At what time.
+        Which moment of the training.
     is_final : bool
         Whether that was after training.
     dead : ndarray of shape (n_hidden,)
@@ -113,7 +113,7 @@ def read_layer_curves(evidence: Evidence | None) -> tuple[LayerCurve, ...]:
     """
     if evidence is None:
         return ()
-    redrawn = " (weights drawn anew)" if evidence.initial_is_redrawn else ""
+    redrawn = " (weights redrawn)" if evidence.initial_is_redrawn else ""
     probes = (("before training" + redrawn, evidence.initial), ("after training", evidence.final))
     return tuple(_read_layer_curve(when, probe) for when, probe in probes if probe is not None and probe.hidden)
 
@@ -128,7 +128,7 @@ class CollapseDisplay:
     """The share of each class among the answers, the spread of the probabilities, and the state of the layers.
 
     Pass a report, such as the ``collapse_report_`` of a fitted classifier, what :func:`diagnose` returned or the
-    ``report_`` of a CollapseMonitor, or use :meth:`from_estimator` or :meth:`from_predictions`. The classes stand in
+    ``report_`` of a CollapseMonitor, or use :meth:`from_estimator` or :meth:`from_predictions`. The classes are in
     the order of their frequency. The probabilities are those at uniform class frequencies; where all of them spread by
     less than 0.001, they are constant. Layers are shown where the report looked at them: that of a fit does where the
     fit was near a failure, :func:`diagnose` does for every network.
@@ -188,7 +188,7 @@ class CollapseDisplay:
         estimator : estimator or keras.Model
             Whatever :func:`diagnose` takes.
         X : {array-like, sparse matrix, DataFrame, tf.data.Dataset} of shape (n_samples, n_features)
-            Rows as `estimator` takes them: best those that it was trained on.
+            Rows as `estimator` takes them, preferably those that it was trained on.
         y : array-like of shape (n_samples,), default=None
             Their labels. None with a dataset.
         X_val : like `X`, default=None
@@ -219,14 +219,14 @@ class CollapseDisplay:
         sample_weight: ArrayLike | None = None,
         ax: AxesLike = None,
     ) -> Self:
-        """Judge probabilities of anybody's, and draw that; there are no layers.
+        """Evaluate the probabilities of any model, and draw the result; there are no layers.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
             Labels.
         y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-            Probabilities; of two classes that of the second is enough.
+            Probabilities; with two classes that of the second is enough.
         y_pred : array-like of shape (n_samples,), default=None
             Answers. None takes those of the balanced decision.
         classes : array-like of shape (n_classes,), default=None
@@ -243,7 +243,7 @@ class CollapseDisplay:
         Raises
         ------
         ValueError
-            If rows, labels and columns do not fit together, or probabilities are no probabilities.
+            If rows, labels and columns do not fit together, or the probabilities are not valid.
         """
         find_pyplot(f"{cls.__name__}.from_predictions")
         given = read_predictions(y_true, y_proba, classes, sample_weight)

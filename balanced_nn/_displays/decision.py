@@ -1,4 +1,4 @@
-"""Is the decision a good one, and can the probabilities that it rests on be trusted?"""
+"""Is the decision good, and can the underlying probabilities be trusted?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ SMALLEST_PROBABILITY = 1e-12
 
 
 class DecisionDisplay:
-    """What the decision does to the answers, and how reliable the probabilities are that it rests on.
+    """What the decision does to the answers, and how reliable the underlying probabilities are.
 
     Use :meth:`from_estimator`, or :meth:`from_predictions` for those of any classifier. On the left, of two classes:
     a metric against the threshold, with the threshold of the rule and the plateau on which the metric is less than 1 %
@@ -70,7 +70,7 @@ class DecisionDisplay:
     Parameters
     ----------
     rule : DecisionRule
-        How is answered.
+        The decision rule.
     reliabilities : sequence of Reliability
         One for each kind of probabilities; the last one's are those that the rule reads.
     curve : ThresholdCurve or None, default=None
@@ -151,7 +151,7 @@ class DecisionDisplay:
         y : array-like of shape (n_samples,), default=None
             Their labels; required with `X`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights. Beyond them the classes count as ``class_prior_`` says.
+            Their weights. In addition, the classes are weighted to ``class_prior_``.
         metric : str, scorer or None, default=None
             What is drawn against the threshold, as the parameter `decision` takes it. None takes the metric that was
             tuned; else balanced accuracy, for "argmax" accuracy, and for costs accuracy weighted by them.
@@ -174,7 +174,7 @@ class DecisionDisplay:
         classifier, read = find_classifier(estimator, cls.__name__)
         if (X is None) != (y is None) or (X is None and sample_weight is not None):
             raise ValueError(
-                f"{cls.__name__} needs X and y together. Pass both, or none to look at the rows held out in fit."
+                f"{cls.__name__} needs X and y together. Pass both, or neither to use the rows held out in fit."
             )
         if X is None or y is None:
             seen, rows = (
@@ -235,7 +235,7 @@ class DecisionDisplay:
         Raises
         ------
         ValueError
-            If rows, labels and columns do not fit together, probabilities are no probabilities, a class has no rows, or
+            If rows, labels and columns do not fit together, the probabilities are not valid, a class has no rows, or
             a parameter is not understood.
         """
         find_pyplot(f"{cls.__name__}.from_predictions")
@@ -248,11 +248,11 @@ class DecisionDisplay:
         for name, proba in (("y_proba", given.proba), ("y_proba_before", before)):
             if proba is not None and not np.isfinite(proba).all():
                 n_bad = int((~np.isfinite(proba).all(axis=1)).sum())
-                raise ValueError(f"{name} holds NaN in {n_bad} rows, for which nothing can be decided. Remove them.")
+                raise ValueError(f"{name} holds NaN in {n_bad} rows, for which there is no decision. Remove them.")
         mass = np.bincount(given.y, weights=given.weight, minlength=len(given.classes))
         if not mass.all():
             absent = given.classes[int(mass.argmin())]
-            raise ValueError(f"y_true holds no row of class {absent!s} that has weight. Leave it out, or add rows.")
+            raise ValueError(f"y_true holds no row of class {absent!s} with weight. Leave it out, or add rows.")
         prior, kept = mass / mass.sum(), np.flatnonzero(given.weight)
         scores = np.log(np.maximum(given.proba[kept], SMALLEST_PROBABILITY)) - np.log(prior)
         rows = HeldOut(scores, given.y[kept], given.weight[kept], in_training=False)
@@ -266,11 +266,11 @@ class DecisionDisplay:
     @classmethod
     def _of(cls, rule: DecisionRule, seen: SeenRows, rows: str, metric: Any, own: Metric | None, n_bins: Any) -> Self:
         if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
-            raise ValueError(f"n_bins={n_bins!r} is no number of bins. Give a whole number of at least 1.")
+            raise ValueError(f"n_bins={n_bins!r} is not a number of bins. Give a whole number of at least 1.")
         if metric is not None and rule.threshold is None:
             raise ValueError(
-                f"metric={metric!r} is drawn against a threshold, and this rule has none: that takes two classes. "
-                "Leave metric out."
+                f"metric={metric!r} is drawn against a threshold, and this rule has none: it needs two classes. "
+                "Omit metric."
             )
         reliabilities = seen.reliabilities(int(n_bins), rule.positive)
         log_proba, weight = seen.rows.log_proba_at(seen.prior), seen.rows.weights_at(seen.prior)

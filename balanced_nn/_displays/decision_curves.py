@@ -1,4 +1,4 @@
-"""What do rows with labels say of thresholds, of each class under a rule, and of the reliability of probabilities?"""
+"""What do labelled rows show about thresholds, each class under a rule, and the reliability of probabilities?"""
 
 from dataclasses import dataclass
 

@@ -38,10 +38,10 @@ class SeenRows:
 def rows_held_out(classifier: BalancedNNClassifier) -> SeenRows:
     """The rows that were held out; what calibration and priors did to them is undone for the time before."""
     rows, calibration = classifier._held_out, classifier.calibration_
-    fed = np.stack([member.correction.fed_prior for member in classifier.members_])
+    priors = np.stack([member.correction.training_prior for member in classifier.members_])
     # scores are known up to a constant of each row, which the softmax takes away
     scores = calibration.temperature * (rows.scores.astype(np.float64) - calibration.intercepts)
-    return SeenRows(rows, classifier.class_prior_, np.exp(log_softmax(scores + np.log(fed)[rows.network])), OF_A_FIT)
+    return SeenRows(rows, classifier.class_prior_, np.exp(log_softmax(scores + np.log(priors)[rows.network])), OF_A_FIT)
 
 
 def rows_given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> SeenRows:
@@ -55,7 +55,7 @@ def rows_given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_we
     members, prior = classifier.members_, classifier.class_prior_
     each = [member.scores(given.table)[given.rows] for member in members]
     before = [
-        np.exp(log_softmax(own + np.log(member.correction.fed_prior)))
+        np.exp(log_softmax(own + np.log(member.correction.training_prior)))
         for member, own in zip(members, each, strict=True)
     ]
     scores = classifier._ensemble.combine(each, prior) - np.log(prior)

@@ -1,4 +1,4 @@
-"""What do labels and probabilities of anybody's say, once they are checked?"""
+"""What do given labels and probabilities hold, once they are checked?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def read_predictions(
         source = "y_true holds the labels" if classes is None else "classes names"
         raise ValueError(
             f"{source} {', '.join(map(str, known.ravel()))}, but y_proba has {proba.shape[1]} columns. "
-            "Pass as classes one label a column, in their order."
+            "Pass classes with one label per column, in the order of the columns."
         )
     weight = read_weights(sample_weight, labels)
     return Predictions(tuple(known.tolist()), encode_in_order(labels, known, "y_true"), proba, weight)
@@ -117,14 +117,14 @@ def read_proba(y_proba: ArrayLike, n_rows: int, name: str = "y_proba") -> FloatA
         proba = np.column_stack([1.0 - proba.ravel(), proba.ravel()])
     if proba.ndim != 2 or len(proba) != n_rows:
         raise ValueError(
-            f"{name} has shape {np.shape(y_proba)}, but there are {n_rows} labels. Pass one row a label, and one "
-            "column a class."
+            f"{name} has shape {np.shape(y_proba)}, but there are {n_rows} labels. Pass one row per label, and one "
+            "column per class."
         )
     sums = proba.sum(axis=1)
     if (proba < 0).any() or (proba > 1).any() or (np.abs(sums - 1.0) > SUM_TOLERANCE).any():
         raise ValueError(
             f"{name} holds numbers from {np.nanmin(proba):g} to {np.nanmax(proba):g} and rows that sum to "
-            f"{np.nanmin(sums):g} to {np.nanmax(sums):g}. Pass probabilities: each in [0, 1], of a row 1 together."
+            f"{np.nanmin(sums):g} to {np.nanmax(sums):g}. Pass probabilities: each in [0, 1], with rows that sum to 1."
         )
     return proba
 

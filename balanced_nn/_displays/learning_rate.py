@@ -1,4 +1,4 @@
-"""What did the range test say of the learning rate, and what was chosen?"""
+"""What did the range test show about the learning rate, and what was chosen?"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -150,7 +150,7 @@ class LearningRateDisplay:
         classifier, _ = find_classifier(estimator, cls.__name__)
         if classifier.lr_search_ is None:
             raise ValueError(
-                f"learning_rate_init={classifier.learning_rate_init} was set by hand, so that fit made no range test. "
+                f"learning_rate_init={classifier.learning_rate_init} was set by hand, so fit made no range test. "
                 'Use learning_rate_init="auto", or pass what learning_rate_range_test returns to '
                 "LearningRateDisplay.from_trace."
             )
@@ -165,7 +165,7 @@ class LearningRateDisplay:
         ax: AxesLike = None,
         line_kw: Style | None = None,
     ) -> Self:
-        """Draw a range test, and what :func:`suggest_learning_rate` says of it.
+        """Draw a range test, and the suggestion of :func:`suggest_learning_rate`.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class LearningRateDisplay:
         Raises
         ------
         TypeError
-            If `trace` is no RangeTestTrace.
+            If `trace` is not a RangeTestTrace.
         """
         find_pyplot(f"{cls.__name__}.from_trace")
         if not isinstance(trace, RangeTestTrace):
@@ -214,7 +214,7 @@ class LearningRateDisplay:
         self.figure_, self.ax_ = canvas.figure, canvas.axes.ravel()[0]
         rates, losses = search.trace.learning_rates, search.trace.losses
         seen: FloatArray = np.where(np.isfinite(losses), losses, np.nan)
-        (self.losses_,) = self.ax_.plot(rates, seen, ".", color=GREY, markersize=3.5, label="loss of a batch")
+        (self.losses_,) = self.ax_.plot(rates, seen, ".", color=GREY, markersize=3.5, label="batch loss")
         line = merge_line_style({"color": BLUE, "linewidth": 1.8, "label": "smoothed"}, line_kw)
         (self.line_,) = self.ax_.plot(curve.learning_rates, curve.smoothed, **line)
         if curve.lowest is not None and not search.is_fallback:

@@ -88,7 +88,7 @@ class Canvas:
         return min(0.5 * self.height(ax), LEGEND * self.text * (LINE * lines + 1.2))
 
     def letters(self, inches: float) -> int:
-        """How many letters stand in a line of that width."""
+        """How many letters fit in a line of that width."""
         return max(6, int(inches * 72 / (LETTER * self.text)))
 
     def headline(self, text: str) -> None:
@@ -193,7 +193,7 @@ def open_canvas(
         axes = np.asarray(ax, dtype=object)
         if axes.size != rows * columns:
             raise ValueError(
-                f"ax holds {axes.size} Axes, but there are {rows * columns} panels. Pass one Axes a panel."
+                f"ax holds {axes.size} Axes, but there are {rows * columns} panels. Pass one Axes per panel."
             )
         width, height = np.min([_inches(one) for one in axes.ravel()], axis=0)
         return Canvas(axes.ravel()[0].figure, axes, None, (float(width), float(height)), height, is_ours=False)
@@ -220,11 +220,11 @@ def _inches(ax: "Axes") -> tuple[float, float]:
 
 def _divide(ax: "Axes", rows: int, columns: int, ratios: list[float]) -> NDArray[np.object_]:
     if not ax.axison:
-        raise ValueError("ax was divided by another display before. Pass ax=display.axes_ to draw in its panels.")
+        raise ValueError("ax was already divided by another display. Pass ax=display.axes_ to draw in its panels.")
     spec = ax.get_subplotspec()
     if spec is None:
         raise ValueError(
-            f"ax has no place in a grid, so that it cannot be divided into {rows * columns} panels. Take one from "
+            f"ax is not part of a grid, so it cannot be divided into {rows * columns} panels. Use one from "
             f"plt.subplots(), or pass an array of {rows * columns} Axes."
         )
     ax.set_axis_off()

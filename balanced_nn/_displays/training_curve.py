@@ -48,7 +48,7 @@ class TrainingCurve:
     network : int, default=0
         Number of the network, from 0.
     kept : bool, default=True
-        Whether its weights are those that predict; another attempt was better otherwise.
+        Whether its weights are those that predict; if not, another attempt was better.
     change : str, default=""
         What it did differently from the first attempt; empty for that.
     """
@@ -105,16 +105,18 @@ def summarize_trainings(curves: Sequence[TrainingCurve]) -> str:
         parts.append("diverged" if diverged == len(kept) else f"{diverged} diverged")
     elif not any(curve.history.validation_loss for curve in kept):
         parts.append("no rows held out")
-    mended = [curve for curve in curves if any(c.network == curve.network and c.change for c in curves) and curve.kept]
-    for curve in mended[:MOST_REPAIRS]:
+    repaired = [
+        curve for curve in curves if any(c.network == curve.network and c.change for c in curves) and curve.kept
+    ]
+    for curve in repaired[:MOST_REPAIRS]:
         of_network = f"network {curve.network + 1}"
         parts.append(
             f"{of_network} kept another attempt: {curve.change}"
             if curve.change
             else f"{of_network}: no further attempt was better than the first"
         )
-    if len(mended) > MOST_REPAIRS:
-        parts.append(f"further attempts for {len(mended) - MOST_REPAIRS} more")
+    if len(repaired) > MOST_REPAIRS:
+        parts.append(f"further attempts for {len(repaired) - MOST_REPAIRS} more")
     return "; ".join(parts)
 
 
@@ -140,7 +142,7 @@ def find_loss_range(curves: Sequence[TrainingCurve]) -> tuple[float, float]:
 class TrainingCurveDisplay:
     """Training and validation losses, balanced accuracy, best epochs and further attempts of a fit.
 
-    Use :meth:`from_estimator`. With several networks there is a line for each; what differs in style is training,
+    Use :meth:`from_estimator`. With several networks there is a line for each; different styles mark training,
     held-out rows, and attempts that were not kept.
 
     Parameters
@@ -225,9 +227,7 @@ class TrainingCurveDisplay:
         """
         find_pyplot(type(self).__name__)
         if not self.curves:
-            raise ValueError(
-                "curves is empty, so that there is nothing to draw. Use TrainingCurveDisplay.from_estimator."
-            )
+            raise ValueError("curves is empty, so there is nothing to draw. Use TrainingCurveDisplay.from_estimator.")
         held_out = any(curve.history.validation_balanced_accuracy for curve in self.curves)
         canvas = open_canvas(ax, (1, 1 + held_out), caller=type(self).__name__)
         self.figure_, self.axes_, self.bounding_ax_ = canvas.figure, canvas.axes, canvas.bounding_ax

@@ -93,8 +93,8 @@ def keras_model(predictor: Predictor) -> Any:
     if predictor.first.encodings:
         names = ", ".join(repr(predictor.columns[encoding.position]) for encoding in predictor.first.encodings)
         raise ValueError(
-            f"to_keras exports tables of numbers, and {names} held categories when fitted. "
-            "Use to_onnx, which takes columns of text, or turn categories into numbers before fit."
+            f"to_keras exports only numeric tables, but {names} held categories when fitted. "
+            "Use to_onnx, which accepts string columns, or turn categories into numbers before fit."
         )
     from balanced_nn._export.keras import model_of  # deferred: loads TensorFlow
 
@@ -296,14 +296,14 @@ def _clip(graph: Graph, x: Node, lowest: float, highest: float) -> Node:
 
 def _corrected(graph: Graph, outputs: Node, correction: Correction) -> Node:
     """Log-probabilities at uniform class frequencies, as `Correction.log_posterior`."""
-    if len(correction.fed_prior) == 2:
+    if len(correction.training_prior) == 2:
         outputs = graph.matmul(outputs, np.array([[0.0, 1.0]]))
     trained = graph.add(outputs, correction.logit_offset)
     if correction.focal:
         trained = _without_focal_loss(graph, graph.log_softmax(trained))
     if correction.label_smoothing:
         trained = _without_smoothing(graph, graph.log_softmax(trained), correction)
-    return graph.log_softmax(graph.subtract(trained, np.log(correction.fed_prior)))
+    return graph.log_softmax(graph.subtract(trained, np.log(correction.training_prior)))
 
 
 def _without_focal_loss(graph: Graph, log_confidence: Node) -> Node:
@@ -311,14 +311,14 @@ def _without_focal_loss(graph: Graph, log_confidence: Node) -> Node:
     log_v = graph.minimum(log_confidence, -1e-30)
     one_minus_v = graph.subtract(0.0, graph.expm1(log_v))
     slope = graph.subtract(one_minus_v, graph.multiply(graph.multiply(graph.exp(log_v), log_v), FOCAL_GAMMA))
-    bold = graph.subtract(log_v, graph.multiply(graph.log(one_minus_v), FOCAL_GAMMA - 1.0))
-    return graph.log_softmax(graph.subtract(bold, graph.log(slope)))
+    exponent = graph.subtract(log_v, graph.multiply(graph.log(one_minus_v), FOCAL_GAMMA - 1.0))
+    return graph.log_softmax(graph.subtract(exponent, graph.log(slope)))
 
 
 def _without_smoothing(graph: Graph, log_confidence: Node, correction: Correction) -> Node:
     """As `undo_label_smoothing`."""
     smoothing = correction.label_smoothing
-    even = smoothing / len(correction.fed_prior)
+    even = smoothing / len(correction.training_prior)
     lowest = even + (1.0 - smoothing) * SMALLEST_UNSMOOTHED
     confidence = graph.maximum(graph.exp(log_confidence), lowest)
     unsmoothed = graph.divide(graph.subtract(confidence, even), 1.0 - smoothing)

@@ -78,7 +78,7 @@ class OnnxGraph:
         return output
 
     def constant(self, array: ArrayLike) -> Value:
-        """Append an array; objects are texts."""
+        """Append an array; objects are strings."""
         array = np.asarray(array)
         value = Value(self._new_name("constant"), array.dtype)
         self.initializers.append(_onnx().numpy_helper.from_array(array, value.name))
@@ -258,8 +258,8 @@ def _check_texts(predictor: Predictor, inputs: Sequence[Value]) -> None:
         missing = any(encoding.missing != encoding.unseen for encoding in encodings)
         if column.dtype.kind == "O" and missing and any(MISSING_TEXT in encoding.codes for encoding in encodings):
             raise ValueError(
-                f"Column {column.name!r} held missing cells and empty texts when fitted, and the input of an ONNX "
-                "graph tells them not apart, as its empty texts stand for missing cells. Replace one of them before "
+                f"Column {column.name!r} held missing cells and empty strings when fitted, and the input of an ONNX "
+                "graph cannot distinguish them: an empty string there means missing. Replace one of them before "
                 "fit."
             )
 

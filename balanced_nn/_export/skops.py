@@ -42,6 +42,6 @@ SKOPS_TYPES: list[str] = [
 ]
 """Names of the types of this package that a fitted model is made of, for ``skops.io.load(file, trusted=SKOPS_TYPES)``.
 
-All of them hold numbers, texts and one another, and none runs code of the file when it is loaded. What you passed in
-yourself, such as a transformer or a metric of your own, is not among them.
+They hold numbers, strings and each other, and none runs code from the file when it is loaded. What you passed in
+yourself, such as your own transformer or metric, is not among them.
 """

@@ -25,7 +25,7 @@ COLLAPSED_SCORE = -1e100
 
 
 class CollapseAwareScorer:
-    """A scorer that gives `COLLAPSED_SCORE` to a collapsed split and the metric's own score to every other.
+    """A scorer that gives `COLLAPSED_SCORE` to a collapsed split, and the metric's own score to all others.
 
     Made by `make_collapse_aware_scorer`, which says how collapse is judged.
 
@@ -85,7 +85,7 @@ class CollapseAwareScorer:
         return f"make_collapse_aware_scorer({name or repr(self.scoring)})"
 
     def get_metadata_routing(self) -> MetadataRequest:
-        """Return what metadata the metric asks for.
+        """Return the metadata that the metric requests.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class CollapseAwareScorer:
         """
         if not hasattr(self._scorer, "set_score_request"):
             raise AttributeError(
-                f"{self!r} wraps a plain function, which cannot ask for metadata. Build the metric with "
+                f"{self!r} wraps a plain function, which cannot request metadata. Build the metric with "
                 "sklearn.metrics.make_scorer, which can."
             )
         self._scorer = copy.copy(self._scorer).set_score_request(**kwargs)  # the caller's own scorer stays as it is
@@ -121,7 +121,7 @@ class CollapseAwareScorer:
 
 
 def make_collapse_aware_scorer(scoring: Any) -> Any:
-    """Make a metric that a search maximises refuse collapsed classifiers.
+    """Make a scorer that ranks collapsed classifiers below all others.
 
     A candidate that collapsed on one split ranks below every candidate that did not, whatever the range of the metric:
     the collapsed split scores -1e100, which stays finite and lowest when scores are averaged. All other scores are the
@@ -147,7 +147,7 @@ def make_collapse_aware_scorer(scoring: Any) -> Any:
     -----
     What collapse is, is defined in one place: probabilities that are the same for all rows (CONSTANT); one class
     predicted for all rows (ONE_CLASS); no row found of a class with at least 5 % of the weight and 5 rows (MISSING).
-    One class predicted while the ROC AUC exceeds 0.65 is a matter of the decision threshold (THRESHOLD). Only held-out
+    One class predicted while the ROC AUC exceeds 0.65 concerns the decision threshold (THRESHOLD). Only held-out
     rows of classes that the classifier was trained on are judged; where they are of one class, nothing can be told from
     them, and the score is the metric's own.
 
@@ -191,7 +191,7 @@ def make_collapse_aware_scorer(scoring: Any) -> Any:
             "Pass for example 'balanced_accuracy', or a dict of callables by name."
         )
     if not metrics:
-        raise ValueError("scoring holds no metric. Name at least one, for example 'balanced_accuracy'.")
+        raise ValueError("scoring contains no metric. Name at least one, for example 'balanced_accuracy'.")
     return {name: make_collapse_aware_scorer(metric) for name, metric in metrics.items()}
 
 
@@ -205,7 +205,7 @@ def _check_classifier(estimator: Any, scorer: CollapseAwareScorer) -> None:
             check_is_fitted(estimator)
         fact = "has no classes_ and predict"
     raise TypeError(
-        f"{scorer!r} judges classifiers of one label; {type(estimator).__name__} {fact}. "
+        f"{scorer!r} scores single-label classifiers; {type(estimator).__name__} {fact}. "
         "Use the metric itself for this estimator."
     )
 
@@ -224,7 +224,7 @@ def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, 
     """Say whether the classifier collapsed on these rows, as far as a metric that reads `predict` or not can tell."""
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         raise ValueError(
-            f"y has shape {np.shape(y)}, but collapse is defined for one label for each row. "
+            f"y has shape {np.shape(y)}, but collapse is defined only for one label per row. "
             "Use the metric itself for several outputs."
         )
     known = np.isin(column_or_1d(y), estimator.classes_)
@@ -251,7 +251,7 @@ def _collapsed_at(
 
 
 collapse_aware_scorer = make_collapse_aware_scorer("balanced_accuracy")
-collapse_aware_scorer.__doc__ = """Balanced accuracy, under which no collapsed candidate wins a search.
+collapse_aware_scorer.__doc__ = """Balanced accuracy with which no collapsed candidate wins a search.
 
 What ``make_collapse_aware_scorer("balanced_accuracy")`` returns, for ``scoring=`` of `GridSearchCV` and the like.
 

@@ -1,4 +1,4 @@
-"""Which settings are worth a search on this table, and between which values?"""
+"""Which settings are worth searching on this table, and between which values?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,15 +60,15 @@ class Range:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Settings of :class:`BalancedNNClassifier` that are worth a search, those that matter most first.
+    """Settings of :class:`BalancedNNClassifier` that are worth searching, most important first.
 
-    Made by :func:`search_space`. It knows three languages: that of randomised searches (:meth:`distributions`), that of
-    grid searches (:meth:`grid`) and that of Optuna (:meth:`suggest`).
+    Made by :func:`search_space`. It supports three formats: for randomised searches (:meth:`distributions`), for
+    grid searches (:meth:`grid`) and for Optuna (:meth:`suggest`).
 
     Parameters
     ----------
     settings : dict of {str: Choice or Range}
-        For each parameter where it may lie.
+        The allowed values of each parameter.
     min_resources : int
         Rows to start successive halving with, for the parameter of that name of HalvingRandomSearchCV.
 
@@ -117,7 +117,7 @@ class SearchSpace:
     def grid(self, n_candidates: int = 12, prefix: str = "") -> dict[str, list[Any]]:
         """Return a `param_grid` for GridSearchCV with at most `n_candidates` candidates.
 
-        Beside the default, the settings get their further values in turn, in the order of their importance.
+        In addition to the default, the settings get their further values in turn, in order of importance.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class SearchSpace:
 
 
 def search_space(X: Any, y: ArrayLike, *, n_splits: int = 5) -> SearchSpace:
-    """Choose the settings of :class:`BalancedNNClassifier` that are worth a search on a table.
+    """Choose the settings of :class:`BalancedNNClassifier` that are worth searching on a table.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def search_space(X: Any, y: ArrayLike, *, n_splits: int = 5) -> SearchSpace:
 
     See Also
     --------
-    make_collapse_aware_scorer : A scorer under which no collapsed candidate wins.
+    make_collapse_aware_scorer : A scorer with which no collapsed candidate wins.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What answers? Networks with what stands before and after each, and the mean of their probabilities."""
+"""What gives the answers? Networks, with the steps before and after each, and the mean of their probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from balanced_nn._typing import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One network of an ensemble, with what stands before and after it.
+    """One network of an ensemble, with the steps before and after it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Networks that answer together, and the calibration of each.
+    """An ensemble of networks, and its calibration.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class RangeTestTrace:
     Parameters
     ----------
     learning_rates : ndarray of shape (n_steps,)
-        Ascending learning rates, one a batch.
+        Ascending learning rates, one per batch.
     losses : ndarray of shape (n_steps,)
         Weighted mean loss of each batch, in nats, taken before its update; may hold NaN or infinity after divergence.
     """
@@ -68,7 +68,7 @@ class LearningRateSearch:
 
 @dataclass(frozen=True)
 class History:
-    """What one training recorded, an entry an epoch.
+    """What one training recorded, one entry per epoch.
 
     ``validation_loss`` and ``validation_balanced_accuracy`` are empty where no rows were held out.
     """

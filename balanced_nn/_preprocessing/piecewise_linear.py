@@ -1,4 +1,4 @@
-"""Between which values of a number do the classes part, and how is a number written that has passed some of them?"""
+"""At which values of a number do the classes separate, and how does the piecewise linear encoding use them?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Bins:
         return len(self.source)
 
     def encode(self, columns: FloatArray) -> FloatArray:
-        """Write each number of a matrix bin by bin.
+        """Encode each number of a matrix piecewise linearly.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ NO_BINS = Bins(np.empty(0, np.intp), np.empty(0, np.float32), np.empty(0, np.flo
 
 
 def fit_bins(columns: FloatArray, y: IntArray, weight: FloatArray, most: int) -> Bins:
-    """Cut each column where a decision tree over it alone tells the classes apart best.
+    """Cut each column where a decision tree over it alone separates the classes best.
 
     Each class counts the same in the tree, however rare it is.
 

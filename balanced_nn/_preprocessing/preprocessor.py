@@ -230,7 +230,7 @@ def fit_preprocessing(
 
 
 class TabularPreprocessor(TransformerMixin, BaseEstimator):
-    """Turn a table of any kind into the matrix that a neural network needs.
+    """Turn any table into the matrix that a neural network needs.
 
     Numeric columns are imputed by their median and scaled; a column that had missing values in `fit` gets an indicator
     beside it. Columns of bools, strings and categories become one column of -1 and +1 (two levels) or one-hot columns
@@ -247,8 +247,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         Most levels of a column. The rarest levels beyond (of equally frequent ones the last in the order of the
         levels) share the level "infrequent", which unseen levels then join. A limit of 2 or more; None means none.
     n_bins : int or None, default=None
-        Most bins of a numeric column, 2 or more, whose piecewise linear encoding [1]_ stands behind the scaled numbers;
-        `fit` then needs `y`, because the bins lie where a decision tree over the column tells the classes apart. None
+        Most bins of a numeric column, 2 or more; their piecewise linear encoding [1]_ follows the scaled numbers;
+        `fit` then needs `y`, because the bins lie where a decision tree over the column separates the classes. None
         adds no bins.
 
     Attributes
@@ -272,7 +272,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The kind of a column is that of its type or, in columns of Python objects, of its content: only numbers, bools mixed
+    The kind of a column follows its type or, in columns of Python objects, its content: only numbers, bools mixed
     with numbers, or only missing cells are numeric; anything with a string in it is a category. It is fixed in `fit`:
     a numeric column that later holds a string is an error, and numbers in a category column are looked up among its
     levels. Numbers are equal by value (1, 1.0 and True), and to the strings that write them ("1").
@@ -347,7 +347,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     def _codes(self, X: Any, y: ArrayLike | None) -> IntArray:
         if y is None:
             raise ValueError(
-                f"n_bins={self.n_bins} cuts the columns where classes part, and y is None. Pass y, or set n_bins=None."
+                f"n_bins={self.n_bins} puts bins where classes separate, but y is None. Pass y, or set n_bins=None."
             )
         return read_classes(y, X)[0]
 
@@ -374,7 +374,7 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         """Return the names of the columns that `transform` gives.
 
         A numeric column keeps its label, and "<label>_bin1" is the first of its bins; "missingindicator_<label>" says
-        where it was missing; "<label>_<level>" is the column of a level. A name that occurs twice gets a number behind
+        where it was missing; "<label>_<level>" is the column of a level. A name that occurs twice gets a number after
         it.
 
         Parameters

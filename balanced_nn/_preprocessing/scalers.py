@@ -1,4 +1,4 @@
-"""How are numeric columns brought to one scale, and kept there as plain arrays?
+"""How are numeric columns scaled, with statistics kept as plain arrays?
 
 Each built-in scaler is fitted in float64 on blocks of columns, ignoring missing values, by scikit-learn where it has
 the class, and then kept as arrays. All results are computed element by element: a row never depends on the others.
@@ -139,7 +139,7 @@ class CustomScaler:
         scaled = np.asarray(to_dense(result), dtype=np.float64)
         if np.isnan(scaled).any():
             raise ValueError(
-                f"scaler={self.transformer} returned NaN for {np.isnan(scaled).sum()} cells, though none was missing. "
+                f"scaler={self.transformer} returned NaN for {np.isnan(scaled).sum()} cells, but none was missing. "
                 "Pass a transformer that is defined for all numbers, or replace these values first."
             )
         return np.clip(scaled, -UNSCALED_LIMIT, UNSCALED_LIMIT)
@@ -153,11 +153,11 @@ class CustomScaler:
 
 
 class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Center by the median, scale by the quartiles, and bend outliers smoothly into (-3, 3).
+    """Center by the median, scale by the quartiles, and compress outliers smoothly into (-3, 3).
 
     With z = (x - median) / (q75 - q25), the result is z / sqrt(1 + (z / 3)^2). Where the quartiles are equal,
     z = 2 (x - median) / (max - min); a column that is constant or all missing becomes 0. The order of the values is
-    kept, and values near the median are all but unchanged by the bend.
+    kept, and values near the median hardly change.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating]:
-        """Scale and bend each column.
+        """Scale each column and compress its outliers.
 
         Parameters
         ----------

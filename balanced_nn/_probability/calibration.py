@@ -1,4 +1,4 @@
-"""Are the probabilities too bold, too timid, or off on the average? Found on rows that were held out."""
+"""Are the probabilities overconfident, underconfident, or biased? Fitted on held-out rows."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ SYNTHETIC_SD = 0.5  # of both where a sampler changed what a class looks like
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What the network says of rows that it was not trained on.
+    """What the network predicts for rows that it was not trained on.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class HeldOut:
     weight : ndarray of shape (n_samples,)
         Positive weights.
     in_training : bool
-        Whether the rows had to be rows of the training, as none were held out.
+        Whether the rows had to be training rows, as none were held out.
     network : ndarray of shape (n_samples,) or None, default=None
         Number of the network, from 0, that gave each row its scores; None where all of them did together.
     """
@@ -65,12 +65,12 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """One temperature, and one intercept a class.
+    """One temperature, and one intercept per class.
 
     Parameters
     ----------
     temperature : float
-        Scores are divided by it: above 1 it makes probabilities less bold; 1 leaves them.
+        Scores are divided by it: above 1 it makes probabilities less confident; 1 leaves them unchanged.
     intercepts : ndarray of shape (n_classes,)
         Added to the scores, in nats.
     """
@@ -107,7 +107,7 @@ class Calibration:
 
 
 def calibrate(held_out: HeldOut, prior: FloatArray, *, synthetic: bool) -> Calibration:
-    """Fit a calibration where there are rows enough for it.
+    """Fit a calibration if there are enough rows.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def calibrate(held_out: HeldOut, prior: FloatArray, *, synthetic: bool) -> Calib
 def fit_calibration(
     scores: FloatArray, y: IntArray, weight: FloatArray, prior: FloatArray, sds: tuple[float, float]
 ) -> Calibration:
-    """Find the temperature and intercepts of the highest posterior probability: log-loss plus two normal priors.
+    """Find the maximum a posteriori temperature and intercepts: log-loss plus two normal priors.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def fit_calibration(
 
     Examples
     --------
-    Scores that are twice as bold as they should be, of many rows:
+    Scores that are twice as far apart as they should be, on many rows:
 
     >>> rng = np.random.default_rng(0)
     >>> evidence = rng.normal(size=20_000)

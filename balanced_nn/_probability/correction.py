@@ -56,7 +56,7 @@ class Correction:
     ----------
     logit_offset : ndarray of shape (n_classes,)
         Added to the logits in training (logit-adjusted loss), otherwise zeros.
-    fed_prior : ndarray of shape (n_classes,)
+    training_prior : ndarray of shape (n_classes,)
         Class frequencies that training saw, after resampling and weighting.
     focal : bool, default=False
         Whether the loss was the focal loss.
@@ -65,7 +65,7 @@ class Correction:
     """
 
     logit_offset: FloatArray
-    fed_prior: FloatArray
+    training_prior: FloatArray
     focal: bool = False
     label_smoothing: float = 0.0
 
@@ -73,12 +73,12 @@ class Correction:
         """Log-probabilities at the class frequencies `prior`.
 
         With ``q = softmax(logits + logit_offset)`` the posterior as trained (the focal loss, which is outermost, undone
-        first, then label smoothing), the result is proportional to ``q * prior / fed_prior``.
+        first, then label smoothing), the result is proportional to ``q * prior / training_prior``.
 
         Parameters
         ----------
         outputs : ndarray of shape (n_samples, n_outputs)
-            Raw outputs of the network: one column for two classes (see `expand_logits`), otherwise one a class.
+            Raw outputs of the network: one column for two classes (see `expand_logits`), otherwise one per class.
         prior : ndarray of shape (n_classes,), default=None
             Target class frequencies; positive, sum 1. None means uniform ones.
 
@@ -105,7 +105,9 @@ class Correction:
             trained = undo_focal_loss(log_softmax(trained))
         if self.label_smoothing:
             trained = undo_label_smoothing(log_softmax(trained), self.label_smoothing)
-        return log_softmax(trained - (np.log(self.fed_prior) if prior is None else np.log(self.fed_prior / prior)))
+        return log_softmax(
+            trained - (np.log(self.training_prior) if prior is None else np.log(self.training_prior / prior))
+        )
 
 
 def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> FloatArray:
@@ -181,7 +183,7 @@ def undo_label_smoothing(log_confidence: FloatArray, smoothing: float) -> FloatA
 
 
 def natural_log_loss(log_proba: FloatArray, y: IntArray, sample_weight: FloatArray) -> float:
-    """Log-loss of rows once the probabilities speak of the class frequencies that these rows have, in nats.
+    """Log-loss of rows with probabilities at the class frequencies of these rows, in nats.
 
     Parameters
     ----------
@@ -220,7 +222,7 @@ def balance(y: IntArray, sample_weight: FloatArray) -> float:
 
 
 def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArray) -> float:
-    """Mean over the classes present of the weighted share of rows answered rightly.
+    """Mean over the classes present of the weighted share of correctly answered rows.
 
     Examples
     --------
@@ -232,15 +234,15 @@ def balanced_accuracy(predicted: IntArray, y: IntArray, sample_weight: FloatArra
     return float(np.mean(hits[mass > 0] / mass[mass > 0]))
 
 
-def logit_offset(loss: str, fed_prior: FloatArray) -> FloatArray:
+def logit_offset(loss: str, training_prior: FloatArray) -> FloatArray:
     """Offset that training adds to the logits: ``tau * log(prior)`` for the logit-adjusted loss, otherwise 0.
 
     Parameters
     ----------
     loss : {"log_loss", "focal", "logit_adjusted"}
         The training loss.
-    fed_prior : ndarray of shape (n_classes,)
-        Class frequencies as fed, after resampling and weighting.
+    training_prior : ndarray of shape (n_classes,)
+        Class frequencies in training, after resampling and weighting.
 
     References
     ----------
@@ -254,5 +256,5 @@ def logit_offset(loss: str, fed_prior: FloatArray) -> FloatArray:
     array([-0.105, -2.303])
     """
     if loss == "logit_adjusted":
-        return LOGIT_ADJUSTMENT_TAU * np.log(fed_prior)
-    return np.zeros_like(fed_prior)
+        return LOGIT_ADJUSTMENT_TAU * np.log(training_prior)
+    return np.zeros_like(training_prior)

@@ -1,4 +1,4 @@
-"""What do probabilities become at other class frequencies, and which frequencies do unlabelled rows have?"""
+"""How do probabilities change under label shift, and which class frequencies do unlabelled rows have?"""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ SUM_TOLERANCE = 1e-3  # of probabilities that came from a float32 softmax
 
 
 def correct_prior(y_proba: ArrayLike, train_prior: ArrayLike, target_prior: ArrayLike) -> FloatArray:
-    """Turn probabilities that speak of some class frequencies into those at others.
+    """Adjust probabilities from one set of class frequencies to another (label shift).
 
     The result is proportional to ``y_proba * target_prior / train_prior``. It is exact where the rows of each class
     look as they did in training and only the frequencies differ: after class weights, after over- or undersampling, or
@@ -30,10 +30,10 @@ def correct_prior(y_proba: ArrayLike, train_prior: ArrayLike, target_prior: Arra
     y_proba : array-like of shape (n_samples, n_classes)
         Probabilities of any classifier; rows sum to 1.
     train_prior : array-like of shape (n_classes,)
-        Class frequencies that these speak of, all positive: those of the training rows after resampling, each class
+        Class frequencies behind these, all positive: those of the training rows after resampling, each class
         multiplied by its class weight. They are scaled to sum 1.
     target_prior : array-like of shape (n_classes,)
-        Class frequencies that the result speaks of, all positive. They are scaled to sum 1.
+        Class frequencies for the result, all positive. They are scaled to sum 1.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def estimate_prior(
 ) -> FloatArray:
     """Estimate the class frequencies of unlabelled rows from a classifier's probabilities for them.
 
-    Expectation maximisation: correct the probabilities to the frequencies believed in, take their mean as the new
-    belief, and repeat. It finds the frequencies of highest likelihood, if the rows of each class look as they did in
+    Expectation maximisation: correct the probabilities to the current estimate, take their mean as the new
+    estimate, and repeat. It finds the maximum-likelihood frequencies, if the rows of each class look as they did in
     training and the probabilities are calibrated.
 
     Parameters
@@ -94,7 +94,7 @@ def estimate_prior(
     y_proba : array-like of shape (n_samples, n_classes)
         Probabilities of the unlabelled rows; rows sum to 1.
     train_prior : array-like of shape (n_classes,)
-        Class frequencies that these speak of, all positive; scaled to sum 1.
+        Class frequencies behind these, all positive; scaled to sum 1.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the rows. None weighs each row 1.
     tol : float, default=1e-6
@@ -115,7 +115,7 @@ def estimate_prior(
     Warns
     -----
     PriorWarning
-        If the rows cannot tell the frequencies: the probabilities hardly differ between rows or classes, or the rows
+        If the rows cannot show the frequencies: the probabilities hardly differ between rows or classes, or the rows
         are too few, so that an approximate 95 % interval around an estimate reaches as far as the estimate itself and
         further than 0.05.
 
@@ -204,10 +204,10 @@ def _note_if_unidentified(
     if (half_width <= np.maximum(prior, WIDEST_INTERVAL)).all():
         return None
     worst = int(np.argmax(half_width - np.maximum(prior, WIDEST_INTERVAL)))
-    says = "nothing" if half_width[worst] > 1 else f"{prior[worst]:.2g} give or take {half_width[worst]:.2g}"
+    says = "undetermined" if half_width[worst] > 1 else f"{prior[worst]:.2g} ± {half_width[worst]:.2g}"
     return PriorWarning(
-        f"The class frequencies of these {n_rows} rows cannot be told: of the class {names[worst]!s} the "
-        f"probabilities say {says}. Pass more rows, or probabilities of a classifier that tells the classes apart "
+        f"The class frequencies of these {n_rows} rows cannot be estimated: for class {names[worst]!s} the "
+        f"estimate is {says}. Pass more rows, or probabilities of a classifier that separates the classes "
         "better, or set the frequencies by hand."
     )
 
@@ -224,7 +224,7 @@ def read_class_prior(prior: ArrayLike | Mapping[Any, float], classes: Sequence[A
         if set(prior) != set(classes):
             raise ValueError(
                 f"prior must name each class once: {list(classes)!r}; got {list(prior)!r}. "
-                "Add what is missing; a class that is absent gets a small frequency, such as 1e-6."
+                "Add what is missing; give an absent class a small frequency, such as 1e-6."
             )
         prior = [prior[label] for label in classes]
     return read_prior(in_class_order(prior, classes, "prior"), len(classes))
@@ -252,7 +252,7 @@ def read_prior(prior: ArrayLike, n_classes: int, name: str = "prior") -> FloatAr
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(
             f"{name} must hold positive, finite numbers; got {values.tolist()}. "
-            "Give a class that is absent a small frequency, such as 1e-6."
+            "Give an absent class a small frequency, such as 1e-6."
         )
     return values / values.sum()
 
@@ -262,7 +262,7 @@ def _read_proba(y_proba: ArrayLike) -> FloatArray:
     if proba.shape[1] < 2:
         raise ValueError(
             f"y_proba must have a column for each class, at least two; got shape {proba.shape}. "
-            "Of one column p of two classes make np.column_stack([1 - p, p])."
+            "For one column p with two classes, use np.column_stack([1 - p, p])."
         )
     sums = proba.sum(axis=1)
     if proba.min() < 0 or np.abs(sums - 1).max() > SUM_TOLERANCE:

@@ -1,4 +1,4 @@
-"""How are training rows repeated, dropped or invented so that every class has its share?"""
+"""How are training rows repeated, dropped or synthesized so that every class has its share?"""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +66,7 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
     Attributes
     ----------
     sample_indices_ : ndarray of int of shape (n_samples_new,)
-        For each row of the result the index of the row of `X` that it is, or -1 for a synthetic row. For "smote" the
+        For each row of the result, its row index in `X`, or -1 for a synthetic row. For "smote" the
         rows of `X` come first, in their order.
     sampling_strategy_ : dict
         Number of rows by label: to add for "over" and "smote", to keep for "under".

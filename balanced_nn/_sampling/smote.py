@@ -43,7 +43,7 @@ def synthesize(
     k_neighbors: int,
     random_state: int | np.random.RandomState | None,
 ) -> Added:
-    """Let imbalanced-learn synthesize rows, and repeat the row of a class that has only one."""
+    """Let imbalanced-learn synthesize rows, and repeat the row of a class with a single one."""
     rows_of = {label: np.flatnonzero(labels == label) for label, n in n_to_add.items() if n > 0}
     single = [label for label, rows in rows_of.items() if rows.size == 1]
     wanted = {label: rows.size + n_to_add[label] for label, rows in rows_of.items() if rows.size > 1}
@@ -120,7 +120,7 @@ def categorical_mask(table: Any, given: ArrayLike | None, names: Labels | None) 
 def _named_mask(wanted: Labels, names: Labels | None, mask: BoolArray) -> BoolArray:
     if names is None:
         raise ValueError(
-            f"categorical_features holds {wanted.ravel()[0]!s}, but the columns of X have no names that are strings. "
+            f"categorical_features holds {wanted.ravel()[0]!s}, but the columns of X have no string names. "
             "Pass a mask or indices, or a dataframe with named columns."
         )
     unknown = [str(name) for name in wanted.ravel() if name not in set(names)]
@@ -173,7 +173,7 @@ def _encode_columns(table: Any, categorical: BoolArray, names: Labels | None) ->
             continue
         if _column_kind(column.dtype) == "other":
             raise ValueError(
-                f"Column {name} holds {column.dtype!s}, between whose values SMOTE cannot interpolate. "
+                f"Column {name} holds {column.dtype!s}, which SMOTE cannot interpolate. "
                 "Convert it to numbers, or name it in categorical_features."
             )
         values[:, c] = np.asarray(column, dtype=np.float64)
@@ -197,7 +197,7 @@ def _column_name(c: int, names: Labels | None) -> str:
 def _missing_error(columns: Sequence[str]) -> ValueError:
     place = f" in column {', '.join(columns[:5])}" if columns else ""
     return ValueError(
-        f"X contains NaN or other missing values{place}, between which SMOTE cannot interpolate. "
+        f"X contains NaN or other missing values{place}, which SMOTE cannot interpolate. "
         "Put an imputer before the resampler, or use method='over'."
     )
 

@@ -124,7 +124,7 @@ def _copied_rows(y: IntArray, rng: np.random.Generator) -> tuple[NDArray[np.int6
 def draws_at_random(sampler: str | Sampler | None) -> bool:
     """Whether a sampler leaves each class as it is, as far as it goes: rows are repeated or dropped at random.
 
-    What others do to the look of a class, no prior undoes: synthetic rows, or rows dropped for where they lie.
+    No prior undoes other changes to a class: synthetic rows, or rows dropped because of their position.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def _whole_codes(X_new: FloatArray, X: FloatArray, categorical_features: BoolArr
     n_refused = np.count_nonzero(between & (X[:, categorical_features].max(axis=0) > 1))
     if n_refused:
         raise ValueError(
-            f"sampler {name} placed rows between the levels of {n_refused} category columns, where nothing is. "
+            f"sampler {name} placed rows between the levels of {n_refused} category columns, which is meaningless. "
             "Use sampler='smote', which keeps levels whole, or imbalanced-learn's SMOTENC."
         )
     rounded = X_new.copy()
@@ -214,12 +214,12 @@ def _call_sampler(sampler: Sampler, X: FloatArray, labels: Labels) -> tuple[Floa
     if X_new.ndim != 2 or X_new.shape[1] != X.shape[1] or labels_new.shape != X_new.shape[:1]:
         raise ValueError(
             f"sampler {name} returned X of shape {X_new.shape} and y of shape {labels_new.shape} for X of shape "
-            f"{X.shape}. Return one label for each row, and the columns that came in."
+            f"{X.shape}. Return one label for each row, and the original columns."
         )
     try:
         return np.ascontiguousarray(X_new, dtype=X.dtype), labels_new, ()
     except (TypeError, ValueError) as exc:
-        raise TypeError(f"sampler {name} returned X of type {X_new.dtype}. Return numbers, as they came in.") from exc
+        raise TypeError(f"sampler {name} returned X of type {X_new.dtype}. Return numbers, as in the input.") from exc
 
 
 def _check_classes(labels_new: Labels, labels: Labels, sampler: Sampler) -> tuple[Labels, IntArray]:

@@ -27,7 +27,7 @@ def class_weight_vector(
         by their weight. Labels that a mapping leaves out weigh 1; further
         labels are ignored where every class has a weight.
     y : ndarray of shape (n_samples,)
-        Class indices of the rows as they are fed to the network.
+        Class indices of the training rows, after resampling.
     sample_weight : ndarray of shape (n_samples,)
         Weights of those rows.
     classes : sequence of length n_classes

@@ -125,7 +125,7 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     share_the_processor()  # before the first operation, which starts TensorFlow's threads
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
-    output_bias = np.log(plan.correction.fed_prior) - plan.correction.logit_offset
+    output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
     initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 

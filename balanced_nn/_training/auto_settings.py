@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # rows as fed, batch size up to there
+BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # training rows, batch size up to there
 LARGEST_BATCH = 1024
 SEVERAL_MEMBERS, SEVERAL_UP_TO = 4, 50_000  # networks, and rows up to which they are so many
 MOST_BINS = 16  # of a numeric column

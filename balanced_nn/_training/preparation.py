@@ -56,7 +56,7 @@ class Plan:
     preprocessing: Preprocessing
     width: int  # columns that the training program has room for: at least those of the network
     class_weight: FloatArray
-    data: Dataset  # as fed: resampled, expanded, weighted
+    data: Dataset  # the training rows: resampled, expanded, weighted
     judged: Dataset  # natural frequencies; the validation part where there is one
     judged_rows: IntArray  # their numbers in the table
     held_out: bool  # whether there is one; if not: fixed epochs, last weights
@@ -188,7 +188,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
     """
     train, classes = split.train, split.train.classes
     preprocessing, cleaned = _clean(settings, train)
-    fed = resample_rows(
+    resampled = resample_rows(
         cleaned,
         train.y,
         train.weight,
@@ -197,10 +197,10 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         seed=int(np.random.default_rng([seed, _RESAMPLE]).integers(2**31)),
         classes=classes,
     )
-    class_weight = class_weight_vector(settings.class_weight, fed.y, fed.weight, classes)
-    weight = training_weights(fed.y, fed.weight, class_weight)
-    fed_prior = class_frequencies(fed.y, weight, len(classes))
-    data = Dataset(preprocessing.expand(fed.X), fed.rows, fed.y, weight)
+    class_weight = class_weight_vector(settings.class_weight, resampled.y, resampled.weight, classes)
+    weight = training_weights(resampled.y, resampled.weight, class_weight)
+    training_prior = class_frequencies(resampled.y, weight, len(classes))
+    data = Dataset(preprocessing.expand(resampled.X), resampled.rows, resampled.y, weight)
     training, batch_notes = _training_spec(settings, len(data), stops=split.valid is not None)
     if split.valid is not None:
         valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
@@ -228,14 +228,17 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         held_out=split.valid is not None,
         judged_on=_judged_on(split),
         correction=Correction(
-            logit_offset(settings.loss, fed_prior), fed_prior, settings.loss == "focal", settings.label_smoothing
+            logit_offset(settings.loss, training_prior),
+            training_prior,
+            settings.loss == "focal",
+            settings.label_smoothing,
         ),
         notes=split.notes
-        + fed.notes
+        + resampled.notes
         + _note_types(split, preprocessing)
         + batch_notes
-        + _note_idle_loss(settings, fed_prior)
-        + _note_smoothing(settings.label_smoothing, fed_prior),
+        + _note_idle_loss(settings, training_prior)
+        + _note_smoothing(settings.label_smoothing, training_prior),
     )
 
 
@@ -290,21 +293,21 @@ def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[
     ), notes
 
 
-def _note_smoothing(label_smoothing: float, fed_prior: FloatArray) -> tuple[Warning, ...]:
+def _note_smoothing(label_smoothing: float, training_prior: FloatArray) -> tuple[Warning, ...]:
     """Smoothing that drowns a rare class: what the network says of it can hardly be undone."""
-    if label_smoothing / len(fed_prior) <= SMOOTHING_PER_SHARE * fed_prior.min():
+    if label_smoothing / len(training_prior) <= SMOOTHING_PER_SHARE * training_prior.min():
         return ()
     return (
         UserWarning(
-            f"label_smoothing={label_smoothing} gives each class {label_smoothing / len(fed_prior):.2g} of every row, "
-            f"and the rarest one holds {fed_prior.min():.2g} of the rows: its probabilities will come out too large. "
+            f"label_smoothing={label_smoothing} gives each class {label_smoothing / len(training_prior):.2g} of every "
+            f"row, and the rarest one holds {training_prior.min():.2g} of the rows: its probability will be too large. "
             'Use class_weight="balanced" with it, or label_smoothing=0.'
         ),
     )
 
 
-def _note_idle_loss(settings: FitSettings, fed_prior: FloatArray) -> tuple[Warning, ...]:
-    if settings.loss != "logit_adjusted" or np.ptp(fed_prior) > 1e-6:
+def _note_idle_loss(settings: FitSettings, training_prior: FloatArray) -> tuple[Warning, ...]:
+    if settings.loss != "logit_adjusted" or np.ptp(training_prior) > 1e-6:
         return ()
     balancer = "sampler" if settings.class_weight is None else "class_weight"
     if isinstance(settings.class_weight, Mapping) or getattr(settings, balancer) is None:

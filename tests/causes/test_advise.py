@@ -46,7 +46,7 @@ def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
     assert not advised.change or advised.code
     if cause in DATA:
         assert (advised.code, advised.change) == ("", {})
-        assert advised.remedy.startswith("No setting mends this. Look at the ")
+        assert advised.remedy.startswith("No setting repairs this. Look at the ")
 
 
 # BalancedNNClassifier
@@ -83,7 +83,7 @@ def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
         (
             Cause.UNSCALED_FEATURES,
             {},
-            'Extreme values are left after scaling: use scaler="quantile".',
+            'Extreme values remain after scaling: use scaler="quantile".',
             {"scaler": "quantile"},
         ),
         (
@@ -107,7 +107,7 @@ def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
         (
             Cause.NETWORK_TOO_SMALL,
             {"dropout": 0.9},
-            "dropout=0.9 leaves little of each layer: use 0.1.",
+            "dropout=0.9 drops most of each layer: use 0.1.",
             {"dropout": 0.1},
         ),
         (

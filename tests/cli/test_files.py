@@ -66,7 +66,7 @@ def test_labels_keep_their_kind_where_one_is_missing(
     path.write_text("a,y\n" + "".join(f"1,{cell}\n" for cell in cells.split(",")))
     found = read_labelled(path, "y").labels.tolist()
     assert [*map(repr, found)] == [*map(repr, labels)]
-    assert capsys.readouterr().err == "1 of 4 rows have no label and are left out.\n"
+    assert capsys.readouterr().err == "1 of 4 rows have no label and are skipped.\n"
 
 
 def test_labels_that_look_like_numbers_are_text_where_that_is_asked_for(tmp_path: Path) -> None:

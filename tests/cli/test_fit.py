@@ -501,7 +501,7 @@ def test_a_classifier_without_probabilities_gives_its_answers(
     [
         (["none.joblib", "table.csv"], "there is no file none.joblib"),
         (["table.csv", "table.csv"], "cannot read a model from table.csv: "),
-        (["list.joblib", "table.csv"], "list.joblib holds list, which is no fitted scikit-learn classifier"),
+        (["list.joblib", "table.csv"], "list.joblib holds list, which is not a fitted scikit-learn classifier"),
         (["churn.joblib", "none.csv"], "there is no file none.csv"),
         (
             ["churn.joblib", "other.csv"],

@@ -210,7 +210,7 @@ def test_a_sound_table_is_called_sound(tmp_path: Path, capsys: pytest.CaptureFix
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 2)), columns=["a", "b"])
     frame.assign(y=np.arange(400) % 2).to_parquet(tmp_path / "data.parquet")
     assert main(["diagnose", str(tmp_path / "data.parquet"), "--target", "y"]) == 0
-    assert capsys.readouterr().out.endswith("Nothing in this table stands in the way of training a network.\n")
+    assert capsys.readouterr().out.endswith("Nothing in this table prevents training a network.\n")
 
 
 def test_a_column_is_left_out(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +253,7 @@ def test_infinity_and_rows_without_a_label_are_told_of(table: Path, capsys: pyte
     frame.to_csv(table, index=False)
     assert main(["diagnose", str(table), "--target", "churn"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == "5 of 200 rows have no label and are left out.\n"
+    assert printed.err == "5 of 200 rows have no label and are skipped.\n"
     assert ": 195 rows" in printed.out
     assert "1 cell (" in printed.out
 

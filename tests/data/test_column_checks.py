@@ -35,7 +35,7 @@ def test_texts_that_differ_in_each_row_are_named() -> None:
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
 def test_dates_are_named(form: str) -> None:
     (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
-    assert said.startswith("Column 'day' holds dates as text, of which each becomes a category. Turn it into numbers")
+    assert said.startswith("Column 'day' holds dates as text, each of which becomes a category. Turn it into numbers")
 
 
 def test_numbers_among_text_are_named_with_an_example() -> None:
@@ -78,7 +78,7 @@ FORMS = {
 def test_numbers_in_any_form_are_named_with_the_form(form: str) -> None:
     (said,) = findings(weight=FORMS[form], x=NUMBERS)
     assert said.startswith("Column 'weight' holds numbers as text, such as '")
-    assert f"({form}), of which each becomes a category: their size is lost. Turn it into numbers." in said
+    assert f"({form}), each of which becomes a category: their size is lost. Turn it into numbers." in said
 
 
 @pytest.mark.parametrize("mark", ["?", "n/a", "-", "<5"])

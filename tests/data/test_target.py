@@ -167,7 +167,7 @@ def test_a_single_class_is_named():
 def test_an_unknown_label_is_named_with_those_that_are_known():
     with pytest.raises(
         ValueError,
-        match="y_val holds 'maybe', which is no class of the training data; these are 'no', 'yes'. .* these 2 rows",
+        match="y_val holds 'maybe', which is not a class of the training data; these are 'no', 'yes'. .* these 2 rows",
     ):
         encode_labels(np.array(["maybe", "no", "maybe"]), np.array(["no", "yes"]), name="y_val")
 

@@ -367,7 +367,7 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         (
             "f2",
             ("no", "yes"),
-            "decision='f2' is neither \"auto\", .* nor the name of a metric of the answers in scikit",
+            "decision='f2' is neither \"auto\", .* nor the name of a metric that reads answers in scikit",
         ),
         (
             "roc_auc_score",
@@ -377,7 +377,7 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         ("pairwise", ("no", "yes"), "decision='pairwise' is neither"),
         ("DistanceMetric", ("no", "yes"), "decision='DistanceMetric' is neither"),
         ("roc_auc", ("no", "yes"), "decision='roc_auc' reads decision_function or predict_proba, and no decision chan"),
-        ("neg_log_loss", ("no", "yes"), "reads predict_proba, and no decision changes it. Take a metric of the answer"),
+        ("neg_log_loss", ("no", "yes"), "reads predict_proba, and no decision changes it. Use a metric of the answer"),
         (make_scorer(sklearn.metrics.log_loss, response_method="predict_proba"), ("no", "yes"), "'log_loss' reads"),
         ("f1", ("a", "b", "c"), r"decision='f1' cannot be computed for these classes: Target is multiclass .*f1_macro"),
         ("precision", ("a", "b", "c"), 'With more than two classes, take for example "f1_macro"'),
@@ -394,7 +394,7 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         (
             f1_score,
             ("no", "yes"),
-            r"is no scorer of scikit-learn. Pass the name of one, or what sklearn\.metrics\.make",
+            r"is not a scikit-learn scorer. Pass the name of one, or what sklearn\.metrics\.make",
         ),
         (3, ("no", "yes"), "decision=3 is no scorer of scikit-learn"),
     ],

@@ -307,25 +307,25 @@ TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5]
     [
         (
             rule_of("balanced", prior=RARE),
-            "Balanced, for which each class counts the same: answers yes where its probability is above 0.1.",
+            "Balanced, so each class counts the same: answers yes where its probability is above 0.1.",
         ),
         (
             rule_of("balanced", THREE, np.array([0.6, 0.3, 0.1])),
-            "Balanced, for which each class counts the same: answers the class whose probability is largest after "
+            "Balanced, so each class counts the same: answers the class whose probability is largest after "
             "multiplication (a x 1, b x 2, c x 6).",
         ),
         (rule_of("argmax"), "Argmax: answers yes where its probability is above 0.5."),
         (
             rule_of(0.123456),
-            "A threshold that was set by hand: answers yes where its probability is above 0.123.",
+            "A threshold set by hand: answers yes where its probability is above 0.123.",
         ),
         (
             rule_of("auto", class_weight=np.array([1.0, 9.0])),
-            "Weighted by the costs that class_weight states: answers yes where its probability is above 0.1.",
+            "Weighted by the costs in class_weight: answers yes where its probability is above 0.1.",
         ),
         (
             rule_of("auto", THREE, class_weight=np.array([2.0, 1.0, 5.0])),
-            "Weighted by the costs that class_weight states: answers the class whose probability is largest after "
+            "Weighted by the costs in class_weight: answers the class whose probability is largest after "
             "multiplication (a x 2, b x 1, c x 5).",
         ),
         (rule_of([[0, 1], [3, 0]]), "Lowest expected cost: answers yes where its probability is above 0.25."),
@@ -349,7 +349,7 @@ TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5]
         ),
         (
             rule_of("balanced", (0, 1), RARE),
-            "Balanced, for which each class counts the same: answers 1 where its probability is above 0.1.",
+            "Balanced, so each class counts the same: answers 1 where its probability is above 0.1.",
         ),
     ],
 )
@@ -411,7 +411,7 @@ def test_a_tuned_rule_of_held_out_rows_with_several_answers_is_not_warned_of():
 def test_tuning_on_rows_of_the_training_is_warned_of():
     (note,) = notes_of("f1", held_out(in_training=True))
     assert note == (
-        "decision='f1' was tuned on rows of the training, as none were held out; there the network looks better than "
+        "decision='f1' was tuned on training rows, as none were held out; on these the network looks better than "
         "it is. Use early_stopping=True, or pass other rows to set_decision."
     )
 
@@ -504,16 +504,20 @@ NOT_UNDERSTOOD = (
             r"the lowest; of gains, pass the negative",
         ),
         (np.eye(3), THREE, "in which for class . the right answer costs 1, and . 0"),
-        ([[0, 0], [0, 0]], BINARY, r"in which no answer is dearer than the right one\. Give costs, of which the right"),
-        ([[2, 2], [2, 2]], BINARY, "in which no answer is dearer than the right one"),
-        ([[1, 1, 1], [2, 2, 2], [0, 0, 0]], THREE, "in which no answer is dearer than the right one"),
+        (
+            [[0, 0], [0, 0]],
+            BINARY,
+            r"in which no answer costs more than the right one\. Give costs, of which the right",
+        ),
+        ([[2, 2], [2, 2]], BINARY, "in which no answer costs more than the right one"),
+        ([[1, 1, 1], [2, 2, 2], [0, 0, 0]], THREE, "in which no answer costs more than the right one"),
         ("f-score", BINARY, 'decision=\'f-score\' is neither "auto", "balanced"'),
         ("roc_auc", BINARY, "decision='roc_auc' reads decision_function or predict_proba, and no decision changes it"),
         (make_scorer(roc_auc_score, response_method="predict_proba"), BINARY, "decision='roc_auc_score' reads predict"),
         (
             roc_auc_score,
             BINARY,
-            r"is no scorer of scikit-learn\. Pass the name of one, or what sklearn\.metrics\.make_",
+            r"is not a scikit-learn scorer\. Pass the name of one, or what sklearn\.metrics\.make_",
         ),
         (lambda y_true, y_pred: 0.0, BINARY, "is no scorer of scikit-learn"),
         ("f1", THREE, "decision='f1' cannot be computed for these classes: .*take for example \"f1_macro\""),

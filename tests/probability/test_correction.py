@@ -34,9 +34,9 @@ posteriors = st.integers(2, 4).flatmap(
 smoothings = st.floats(0.01, 0.6)
 
 
-def corrected(outputs, fed_prior, prior=None, **training):
+def corrected(outputs, training_prior, prior=None, **training):
     """Probabilities after correction, of a network without offset on its logits."""
-    correction = Correction(np.zeros(len(fed_prior)), np.asarray(fed_prior, float), **training)
+    correction = Correction(np.zeros(len(training_prior)), np.asarray(training_prior, float), **training)
     return np.exp(correction.log_posterior(np.asarray(outputs, float), None if prior is None else np.asarray(prior)))
 
 

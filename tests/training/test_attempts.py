@@ -158,8 +158,8 @@ def test_defaults_are_not_pointed_at():
     ("changed", "hint"),
     [
         ({"alpha": 5.0}, "alpha=5.0 pulls the weights to zero: use alpha=0.01."),
-        ({"batch_size": 2}, 'batch_size=2 makes the steps noise: use batch_size="auto".'),
-        ({"dropout": 0.9}, "dropout=0.9 leaves little of each layer: use 0.1."),
+        ({"batch_size": 2}, 'batch_size=2 makes the steps too noisy: use batch_size="auto".'),
+        ({"dropout": 0.9}, "dropout=0.9 drops most of each layer: use 0.1."),
     ],
     ids=str,
 )
