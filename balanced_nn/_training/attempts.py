@@ -119,9 +119,14 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
         Which attempt.
     """
     check_process()
-    from balanced_nn._training.keras.model import product, share_the_processor  # deferred: loads TensorFlow
+    from balanced_nn._training.keras.model import (  # deferred: loads TensorFlow
+        check_modes,
+        product,
+        share_the_processor,
+    )
     from balanced_nn._training.keras.train import TrainingTask
 
+    check_modes()
     share_the_processor()  # before the first operation, which starts TensorFlow's threads
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])

@@ -11,6 +11,11 @@ from pathlib import Path
 MAPS_TO_SPARE = 2_000
 MAPS, MAX_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # of Linux
 
+NOT_TENSORFLOW = (
+    "Keras runs on {!r} in this process, and this package trains with TensorFlow. "
+    'Set KERAS_BACKEND="tensorflow" before Keras is imported, or train in another process; predict works here.'
+)
+
 _forked_from: list[int] = []  # process id of the parent, where it had loaded TensorFlow when it forked
 
 
@@ -26,12 +31,13 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 def check_process() -> None:
     """Refuse to train in a child that was forked after its parent loaded TensorFlow, where any call may hang.
 
-    A fork is noticed if this package had been imported before it.
+    Refuse too where Keras would be loaded with another backend, which may not even be installed. A fork is noticed if
+    this package had been imported before it.
 
     Raises
     ------
     RuntimeError
-        If this process is such a child.
+        If this process is such a child, or Keras is to run on another backend.
     """
     if _forked_from:
         raise RuntimeError(
@@ -39,6 +45,9 @@ def check_process() -> None:
             'TensorFlow may hang in such a child. Use joblib\'s default backend "loky" or the "spawn" start method; '
             "predict works here."
         )
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow" and "keras" not in sys.modules:
+        raise RuntimeError(NOT_TENSORFLOW.format(backend))
 
 
 def threads_of_a_worker() -> int | None:
