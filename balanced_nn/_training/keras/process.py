@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # A compiled program takes some 200 maps of memory, which TensorFlow keeps until the process ends. Past the limit of the
@@ -48,6 +50,20 @@ def check_process() -> None:
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow" and "keras" not in sys.modules:
         raise RuntimeError(NOT_TENSORFLOW.format(backend))
+
+
+@contextmanager
+def log_fatal_errors_only() -> Iterator[None]:
+    """Let TensorFlow, loaded in this block, log no more, unless the user has set what it logs or has loaded it."""
+    level = "TF_CPP_MIN_LOG_LEVEL"
+    ours = level not in os.environ and "tensorflow" not in sys.modules
+    if ours:
+        os.environ[level] = "3"  # read while TensorFlow is loaded
+    try:
+        yield
+    finally:
+        if ours:
+            del os.environ[level]
 
 
 def threads_of_a_worker() -> int | None:
