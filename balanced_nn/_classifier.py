@@ -375,7 +375,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         CollapseError
             If the network collapsed and `on_collapse` is "raise"; its message is the report.
         RuntimeError
-            In a process that was forked after TensorFlow had started.
+            In a process that was forked after TensorFlow had started, or where Keras does not run on it.
         """
         settings, seed = FitSettings.of(self), self._draw_seed()
         fitted = copy(self)  # takes what is found; at the end `self` takes all of it in one step, or nothing

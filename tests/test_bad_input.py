@@ -267,11 +267,11 @@ def test_a_threshold_for_three_classes_is_refused_before_training_starts(monkeyp
 # Few rows
 
 
-def test_a_batch_larger_than_the_data_is_cut_with_a_warning():
-    with pytest.warns(
-        UserWarning, match='batch_size=1000 is larger than the 255 training rows.*batch_size="auto"'
-    ) as r:
-        clf = small(batch_size=1000).fit(X, Y)
+@pytest.mark.parametrize(("batch_size", "sampler", "rows"), [(1000, None, 255), (256, None, 255), (1000, "under", 154)])
+def test_a_batch_larger_than_the_data_is_cut_with_a_warning(batch_size, sampler, rows):
+    said = f"batch_size={batch_size} is larger than the {rows} training rows; a step takes all {rows} instead.*auto"
+    with pytest.warns(UserWarning, match=said) as r:
+        clf = small(batch_size=batch_size, sampler=sampler, on_collapse="ignore").fit(X, Y)
     assert r[0].filename == __file__
     assert clf.n_iter_ == 3
 
@@ -287,6 +287,21 @@ def test_too_few_rows_to_hold_any_out_train_with_a_warning(n_rows):
     assert clf.predict(X).shape == (300,)
     assert clf.history_.validation_loss == ()
     assert clf.collapse_report_.judged_on.startswith("training rows")
+
+
+@pytest.mark.parametrize(("max_iter", "epochs"), [(2, 2), (99, 99), (300, 100)])
+def test_the_epochs_that_are_told_are_those_that_are_run(max_iter, epochs):
+    with pytest.warns(RareClassWarning, match=f"runs for at most {epochs} epochs"):
+        clf = small(max_iter=max_iter, on_collapse="ignore").fit(X[:4], [0, 1, 0, 1])
+    assert clf.n_iter_ == epochs
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(300) // 30])
+def test_why_a_class_of_many_rows_could_not_be_held_out_is_told(groups):
+    y, table = np.where(np.arange(300) < 30, 5, Y), np.where(np.arange(300)[:, None] < 30, X[:1], X)
+    reason = "copies of a row" if groups is None else "rows of a group"
+    with pytest.warns(RareClassWarning, match=rf"class 5 \(30\); {reason} stay together"):
+        small(on_collapse="ignore").fit(table, y, groups=groups)
 
 
 @pytest.mark.parametrize("sampler", [None, "over", "under", "smote"])

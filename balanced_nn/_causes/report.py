@@ -115,6 +115,12 @@ class CollapseReport:
         ordered = [finding.remedy for finding in _in_order(self.causes) if finding.status != "refuted"]
         return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self.hints) if remedy))
 
+    def __repr__(self) -> str:
+        """Return the outcome and the most likely causes in a line."""
+        causes = [finding.cause.value for finding in _in_order(self.causes)[:MOST_CAUSES]]
+        outcome, judged_on = self.outcome.value, self.judged_on
+        return f"{type(self).__name__}({outcome=}, {causes=}, {judged_on=})"
+
     def __str__(self) -> str:
         """Return what happened, why we think so, and what to do."""
         lines = []

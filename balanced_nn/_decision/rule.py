@@ -172,7 +172,8 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
         notes += (
             DecisionWarning(
                 f"decision={rule.name!r} was tuned on training rows, as none were held out; on these the network "
-                "looks better than it is. Use early_stopping=True, or pass other rows to set_decision."
+                "looks better than it is. Use early_stopping=True with enough rows to hold out, or pass other rows to "
+                "set_decision."
             ),
         )
     if not np.isfinite(rule.tuning.score):
@@ -190,7 +191,9 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
             ),
         )
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
-    remedy = 'Take a metric that looks at both kinds of error, such as "f1" or "balanced_accuracy".'
+    others = ("f1" if len(rule.classes) == 2 else "f1_macro", "balanced_accuracy")
+    named = " or ".join(f'"{name}"' for name in others if name != rule.name)
+    remedy = f"Take a metric that looks at both kinds of error, such as {named}."
     if len(answered) == 1:
         constant = (
             f"For decision={rule.name!r} it is best to answer {rule.classes[answered[0]]!s} for every row tuned on."

@@ -1,6 +1,6 @@
 """Which log-offsets of the classes maximise a metric? Search over all thresholds of held-out rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,8 @@ class Tuning:
     score: float
     n_rows: int
     n_rarest: int
-    log_offsets: FloatArray
-    spread: FloatArray
+    log_offsets: FloatArray = field(repr=False)
+    spread: FloatArray = field(repr=False)
     n_networks: int = 1
     is_coarse: bool = False
     is_one_sided: bool = False

@@ -1,7 +1,7 @@
 """What gives the answers? Networks, with the steps before and after each, and the mean of their probabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,9 +34,9 @@ class Member:
 
     preprocessing: Preprocessing
     network: FittedNetwork
-    correction: Correction
+    correction: Correction = field(repr=False)
     history: History
-    attempts: tuple[History, ...]
+    attempts: tuple[History, ...] = field(repr=False)
 
     def features(self, table: Table) -> FloatArray:
         """Matrix that the network reads, float32."""

@@ -1,7 +1,7 @@
 """What is a fitted network, without Keras? Arrays, and the forward pass over them in NumPy."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -84,7 +84,7 @@ class FittedNetwork:
     """
 
     spec: NetworkSpec
-    layers: tuple[LayerArrays, ...]
+    layers: tuple[LayerArrays, ...] = field(repr=False)
 
     @classmethod
     def from_arrays(cls, spec: NetworkSpec, arrays: Iterable[FloatArray]) -> Self:

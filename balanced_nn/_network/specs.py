@@ -1,6 +1,6 @@
 """What is said, once, about a network, its training, and what training recorded? Frozen values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balanced_nn._typing import FloatArray
 
@@ -63,7 +63,7 @@ class LearningRateSearch:
     learning_rate: float
     reason: str  # one sentence
     is_fallback: bool  # True where the trace gave no answer
-    trace: RangeTestTrace
+    trace: RangeTestTrace = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class History:
     ``validation_loss`` and ``validation_balanced_accuracy`` are empty where no rows were held out.
     """
 
-    train_loss: tuple[float, ...]  # weighted mean loss as trained, in nats
-    validation_loss: tuple[float, ...]  # log-loss of the validation rows, in nats
-    validation_balanced_accuracy: tuple[float, ...]  # fraction
+    train_loss: tuple[float, ...] = field(repr=False)  # weighted mean loss as trained, in nats
+    validation_loss: tuple[float, ...] = field(repr=False)  # log-loss of the validation rows, in nats
+    validation_balanced_accuracy: tuple[float, ...] = field(repr=False)  # fraction
     learning_rate: float
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded

@@ -58,6 +58,11 @@ class Preprocessing:
     encodings: tuple[Encoding, ...]
     bins: Bins = NO_BINS
 
+    def __repr__(self) -> str:
+        """Return how much there is of each kind, as the arrays would fill pages."""
+        counts = f"{self.scaler.width} numeric, {len(self.encodings)} categorical, {len(self.indicators)} indicators"
+        return f"<Preprocessing: {counts}, {len(self.bins)} bins>"
+
     def clean(self, table: Table, rows: IntArray | None = None) -> NDArray[np.float32]:
         """Impute, scale and encode.
 

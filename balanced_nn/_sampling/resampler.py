@@ -268,7 +268,7 @@ def _note_single_rows(labels: Sequence[Label]) -> tuple[Warning, ...]:
     return (
         RareClassWarning(
             f"{has}, and SMOTE places new rows between 2 rows of a class, so {'this one was' if one else 'these were'} "
-            f"repeated. Collect more rows of {'this class' if one else 'these classes'}, or use method='over', which "
-            "repeats rows of any class."
+            f"repeated. Collect more rows of {'this class' if one else 'these classes'}, or take 'over' for 'smote', "
+            "which repeats rows of any class."
         ),
     )

@@ -123,19 +123,19 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
         copies = find_copies(rows.table, rows.rows, rows.y)
         parts = hold_outs(rows.y, fraction, rng, n_classes, n_parts, copies=copies)
     if len(parts[0].valid) == 0:
-        return Split(rows, None, False, (_no_hold_out(rows),)).repeated(n_members or 1)
+        return Split(rows, None, False, (_no_hold_out(rows, settings.max_iter),)).repeated(n_members or 1)
     notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
     return tuple(
         Split(rows.take(part.train), rows.take(part.valid), False, notes, number) for number, part in enumerate(parts)
     )
 
 
-def _no_hold_out(rows: LabelledRows) -> Warning:
+def _no_hold_out(rows: LabelledRows, max_iter: int) -> Warning:
     counts = listed((f"{c!s}: {n}" for c, n in zip(rows.classes, np.bincount(rows.y), strict=True)), MOST_LABELS)
     why = "can spare two rows" if rows.groups is None else "can spare two rows in whole groups"
     return RareClassWarning(
         f"No rows could be held out, because fewer than two classes {why} (rows by class: {counts}). "
-        f"Training runs for at most {FIXED_EPOCHS} epochs and keeps the last weights, and "
+        f"Training runs for at most {min(max_iter, FIXED_EPOCHS)} epochs and keeps the last weights, and "
         "whether it collapsed is judged on the training rows. Collect more rows, or pass X_val and y_val."
     )
 
@@ -143,9 +143,10 @@ def _no_hold_out(rows: LabelledRows) -> Warning:
 def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     counts = np.bincount(rows.y, minlength=len(rows.classes))
     named = listed((f"{rows.classes[i]!s} ({counts[i]})" for i in kept), MOST_LABELS)
+    together = "copies of a row" if rows.groups is None else "rows of a group"
     return RareClassWarning(
-        f"Too few rows to hold two of them out: class {named}. All of them train the network, and early stopping "
-        "does not see these classes. Collect more rows of them, or pass X_val and y_val."
+        f"Too few rows to hold two of them out: class {named}; {together} stay together. All of them train the "
+        "network, and early stopping does not see these classes. Collect more rows of them, or pass X_val and y_val."
     )
 
 
@@ -269,8 +270,8 @@ def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[
     notes: tuple[Warning, ...] = ()
     batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else int(settings.batch_size)
     if batch_size > n_rows:
-        text = f"batch_size={batch_size} is larger than the {n_rows} training rows; batches of {n_rows} rows are used."
-        notes = (UserWarning(f'{text} Set batch_size="auto", or lower it.'),)
+        text = f"batch_size={batch_size} is larger than the {n_rows} training rows; a step takes all {n_rows} instead."
+        notes = (UserWarning(f'{text} A search on parts of the rows may ignore this; else set batch_size="auto".'),)
         batch_size = n_rows
     if batch_size == 1 and settings.batch_norm:
         raise ValueError(
@@ -300,7 +301,8 @@ def _note_smoothing(label_smoothing: float, training_prior: FloatArray) -> tuple
     return (
         UserWarning(
             f"label_smoothing={label_smoothing} gives each class {label_smoothing / len(training_prior):.2g} of every "
-            f"row, and the rarest one holds {training_prior.min():.2g} of the rows: its probability will be too large. "
+            f"row, and the rarest one holds {training_prior.min():.2g} of their weight: its probability will be too "
+            "large. "
             'Use class_weight="balanced" with it, or label_smoothing=0.'
         ),
     )

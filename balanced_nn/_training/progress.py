@@ -213,7 +213,7 @@ class _Bar(_Lines):
 
 def _numbers(training: Training | None, epoch: Epoch | None) -> str:
     if training is None:
-        return "preparing the rows, searching a learning rate"
+        return "preparing the rows"
     parts = []
     if epoch is not None:
         parts.append(f"loss {epoch.train_loss:.4f}")

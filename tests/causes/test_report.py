@@ -293,3 +293,21 @@ def test_the_decision_of_the_user_is_no_collapse():
     clf = BalancedNNClassifier((16,), max_iter=5, batch_size=32, decision=1 - 1e-9, random_state=0).fit(X, y)
     assert clf.predict(X).tolist() == [0] * 200
     assert clf.collapse_report_.outcome is Outcome.HEALTHY
+
+
+@pytest.mark.parametrize("report", [HEALTHY, CONSTANT, ONE_CLASS], ids=lambda report: report.outcome.value)
+def test_a_report_shows_itself_in_a_line_and_prints_in_full(report):
+    causes = tuple(Finding(cause, "seen " * 99, 1.0, 0.0, 0.5) for cause in list(Cause)[:9])
+    shown = repr(replace(report, causes=causes, judged_on="training rows, as none were held out"))
+    first = f"CollapseReport(outcome={report.outcome.value!r}, causes=[{causes[0].cause.value!r}, "
+    assert shown.startswith(first)
+    assert len(shown) < 200
+    assert str(report).startswith(report.headline)
+
+
+def test_fitted_objects_show_themselves_without_their_arrays():
+    X, y = make_classification(200, 20, random_state=0)
+    clf = BalancedNNClassifier((8,), max_iter=9, n_members=1, decision="f1", on_collapse="ignore", random_state=0)
+    clf.fit(X, y)
+    for shown in (*clf.members_, clf.history_, clf.preprocessing_, clf.network_, clf.lr_search_, clf.decision_rule_):
+        assert len(repr(shown)) < 350

@@ -412,7 +412,7 @@ def test_tuning_on_rows_of_the_training_is_warned_of():
     (note,) = notes_of("f1", held_out(in_training=True))
     assert note == (
         "decision='f1' was tuned on training rows, as none were held out; on these the network looks better than "
-        "it is. Use early_stopping=True, or pass other rows to set_decision."
+        "it is. Use early_stopping=True with enough rows to hold out, or pass other rows to set_decision."
     )
 
 
@@ -420,12 +420,13 @@ def rows_that_all_look_the_same(*, in_training=False):
     return HeldOut(np.full((100, 2), np.log(0.5), np.float32), np.repeat([0, 1], [90, 10]), np.ones(100), in_training)
 
 
-@pytest.mark.parametrize(("decision", "answer"), [("accuracy", "no"), ("f1", "yes")])
-def test_a_metric_that_a_single_answer_makes_best_is_warned_of(decision, answer):
+@pytest.mark.parametrize(("decision", "answer"), [("accuracy", "no"), ("f1", "yes"), ("recall", "yes")])
+def test_a_metric_that_a_single_answer_makes_best_is_warned_of_and_never_advised(decision, answer):
     (note,) = notes_of(decision, rows_that_all_look_the_same())
+    advised = '"balanced_accuracy".' if decision == "f1" else '"f1" or "balanced_accuracy".'
     assert note == (
         f"For decision={decision!r} it is best to answer {answer} for every row tuned on. Take a metric that looks at "
-        'both kinds of error, such as "f1" or "balanced_accuracy".'
+        f"both kinds of error, such as {advised}"
     )
 
 

@@ -7,10 +7,29 @@ import tensorflow as tf
 
 from balanced_nn._network.network import BATCH_NORM_EPSILON, KERAS_NAMES, FittedNetwork
 from balanced_nn._network.specs import NetworkSpec
-from balanced_nn._training.keras.process import threads_of_a_worker
+from balanced_nn._training.keras.process import NOT_TENSORFLOW, threads_of_a_worker
+from balanced_nn._training.keras.threads import run_apart
 from balanced_nn._typing import FloatArray
 
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
+
+
+def check_modes() -> None:
+    """Refuse modes of the whole process in which we cannot train.
+
+    Raises
+    ------
+    RuntimeError
+        If Keras runs on something else than TensorFlow, or TensorFlow's eager execution was switched off.
+    """
+    if keras.config.backend() != "tensorflow":
+        raise RuntimeError(NOT_TENSORFLOW.format(keras.config.backend()))
+    if not run_apart(tf.executing_eagerly):
+        raise RuntimeError(
+            "TensorFlow runs without eager execution, which tf.compat.v1.disable_eager_execution() or "
+            "disable_v2_behavior() switched off for the whole process. Train in a process that does not call them; "
+            "predict works here."
+        )
 
 
 def share_the_processor() -> None:
@@ -118,8 +137,7 @@ def network_variables(model: keras.Model) -> list[keras.Variable]:
 
 def product(left: FloatArray, right: FloatArray) -> FloatArray:
     """Multiply two matrices with the threads of TensorFlow instead of those of NumPy's BLAS."""
-    result: FloatArray = tf.matmul(left, right).numpy()
-    return result
+    return run_apart(lambda: tf.matmul(left, right).numpy())
 
 
 def fitted_keras_model(network: FittedNetwork, name: str = "balanced_mlp") -> keras.Model:

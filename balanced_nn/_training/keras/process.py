@@ -4,12 +4,19 @@ import multiprocessing
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # A compiled program takes some 200 maps of memory, which TensorFlow keeps until the process ends. Past the limit of the
 # system, after some 320 programs at Linux' default, it writes to memory that it did not get: the process is killed.
 MAPS_TO_SPARE = 2_000
 MAPS, MAX_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # of Linux
+
+NOT_TENSORFLOW = (
+    "Keras runs on {!r} in this process, and this package trains with TensorFlow. "
+    'Set KERAS_BACKEND="tensorflow" before Keras is imported, or train in another process; predict works here.'
+)
 
 _forked_from: list[int] = []  # process id of the parent, where it had loaded TensorFlow when it forked
 
@@ -26,12 +33,13 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 def check_process() -> None:
     """Refuse to train in a child that was forked after its parent loaded TensorFlow, where any call may hang.
 
-    A fork is noticed if this package had been imported before it.
+    Refuse too where Keras would be loaded with another backend, which may not even be installed. A fork is noticed if
+    this package had been imported before it.
 
     Raises
     ------
     RuntimeError
-        If this process is such a child.
+        If this process is such a child, or Keras is to run on another backend.
     """
     if _forked_from:
         raise RuntimeError(
@@ -39,6 +47,23 @@ def check_process() -> None:
             'TensorFlow may hang in such a child. Use joblib\'s default backend "loky" or the "spawn" start method; '
             "predict works here."
         )
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow" and "keras" not in sys.modules:
+        raise RuntimeError(NOT_TENSORFLOW.format(backend))
+
+
+@contextmanager
+def log_fatal_errors_only() -> Iterator[None]:
+    """Let TensorFlow, loaded in this block, log no more, unless the user has set what it logs or has loaded it."""
+    level = "TF_CPP_MIN_LOG_LEVEL"
+    ours = level not in os.environ and "tensorflow" not in sys.modules
+    if ours:
+        os.environ[level] = "3"  # read while TensorFlow is loaded
+    try:
+        yield
+    finally:
+        if ours:
+            del os.environ[level]
 
 
 def threads_of_a_worker() -> int | None:

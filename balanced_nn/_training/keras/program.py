@@ -19,6 +19,7 @@ from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._probability.correction import FOCAL_GAMMA
 from balanced_nn._training.keras.model import CounterDropout, build_model, network_variables, padded_width
 from balanced_nn._training.keras.process import may_compile
+from balanced_nn._training.keras.threads import in_own_thread, new_thread
 from balanced_nn._typing import FloatArray, IntArray
 
 BATCHES_PER_CHUNK = 32
@@ -99,10 +100,16 @@ def _aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> FloatArray:
 
 
 class TrainingProgram:
-    """One Keras model and AdamW optimizer with the compiled loop that updates them."""
+    """One Keras model and AdamW optimizer with the compiled loop that updates them, in a thread of its own."""
 
     def __init__(self, key: ProgramKey) -> None:
         self.key = key
+        self.thread = new_thread()
+        self._build()
+
+    @in_own_thread
+    def _build(self) -> None:
+        key = self.key
         spec = NetworkSpec(key.n_inputs, key.n_classes, key.hidden_layer_sizes, key.activation, key.batch_norm)
         dropout = CounterDropout if key.has_dropout else None
         self.model = build_model(spec, n_inputs=key.n_inputs, dropout_layer=dropout)
@@ -163,6 +170,7 @@ class TrainingProgram:
 
         return tf.function(start, autograph=False)
 
+    @in_own_thread
     def load(self, network: FittedNetwork, settings: ProgramSettings) -> None:
         """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings."""
         first, *others = network.arrays()
@@ -179,6 +187,7 @@ class TrainingProgram:
         for chunk in self._chunks:
             chunk.X[:] = 0.0
 
+    @in_own_thread
     def network(self, spec: NetworkSpec) -> FittedNetwork:
         """Return the current weights as arrays, without the padding of the inputs."""
         first, *others = (value.numpy() for value in self._read())
@@ -195,6 +204,7 @@ class TrainingProgram:
         self._chunks[0].fill(data, chosen)
         return self._chunks[0]
 
+    @in_own_thread
     def run(self, chunk: Chunk, rates: FloatArray) -> FloatArray:
         """Make one update a batch, in the given order.
 
@@ -214,6 +224,7 @@ class TrainingProgram:
         losses: FloatArray = self._steps(*chunk.tensors, tf.constant(self._rates), tf.constant(len(rates))).numpy()
         return losses[: len(rates)]
 
+    @in_own_thread
     def outputs(self, X: FloatArray) -> FloatArray:
         """Raw outputs of the network as it is now, with BatchNorm at its running statistics.
 

@@ -110,3 +110,23 @@ def test_a_process_without_memory_maps_trains_on():
     if int(MAX_MAPS.read_text()) > 300_000:
         pytest.skip("the limit is too high to be reached")
     subprocess.run([sys.executable, "-c", FULL], check=True, timeout=300)
+
+
+QUIET = """
+import os
+import numpy as np
+from balanced_nn import BalancedNNClassifier
+before = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+X = np.random.default_rng(0).normal(size=(60, 2))
+BalancedNNClassifier((4,), max_iter=2, n_members=1, on_collapse="ignore").fit(X, X[:, 0] > 0)
+assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == before
+"""
+
+
+@pytest.mark.parametrize(("level", "speaks"), [(None, False), ("3", False), ("0", True)])
+def test_a_first_fit_tells_nothing_of_the_compiler_unless_it_is_asked_to(level, speaks):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
+    command = [sys.executable, "-c", QUIET]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env=environment).stderr
+    assert ("XLA" in said) == speaks
