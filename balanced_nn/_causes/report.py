@@ -10,7 +10,7 @@ import numpy as np
 
 from balanced_nn._causes.evidence import Cause, Evidence
 from balanced_nn._causes.repair_search import RepairSearch
-from balanced_nn._causes.rules import Finding
+from balanced_nn._causes.rules import RULES, Finding
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
 
@@ -36,6 +36,7 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.BAD_LABELS: "something is wrong with the labels",
     Cause.NO_SIGNAL: "the features say nothing about the labels",
 }
+TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
 
@@ -66,7 +67,7 @@ class CollapseReport:
     Attributes
     ----------
     outcome : Outcome
-        "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference" or "no_signal".
+        "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference", "no_signal" or "unknown".
     collapsed : bool
         Whether training failed.
     headline : str
@@ -113,7 +114,11 @@ class CollapseReport:
     def remedies(self) -> tuple[str, ...]:
         """What to do, the most promising first."""
         ordered = [finding.remedy for finding in _in_order(self.causes) if finding.status != "refuted"]
-        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self.hints) if remedy))
+        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self._hints) if remedy))
+
+    @property
+    def _hints(self) -> tuple[str, ...]:
+        return (*self.hints, TO_TELL) if self.outcome is Outcome.UNKNOWN else self.hints
 
     def __str__(self) -> str:
         """Return what happened, why we think so, and what to do."""
@@ -154,8 +159,8 @@ class CollapseReport:
         leading, others = ordered[:n_leading], ordered[n_leading:]
         for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
             yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
-        if not self.causes and self.evidence is not None and self.outcome is not Outcome.NO_SIGNAL:
-            yield "line", "Why: no cause stands out in what was measured."
+        if not leading and self.evidence is not None and self.outcome not in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
+            yield "line", f"Why: no cause stands out in what was measured.{_ruled_out(self.evidence)}"
         if self.search is not None:
             yield "line", f"Trained again: {self._trials(self.search)}."
         yield from self._advice(leading)
@@ -164,7 +169,7 @@ class CollapseReport:
             remedy = "" if finding.status == "refuted" else finding.remedy
             yield "line", " ".join(filter(None, (f"{word}: {_name(finding)}.", _sentence(finding.seen), remedy)))
         said = {finding.remedy for finding in ordered}
-        hints = [hint for hint in self.hints if hint not in said]
+        hints = [hint for hint in self._hints if hint not in said]
         if leading and hints:
             yield "line", "Or: " + " Or: ".join(hints)
 
@@ -182,8 +187,8 @@ class CollapseReport:
         remedies = tuple(dict.fromkeys(finding.remedy for finding in leading if finding.remedy))
         if remedies:
             yield "line", "What to do: " + " And: ".join(remedies)
-        elif self.hints and not leading:
-            yield "line", "What to do: " + " Or: ".join(self.hints)
+        elif self._hints and not leading:
+            yield "line", "What to do: " + " Or: ".join(self._hints)
         yield from (("code", finding.code) for finding in leading if finding.code)
 
     @property
@@ -204,6 +209,8 @@ class CollapseReport:
                 return f"The answers differ, but are worse than they could be: {self._comparison()}"
             case Outcome.NO_SIGNAL:
                 return "Nothing was found that the features say about the labels"
+            case Outcome.UNKNOWN:
+                return f"Nothing can be told: {self._single_class()}"
             case _:
                 return "No collapse: the answers differ"
 
@@ -224,6 +231,10 @@ class CollapseReport:
             return ""
         best, name = self._reference.best, self._reference.name
         return f" On the same rows the balanced accuracy of {name} is {best:.2f}, chance is {self.facts.chance:.2f}."
+
+    def _single_class(self) -> str:
+        labels = [label for label, rows in zip(self.classes, self.facts.class_rows, strict=True) if rows]
+        return f"all rows to judge on are labelled {labels[0]!s}" if labels else "there is no row to judge on"
 
     def _answer(self) -> Any:
         return self.classes[max(range(len(self.classes)), key=self.facts.predicted_share.__getitem__)]
@@ -271,6 +282,14 @@ class CollapseReport:
             "repairs_that_restore": None if self.search is None else _plain(sorted(self.search.repairs or ())),
             "n_trainings": 0 if self.search is None else self.search.n_fits,
         }
+
+
+def _ruled_out(evidence: Evidence) -> str:
+    """Name the causes that were measured and of which no rule holds, in the order of the table; "" for none."""
+    measured = {rule.cause for rule in RULES if rule.measure(evidence) is not None}
+    held = {rule.cause for rule in RULES if rule.finding(evidence) is not None}
+    names = [cause.replace("_", " ") for cause in CAUSE_WORDS if cause in measured - held]
+    return f" Ruled out: {', '.join(names)}." if names else ""
 
 
 def _in_order(causes: tuple[Finding, ...]) -> tuple[Finding, ...]:

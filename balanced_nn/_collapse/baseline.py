@@ -77,7 +77,7 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     Returns
     -------
     OutcomeReport
-        The outcome becomes, the first rule that holds:
+        UNKNOWN stays. Otherwise the outcome becomes, the first rule that holds:
 
         - NO_SIGNAL where neither the model nor the better reference exceeds chance by more than 0.05 (1.96 standard
           errors where the rows are few, but 0.08 at most: very few rows prove nothing), and the balanced decision over
@@ -98,6 +98,8 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     >>> compare_with_reference(report, Reference(linear=0.9, trees=0.8)).outcome.value
     'constant'
     """
+    if report.outcome is Outcome.UNKNOWN:
+        return report
     error = _ONE_SIDED * report.standard_error
     nothing = report.chance + float(np.clip(error, SIGNAL_FROM, SIGNAL_TO))
     ranks = report.ranking is not None and report.ranking >= report.chance + max(error, SIGNAL_TO)

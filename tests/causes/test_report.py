@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
 from balanced_nn._causes.evidence import Cause, Curve, Evidence, data_facts
-from balanced_nn._causes.report import CAUSE_WORDS
+from balanced_nn._causes.report import CAUSE_WORDS, TO_TELL
 from balanced_nn._causes.rules import Finding
 from balanced_nn._collapse.baseline import Reference, compare_with_reference
 from balanced_nn._collapse.outcome import Outcome, find_outcome
@@ -161,7 +161,30 @@ def test_a_hint_that_is_a_remedy_too_is_given_once():
 
 def test_where_no_cause_stands_out_the_report_says_so():
     looked = with_reference(CONSTANT, 0.9)
-    assert "\nWhy: no cause stands out in what was measured.\nWhat to do: Do this. Or: Do that." in str(looked)
+    why = "Why: no cause stands out in what was measured. Ruled out: class imbalance, bad labels."
+    assert f"\n{why}\nWhat to do: Do this. Or: Do that." in str(looked)
+
+
+def test_a_failure_of_which_every_cause_was_refuted_says_so():
+    again = replace(with_reference(CONSTANT, 0.9), causes=(replace(RATE, status="refuted"),))
+    assert "\nWhy: no cause stands out in what was measured. Ruled out: " in str(again)
+
+
+@pytest.mark.parametrize(("label", "name"), [(0, "no"), (1, "yes")])
+def test_rows_of_one_class_tell_nothing_and_the_report_says_what_would(label, name):
+    report = a_report(np.linspace(0.1, 0.9, 20), y=np.full(20, label), remedies=())
+    assert report.headline == f"Nothing can be told: all rows to judge on are labelled {name}"
+    assert "No collapse" not in str(report)
+    assert str(report).endswith(
+        "What to do: Judge rows of at least two classes: shuffle sorted rows before some are held out."
+    )
+    assert report.to_dict()["outcome"] == "unknown"
+    assert report.remedies == (TO_TELL,)
+
+
+def test_no_row_tells_nothing():
+    report = a_report(np.empty(0), y=np.empty(0, dtype=int))
+    assert report.headline == "Nothing can be told: there is no row to judge on"
     assert "no cause" not in str(CONSTANT)  # nobody looked
     assert "no cause" not in str(NO_SIGNAL)
 

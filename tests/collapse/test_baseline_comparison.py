@@ -77,6 +77,12 @@ def test_beside_a_reference_that_finds_something_a_network_is_judged_by_what_it_
     assert judged.collapsed == (outcome in {Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.WORSE_THAN_REFERENCE})
 
 
+@pytest.mark.parametrize("best", [0.0, 0.5, 1.0])
+def test_no_reference_tells_anything_of_a_single_class(best):
+    report = find_outcome(np.ones(40, dtype=int), two_columns(np.linspace(0.1, 0.9, 40)))
+    assert compare_with_reference(report, Reference(best, best)) == report
+
+
 def test_one_answer_with_scores_as_good_as_the_reference_is_a_matter_of_the_threshold():
     report = replace(one_answer(0.0), ranking=0.64)
     assert report.outcome is Outcome.ONE_CLASS
