@@ -12,7 +12,7 @@ from balanced_nn._causes.evidence import Cause, Evidence
 from balanced_nn._causes.repair_search import RepairSearch
 from balanced_nn._causes.rules import RULES, Finding
 from balanced_nn._collapse.baseline import Reference
-from balanced_nn._collapse.outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
+from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 
 __all__ = ["CollapseReport"]
 
@@ -37,6 +37,7 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.NO_SIGNAL: "the features say nothing about the labels",
 }
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
+SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
 
@@ -118,7 +119,9 @@ class CollapseReport:
 
     @property
     def _hints(self) -> tuple[str, ...]:
-        return (*self.hints, TO_TELL) if self.outcome is Outcome.UNKNOWN else self.hints
+        if self.outcome is not Outcome.UNKNOWN:
+            return self.hints
+        return (*self.hints, TO_TELL if self.facts.roc_auc is None else SWAPPED)
 
     def __str__(self) -> str:
         """Return what happened, why we think so, and what to do."""
@@ -201,18 +204,16 @@ class CollapseReport:
                 return f"Collapsed: every row is answered {self._answer()!s}"
             case Outcome.MISSING:
                 return f"Collapsed: never answers {', '.join(map(str, self.missing_classes))}"
-            case Outcome.THRESHOLD if sum(share > 0 for share in self.facts.predicted_share) > 1:
-                return f"The answers waste what the scores know: {self._comparison()}"
             case Outcome.THRESHOLD:
-                return f"Every row is answered {self._answer()!s}, although the scores tell the classes apart"
+                return self._decision_words()
             case Outcome.WORSE_THAN_REFERENCE:
                 return f"The answers differ, but are worse than they could be: {self._comparison()}"
             case Outcome.NO_SIGNAL:
                 return "Nothing was found that the features say about the labels"
             case Outcome.UNKNOWN:
-                return f"Nothing can be told: {self._single_class()}"
+                return f"Nothing can be told: {self._doubt()}"
             case _:
-                return "No collapse: the answers differ"
+                return f"No collapse: the answers differ{self._never_found()}"
 
     @property
     def _reference(self) -> Reference | None:
@@ -232,8 +233,34 @@ class CollapseReport:
         best, name = self._reference.best, self._reference.name
         return f" On the same rows the balanced accuracy of {name} is {best:.2f}, chance is {self.facts.chance:.2f}."
 
-    def _single_class(self) -> str:
+    def _decision_words(self) -> str:
+        """Set poor answers beside what the same scores, or other models, are worth."""
+        facts, reference = self.facts, self._reference
+        if sum(share > 0 for share in facts.predicted_share) <= 1:
+            every = f"Every row is answered {self._answer()!s}"
+            if facts.roc_auc is not None and facts.roc_auc <= THRESHOLD_ROC_AUC:
+                return f"{every}: the scores tell too little for a rare class to be the most probable one"
+            return f"{every}, although the scores tell the classes apart"
+        waste, reached = "The answers waste what the scores know", facts.balanced_accuracy
+        if facts.ranking is None or reference is None or reference.best > max(reached, facts.ranking):
+            return f"{waste}: {self._comparison()}"
+        if facts.ranking > reached:
+            return (
+                f"{waste}: balanced accuracy {reached:.2f}, against {facts.ranking:.2f} where the classes are taken as "
+                "equally frequent"
+            )
+        return f"{waste}: balanced accuracy {reached:.2f}, although they rank the rows well"
+
+    def _never_found(self) -> str:
+        """Name classes of which no row is found, without a collapse."""
+        shares = zip(self.classes, self.facts.recall, strict=True)
+        names = ", ".join(str(label) for label, share in shares if share == 0.0)
+        return f", but no row of {names} is found, too few to tell why" if names else ""
+
+    def _doubt(self) -> str:
         labels = [label for label, rows in zip(self.classes, self.facts.class_rows, strict=True) if rows]
+        if len(labels) > 1:
+            return "the scores rank these rows the wrong way round"
         return f"all rows to judge on are labelled {labels[0]!s}" if labels else "there is no row to judge on"
 
     def _answer(self) -> Any:

@@ -5,12 +5,13 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from balanced_nn._collapse.outcome import Outcome, OutcomeReport
+from balanced_nn._collapse.outcome import THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
 from balanced_nn._probability.correction import balanced_accuracy
 from balanced_nn._sklearn import threadpool_controller
@@ -81,11 +82,15 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
 
         - NO_SIGNAL where neither the model nor the better reference exceeds chance by more than 0.05 (1.96 standard
           errors where the rows are few, but 0.08 at most: very few rows prove nothing), and the balanced decision over
-          the model's scores does not clearly do so either.
+          the model's scores does not clearly do so either. But where the scores rank the rows all the same, by a ROC
+          AUC above 0.65 and 1.96 standard errors, answers that are not constant are a matter of the decision,
+          THRESHOLD; and where they rank them the wrong way round as clearly, nothing can be told, UNKNOWN.
         - THRESHOLD where the answers lag behind the reference by more than 0.10 (or a standard error), or a class gets
           none, or they are near chance although the scores are not, and :func:`decision_is_to_blame`.
         - WORSE_THAN_REFERENCE where answers that are no collapse lag by more than 0.10 and 1.96 standard errors behind
           a reference that exceeds chance by more than 0.05 and 1.96 standard errors.
+        - THRESHOLD where answers of two classes that are no collapse are near chance although their ROC AUC allows 0.10
+          more.
 
         Otherwise it stays.
 
@@ -104,10 +109,11 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     nothing = report.chance + float(np.clip(error, SIGNAL_FROM, SIGNAL_TO))
     ranks = report.ranking is not None and report.ranking >= report.chance + max(error, SIGNAL_TO)
     if max(reference.best, report.balanced_accuracy) < nothing and not ranks:
-        return replace(report, outcome=Outcome.NO_SIGNAL)
+        return replace(report, outcome=_at_chance(report))
     lags = report.balanced_accuracy < _aim(report, reference)
     wastes = ranks and needs_reference(report)  # answers near chance from scores that are not
-    if report.outcome is Outcome.CONSTANT or not (lags or wastes or report.collapsed):
+    misplaced = _cuts_at_the_wrong_place(report)
+    if report.outcome is Outcome.CONSTANT or not (lags or wastes or misplaced or report.collapsed):
         return report
     if decision_is_to_blame(report, reference):
         return replace(report, outcome=Outcome.THRESHOLD)
@@ -115,7 +121,36 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     certain = signal and reference.best > report.balanced_accuracy + error
     if report.outcome is Outcome.HEALTHY and lags and certain:
         return replace(report, outcome=Outcome.WORSE_THAN_REFERENCE)
-    return report
+    return replace(report, outcome=Outcome.THRESHOLD) if misplaced else report
+
+
+def _at_chance(report: OutcomeReport) -> Outcome:
+    """What became of a model whose answers are at chance, as those of quick models are."""
+    above = 0.0 if report.roc_auc is None else report.roc_auc - 0.5
+    if abs(above) <= max(THRESHOLD_ROC_AUC - 0.5, _ONE_SIDED * _error_of_roc_auc(report)):
+        return Outcome.NO_SIGNAL
+    if report.outcome is Outcome.CONSTANT:
+        return Outcome.CONSTANT
+    return Outcome.THRESHOLD if above > 0 else Outcome.UNKNOWN
+
+
+def _cuts_at_the_wrong_place(report: OutcomeReport) -> bool:
+    """Whether answers of two classes near chance, no collapse, come from scores that rank the rows well.
+
+    Scores of two normal distributions with this ROC AUC reach, cut in the middle, 0.10 more in balanced accuracy.
+    """
+    clear = report.roc_auc is not None and report.roc_auc > 0.5 + _ONE_SIDED * _error_of_roc_auc(report)
+    if not clear or report.chance != 0.5 or report.outcome is not Outcome.HEALTHY or not needs_reference(report):
+        return False
+    reach = norm.cdf(norm.ppf(min(report.roc_auc, 1.0 - 1e-9)) / np.sqrt(2))
+    return bool(reach > report.balanced_accuracy + max(WORSE_BY, report.standard_error))
+
+
+def _error_of_roc_auc(report: OutcomeReport) -> float:
+    """Standard error of a ROC AUC at chance, that of the rank sum; of several classes the mean."""
+    rows = np.array([n for n in report.class_rows if n], dtype=np.float64)
+    others = rows.sum() - rows
+    return float(np.mean(np.sqrt((rows.sum() + 1) / (12 * rows * others))))
 
 
 def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
