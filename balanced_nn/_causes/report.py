@@ -286,6 +286,8 @@ class CollapseReport:
         if self._reference is None:
             return ""
         linear, trees = self._reference.linear, self._reference.trees
+        if math.isnan(trees):
+            return f"; a quick model stays at chance too: logistic regression {linear:.2f}"
         return f"; quick models stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -313,7 +315,8 @@ class CollapseReport:
 
 def _ruled_out(evidence: Evidence) -> str:
     """Name the causes that were measured and of which no rule holds, in the order of the table; "" for none."""
-    measured = {rule.cause for rule in RULES if rule.measure(evidence) is not None}
+    numbers = ((rule.cause, rule.measure(evidence)) for rule in RULES)
+    measured = {cause for cause, number in numbers if number is not None and not math.isnan(number)}
     held = {rule.cause for rule in RULES if rule.finding(evidence) is not None}
     names = [cause.replace("_", " ") for cause in CAUSE_WORDS if cause in measured - held]
     return f" Ruled out: {', '.join(names)}." if names else ""

@@ -30,6 +30,10 @@ SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
 _ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
 REFERENCE_ROWS = 2_000  # of a class, at most
 TREES, LEAVES, FOLDS = 40, 15, 3
+# Trees are grown for each class, and the work of a linear model is rows times classes: both are bounded, so that classes
+# by the hundred do not make quick models dearer than the network.
+TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 120, 10
+ROWS_TIMES_CLASSES = 1_000_000
 _ONE_AT_A_TIME = threading.Lock()
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 
@@ -39,17 +43,17 @@ class Reference:
     """Balanced accuracy, a fraction, of quick models on the same rows."""
 
     linear: float  # logistic regression
-    trees: float  # small boosted trees
+    trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
 
     @property
     def best(self) -> float:
         """The higher one."""
-        return max(self.linear, self.trees)
+        return float(np.fmax(self.linear, self.trees))
 
     @property
     def name(self) -> str:
         """Which one that is."""
-        return "logistic regression" if self.linear >= self.trees else "small boosted trees"
+        return "small boosted trees" if self.trees > self.linear else "logistic regression"
 
 
 def needs_reference(report: OutcomeReport) -> bool:
@@ -139,10 +143,12 @@ def _cuts_at_the_wrong_place(report: OutcomeReport) -> bool:
 
     Scores of two normal distributions with this ROC AUC reach, cut in the middle, 0.10 more in balanced accuracy.
     """
-    clear = report.roc_auc is not None and report.roc_auc > 0.5 + _ONE_SIDED * _error_of_roc_auc(report)
-    if not clear or report.chance != 0.5 or report.outcome is not Outcome.HEALTHY or not needs_reference(report):
+    roc_auc, two = report.roc_auc, report.chance == 0.5
+    if roc_auc is None or not two or report.outcome is not Outcome.HEALTHY or not needs_reference(report):
         return False
-    reach = norm.cdf(norm.ppf(min(report.roc_auc, 1.0 - 1e-9)) / np.sqrt(2))
+    if roc_auc <= 0.5 + _ONE_SIDED * _error_of_roc_auc(report):
+        return False
+    reach = norm.cdf(norm.ppf(min(roc_auc, 1.0 - 1e-9)) / np.sqrt(2))
     return bool(reach > report.balanced_accuracy + max(WORSE_BY, report.standard_error))
 
 
@@ -236,7 +242,7 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
     Reference
         Balanced accuracies.
     """
-    seen, weight = thin_out(train.y, train.weight, REFERENCE_ROWS)
+    seen, weight = thin_out(train.y, train.weight, _rows_of_a_class(n_classes))
     X, y = train.X[train.rows[seen]], train.y[seen]
     prior = class_frequencies(y, weight, n_classes)
     weight = weight / prior[y]
@@ -245,13 +251,24 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
     # On so few rows threads cost more than they bring: beside other busy processes, half a minute instead of a second.
     # The lock: two overlapping limits in two threads would be taken back in the wrong order.
     with _ONE_AT_A_TIME, threadpool_controller().limit(limits=1):
-        answers = _linear(X, y, weight, tested), _trees(X, y, weight, tested)
-    return Reference(*(balanced_accuracy(predicted, judged.y, judged.weight) for predicted in answers))
+        linear = balanced_accuracy(_linear(X, y, weight, tested), judged.y, judged.weight)
+        if n_classes > MOST_CLASSES_FOR_TREES:
+            return Reference(linear, float("nan"))
+        return Reference(linear, balanced_accuracy(_trees(X, y, weight, tested), judged.y, judged.weight))
+
+
+def _rows_of_a_class(n_classes: int) -> int:
+    """How many rows of a class quick models are trained on, at most.
+
+    >>> _rows_of_a_class(2), _rows_of_a_class(100), _rows_of_a_class(1000)
+    (2000, 100, 5)
+    """
+    return min(REFERENCE_ROWS, max(5, ROWS_TIMES_CLASSES // n_classes**2))
 
 
 def _cross_validated(data: Dataset, n_classes: int) -> Reference | None:
     """None where a class has a single row."""
-    seen, weight = thin_out(data.y, data.weight, REFERENCE_ROWS)
+    seen, weight = thin_out(data.y, data.weight, _rows_of_a_class(n_classes))
     y, rows = data.y[seen], data.rows[seen]
     counts = np.bincount(y)
     folds = min(FOLDS, int(counts[counts > 0].min()))
@@ -283,7 +300,11 @@ def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -
     leaf = max(1, min(20, len(y) // 20))
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin a column without a number
     model = HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, min_samples_leaf=leaf, early_stopping=False, random_state=0
+        max_iter=max(1, min(TREES, TREES_IN_ALL // len(np.unique(y)))),
+        max_leaf_nodes=LEAVES,
+        min_samples_leaf=leaf,
+        early_stopping=False,
+        random_state=0,
     )
     answers: IntArray = model.fit(X, y, sample_weight=weight).predict(tested)
     return answers

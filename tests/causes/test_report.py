@@ -220,6 +220,12 @@ def test_rows_ranked_the_wrong_way_round_tell_nothing():
     assert str(report).endswith(f"What to do: {SWAPPED}")
 
 
+def test_a_report_on_many_classes_speaks_of_the_one_quick_model_that_was_trained():
+    report = with_reference(CONSTANT, 0.5, float("nan"))
+    assert "a quick model stays at chance too: logistic regression 0.50, chance is 0.50" in str(report)
+    assert "nan" not in str(report)
+
+
 def test_no_row_tells_nothing():
     report = a_report(np.empty(0), y=np.empty(0, dtype=int))
     assert report.headline == "Nothing can be told: there is no row to judge on"
