@@ -30,8 +30,8 @@ SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
 _ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
 REFERENCE_ROWS = 2_000  # of a class, at most
 TREES, LEAVES, FOLDS = 40, 15, 3
-# Trees are grown for each class, and the work of a linear model is rows times classes: both are bounded, so that classes
-# by the hundred do not make quick models dearer than the network.
+# Trees are grown for each class, and the work of a linear model is rows times classes: both are bounded, so that
+# classes by the hundred do not make quick models dearer than the network.
 TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 120, 10
 ROWS_TIMES_CLASSES = 1_000_000
 _ONE_AT_A_TIME = threading.Lock()
