@@ -10,9 +10,9 @@ import numpy as np
 
 from balanced_nn._causes.evidence import Cause, Evidence
 from balanced_nn._causes.repair_search import RepairSearch
-from balanced_nn._causes.rules import Finding
+from balanced_nn._causes.rules import RULES, Finding
 from balanced_nn._collapse.baseline import Reference
-from balanced_nn._collapse.outcome import CONSTANT_SPREAD, Outcome, OutcomeReport
+from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 
 __all__ = ["CollapseReport"]
 
@@ -36,6 +36,8 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.BAD_LABELS: "something is wrong with the labels",
     Cause.NO_SIGNAL: "the features say nothing about the labels",
 }
+TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
+SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
 
@@ -66,7 +68,7 @@ class CollapseReport:
     Attributes
     ----------
     outcome : Outcome
-        "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference" or "no_signal".
+        "healthy", "constant", "one_class", "missing", "threshold", "worse_than_reference", "no_signal" or "unknown".
     collapsed : bool
         Whether training failed.
     headline : str
@@ -113,7 +115,13 @@ class CollapseReport:
     def remedies(self) -> tuple[str, ...]:
         """What to do, the most promising first."""
         ordered = [finding.remedy for finding in _in_order(self.causes) if finding.status != "refuted"]
-        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self.hints) if remedy))
+        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self._hints) if remedy))
+
+    @property
+    def _hints(self) -> tuple[str, ...]:
+        if self.outcome is not Outcome.UNKNOWN:
+            return self.hints
+        return (*self.hints, TO_TELL if self.facts.roc_auc is None else SWAPPED)
 
     def __repr__(self) -> str:
         """Return the outcome and the most likely causes in a line."""
@@ -160,8 +168,8 @@ class CollapseReport:
         leading, others = ordered[:n_leading], ordered[n_leading:]
         for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
             yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
-        if not self.causes and self.evidence is not None and self.outcome is not Outcome.NO_SIGNAL:
-            yield "line", "Why: no cause stands out in what was measured."
+        if not leading and self.evidence is not None and self.outcome not in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
+            yield "line", f"Why: no cause stands out in what was measured.{_ruled_out(self.evidence)}"
         if self.search is not None:
             yield "line", f"Trained again: {self._trials(self.search)}."
         yield from self._advice(leading)
@@ -170,7 +178,7 @@ class CollapseReport:
             remedy = "" if finding.status == "refuted" else finding.remedy
             yield "line", " ".join(filter(None, (f"{word}: {_name(finding)}.", _sentence(finding.seen), remedy)))
         said = {finding.remedy for finding in ordered}
-        hints = [hint for hint in self.hints if hint not in said]
+        hints = [hint for hint in self._hints if hint not in said]
         if leading and hints:
             yield "line", "Or: " + " Or: ".join(hints)
 
@@ -188,8 +196,8 @@ class CollapseReport:
         remedies = tuple(dict.fromkeys(finding.remedy for finding in leading if finding.remedy))
         if remedies:
             yield "line", "What to do: " + " And: ".join(remedies)
-        elif self.hints and not leading:
-            yield "line", "What to do: " + " Or: ".join(self.hints)
+        elif self._hints and not leading:
+            yield "line", "What to do: " + " Or: ".join(self._hints)
         yield from (("code", finding.code) for finding in leading if finding.code)
 
     @property
@@ -202,16 +210,16 @@ class CollapseReport:
                 return f"Collapsed: every row is answered {self._answer()!s}"
             case Outcome.MISSING:
                 return f"Collapsed: never answers {', '.join(map(str, self.missing_classes))}"
-            case Outcome.THRESHOLD if sum(share > 0 for share in self.facts.predicted_share) > 1:
-                return f"The answers waste what the scores know: {self._comparison()}"
             case Outcome.THRESHOLD:
-                return f"Every row is answered {self._answer()!s}, although the scores tell the classes apart"
+                return self._decision_words()
             case Outcome.WORSE_THAN_REFERENCE:
                 return f"The answers differ, but are worse than they could be: {self._comparison()}"
             case Outcome.NO_SIGNAL:
                 return "Nothing was found that the features say about the labels"
+            case Outcome.UNKNOWN:
+                return f"Nothing can be told: {self._doubt()}"
             case _:
-                return "No collapse: the answers differ"
+                return f"No collapse: the answers differ{self._never_found()}"
 
     @property
     def _reference(self) -> Reference | None:
@@ -230,6 +238,36 @@ class CollapseReport:
             return ""
         best, name = self._reference.best, self._reference.name
         return f" On the same rows the balanced accuracy of {name} is {best:.2f}, chance is {self.facts.chance:.2f}."
+
+    def _decision_words(self) -> str:
+        """Set poor answers beside what the same scores, or other models, are worth."""
+        facts, reference = self.facts, self._reference
+        if sum(share > 0 for share in facts.predicted_share) <= 1:
+            every = f"Every row is answered {self._answer()!s}"
+            if facts.roc_auc is not None and facts.roc_auc <= THRESHOLD_ROC_AUC:
+                return f"{every}: the scores tell too little for a rare class to be the most probable one"
+            return f"{every}, although the scores tell the classes apart"
+        waste, reached = "The answers waste what the scores know", facts.balanced_accuracy
+        if facts.ranking is None or reference is None or reference.best > max(reached, facts.ranking):
+            return f"{waste}: {self._comparison()}"
+        if facts.ranking > reached:
+            return (
+                f"{waste}: balanced accuracy {reached:.2f}, against {facts.ranking:.2f} where the classes are taken as "
+                "equally frequent"
+            )
+        return f"{waste}: balanced accuracy {reached:.2f}, although they rank the rows well"
+
+    def _never_found(self) -> str:
+        """Name classes of which no row is found, without a collapse."""
+        shares = zip(self.classes, self.facts.recall, strict=True)
+        names = ", ".join(str(label) for label, share in shares if share == 0.0)
+        return f", but no row of {names} is found, too few to tell why" if names else ""
+
+    def _doubt(self) -> str:
+        labels = [label for label, rows in zip(self.classes, self.facts.class_rows, strict=True) if rows]
+        if len(labels) > 1:
+            return "the scores rank these rows the wrong way round"
+        return f"all rows to judge on are labelled {labels[0]!s}" if labels else "there is no row to judge on"
 
     def _answer(self) -> Any:
         return self.classes[max(range(len(self.classes)), key=self.facts.predicted_share.__getitem__)]
@@ -254,6 +292,8 @@ class CollapseReport:
         if self._reference is None:
             return ""
         linear, trees = self._reference.linear, self._reference.trees
+        if math.isnan(trees):
+            return f"; a quick model stays at chance too: logistic regression {linear:.2f}"
         return f"; quick models stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -277,6 +317,15 @@ class CollapseReport:
             "repairs_that_restore": None if self.search is None else _plain(sorted(self.search.repairs or ())),
             "n_trainings": 0 if self.search is None else self.search.n_fits,
         }
+
+
+def _ruled_out(evidence: Evidence) -> str:
+    """Name the causes that were measured and of which no rule holds, in the order of the table; "" for none."""
+    numbers = ((rule.cause, rule.measure(evidence)) for rule in RULES)
+    measured = {cause for cause, number in numbers if number is not None and not math.isnan(number)}
+    held = {rule.cause for rule in RULES if rule.finding(evidence) is not None}
+    names = [cause.replace("_", " ") for cause in CAUSE_WORDS if cause in measured - held]
+    return f" Ruled out: {', '.join(names)}." if names else ""
 
 
 def _in_order(causes: tuple[Finding, ...]) -> tuple[Finding, ...]:

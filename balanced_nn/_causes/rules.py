@@ -101,14 +101,15 @@ def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
     -------
     tuple of Finding
         Each cause once, by the first rule that names it, in the order of the table. Empty for a healthy outcome. Only
-        NO_SIGNAL (and BAD_LABELS) where quick models stay at chance too: nothing can then be learned about the network.
+        NO_SIGNAL (and BAD_LABELS) where quick models stay at chance too, or nothing can be told: nothing can then be
+        learned about the network.
         Only causes of the decision where the scores are as good as can be expected.
     """
     outcome = evidence.outcome.outcome
     if outcome is Outcome.HEALTHY:
         return ()
     found = [finding for rule in RULES if (finding := rule.finding(evidence)) is not None]
-    if outcome is Outcome.NO_SIGNAL:
+    if outcome in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
         found = [finding for finding in found if finding.cause in OF_THE_DATA]
     elif signals.decision_at_fault(evidence):
         found = [finding for finding in found if finding.cause in OF_THE_DECISION]

@@ -5,12 +5,13 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from balanced_nn._collapse.outcome import Outcome, OutcomeReport
+from balanced_nn._collapse.outcome import THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
 from balanced_nn._probability.correction import balanced_accuracy
 from balanced_nn._sklearn import threadpool_controller
@@ -29,6 +30,10 @@ SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
 _ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
 REFERENCE_ROWS = 2_000  # of a class, at most
 TREES, LEAVES, FOLDS = 40, 15, 3
+# Trees are grown for each class, and the work of a linear model is rows times classes: both are bounded, so that
+# classes by the hundred do not make quick models dearer than the network.
+TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 120, 10
+ROWS_TIMES_CLASSES = 1_000_000
 _ONE_AT_A_TIME = threading.Lock()
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 
@@ -38,17 +43,17 @@ class Reference:
     """Balanced accuracy, a fraction, of quick models on the same rows."""
 
     linear: float  # logistic regression
-    trees: float  # small boosted trees
+    trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
 
     @property
     def best(self) -> float:
         """The higher one."""
-        return max(self.linear, self.trees)
+        return float(np.fmax(self.linear, self.trees))
 
     @property
     def name(self) -> str:
         """Which one that is."""
-        return "logistic regression" if self.linear >= self.trees else "small boosted trees"
+        return "small boosted trees" if self.trees > self.linear else "logistic regression"
 
 
 def needs_reference(report: OutcomeReport) -> bool:
@@ -77,15 +82,19 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     Returns
     -------
     OutcomeReport
-        The outcome becomes, the first rule that holds:
+        UNKNOWN stays. Otherwise the outcome becomes, the first rule that holds:
 
         - NO_SIGNAL where neither the model nor the better reference exceeds chance by more than 0.05 (1.96 standard
           errors where the rows are few, but 0.08 at most: very few rows prove nothing), and the balanced decision over
-          the model's scores does not clearly do so either.
+          the model's scores does not clearly do so either. But where the scores rank the rows all the same, by a ROC
+          AUC above 0.65 and 1.96 standard errors, answers that are not constant are a matter of the decision,
+          THRESHOLD; and where they rank them the wrong way round as clearly, nothing can be told, UNKNOWN.
         - THRESHOLD where the answers lag behind the reference by more than 0.10 (or a standard error), or a class gets
           none, or they are near chance although the scores are not, and :func:`decision_is_to_blame`.
         - WORSE_THAN_REFERENCE where answers that are no collapse lag by more than 0.10 and 1.96 standard errors behind
           a reference that exceeds chance by more than 0.05 and 1.96 standard errors.
+        - THRESHOLD where answers of two classes that are no collapse are near chance although their ROC AUC allows 0.10
+          more.
 
         Otherwise it stays.
 
@@ -98,14 +107,17 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     >>> compare_with_reference(report, Reference(linear=0.9, trees=0.8)).outcome.value
     'constant'
     """
+    if report.outcome is Outcome.UNKNOWN:
+        return report
     error = _ONE_SIDED * report.standard_error
     nothing = report.chance + float(np.clip(error, SIGNAL_FROM, SIGNAL_TO))
     ranks = report.ranking is not None and report.ranking >= report.chance + max(error, SIGNAL_TO)
     if max(reference.best, report.balanced_accuracy) < nothing and not ranks:
-        return replace(report, outcome=Outcome.NO_SIGNAL)
+        return replace(report, outcome=_at_chance(report))
     lags = report.balanced_accuracy < _aim(report, reference)
     wastes = ranks and needs_reference(report)  # answers near chance from scores that are not
-    if report.outcome is Outcome.CONSTANT or not (lags or wastes or report.collapsed):
+    misplaced = _cuts_at_the_wrong_place(report)
+    if report.outcome is Outcome.CONSTANT or not (lags or wastes or misplaced or report.collapsed):
         return report
     if decision_is_to_blame(report, reference):
         return replace(report, outcome=Outcome.THRESHOLD)
@@ -113,7 +125,38 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     certain = signal and reference.best > report.balanced_accuracy + error
     if report.outcome is Outcome.HEALTHY and lags and certain:
         return replace(report, outcome=Outcome.WORSE_THAN_REFERENCE)
-    return report
+    return replace(report, outcome=Outcome.THRESHOLD) if misplaced else report
+
+
+def _at_chance(report: OutcomeReport) -> Outcome:
+    """What became of a model whose answers are at chance, as those of quick models are."""
+    above = 0.0 if report.roc_auc is None else report.roc_auc - 0.5
+    if abs(above) <= max(THRESHOLD_ROC_AUC - 0.5, _ONE_SIDED * _error_of_roc_auc(report)):
+        return Outcome.NO_SIGNAL
+    if report.outcome is Outcome.CONSTANT:
+        return Outcome.CONSTANT
+    return Outcome.THRESHOLD if above > 0 else Outcome.UNKNOWN
+
+
+def _cuts_at_the_wrong_place(report: OutcomeReport) -> bool:
+    """Whether answers of two classes near chance, no collapse, come from scores that rank the rows well.
+
+    Scores of two normal distributions with this ROC AUC reach, cut in the middle, 0.10 more in balanced accuracy.
+    """
+    roc_auc, two = report.roc_auc, report.chance == 0.5
+    if roc_auc is None or not two or report.outcome is not Outcome.HEALTHY or not needs_reference(report):
+        return False
+    if roc_auc <= 0.5 + _ONE_SIDED * _error_of_roc_auc(report):
+        return False
+    reach = norm.cdf(norm.ppf(min(roc_auc, 1.0 - 1e-9)) / np.sqrt(2))
+    return bool(reach > report.balanced_accuracy + max(WORSE_BY, report.standard_error))
+
+
+def _error_of_roc_auc(report: OutcomeReport) -> float:
+    """Standard error of a ROC AUC at chance, that of the rank sum; of several classes the mean."""
+    rows = np.array([n for n in report.class_rows if n], dtype=np.float64)
+    others = rows.sum() - rows
+    return float(np.mean(np.sqrt((rows.sum() + 1) / (12 * rows * others))))
 
 
 def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
@@ -199,7 +242,7 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
     Reference
         Balanced accuracies.
     """
-    seen, weight = thin_out(train.y, train.weight, REFERENCE_ROWS)
+    seen, weight = thin_out(train.y, train.weight, _rows_of_a_class(n_classes))
     X, y = train.X[train.rows[seen]], train.y[seen]
     prior = class_frequencies(y, weight, n_classes)
     weight = weight / prior[y]
@@ -208,13 +251,24 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
     # On so few rows threads cost more than they bring: beside other busy processes, half a minute instead of a second.
     # The lock: two overlapping limits in two threads would be taken back in the wrong order.
     with _ONE_AT_A_TIME, threadpool_controller().limit(limits=1):
-        answers = _linear(X, y, weight, tested), _trees(X, y, weight, tested)
-    return Reference(*(balanced_accuracy(predicted, judged.y, judged.weight) for predicted in answers))
+        linear = balanced_accuracy(_linear(X, y, weight, tested), judged.y, judged.weight)
+        if n_classes > MOST_CLASSES_FOR_TREES:
+            return Reference(linear, float("nan"))
+        return Reference(linear, balanced_accuracy(_trees(X, y, weight, tested), judged.y, judged.weight))
+
+
+def _rows_of_a_class(n_classes: int) -> int:
+    """How many rows of a class quick models are trained on, at most.
+
+    >>> _rows_of_a_class(2), _rows_of_a_class(100), _rows_of_a_class(1000)
+    (2000, 100, 5)
+    """
+    return min(REFERENCE_ROWS, max(5, ROWS_TIMES_CLASSES // n_classes**2))
 
 
 def _cross_validated(data: Dataset, n_classes: int) -> Reference | None:
     """None where a class has a single row."""
-    seen, weight = thin_out(data.y, data.weight, REFERENCE_ROWS)
+    seen, weight = thin_out(data.y, data.weight, _rows_of_a_class(n_classes))
     y, rows = data.y[seen], data.rows[seen]
     counts = np.bincount(y)
     folds = min(FOLDS, int(counts[counts > 0].min()))
@@ -246,7 +300,11 @@ def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -
     leaf = max(1, min(20, len(y) // 20))
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin a column without a number
     model = HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, min_samples_leaf=leaf, early_stopping=False, random_state=0
+        max_iter=max(1, min(TREES, TREES_IN_ALL // len(np.unique(y)))),
+        max_leaf_nodes=LEAVES,
+        min_samples_leaf=leaf,
+        early_stopping=False,
+        random_state=0,
     )
     answers: IntArray = model.fit(X, y, sample_weight=weight).predict(tested)
     return answers

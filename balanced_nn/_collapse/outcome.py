@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     THRESHOLD = "threshold"
     WORSE_THAN_REFERENCE = "worse_than_reference"
     NO_SIGNAL = "no_signal"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class OutcomeReport:
 
     @property
     def collapsed(self) -> bool:
-        """Whether training failed. THRESHOLD is a matter of the decision, NO_SIGNAL one of the data."""
+        """Whether training failed. THRESHOLD is a matter of the decision, NO_SIGNAL of the data, UNKNOWN of none."""
         return self.outcome in _FAILURES
 
     @property
@@ -145,7 +146,7 @@ def find_outcome(
     The uniform-prior probability of class c is ``p_c / prior_c``, divided by its sum over the classes. The rules, the
     first that holds:
 
-    - A part with fewer than two classes, or without rows, is HEALTHY: nothing can be told from it.
+    - UNKNOWN: fewer than two classes have rows, so that nothing can be told.
     - CONSTANT: the standard deviation over rows of every uniform-prior probability is under 1e-3, or a probability is
       not finite.
     - One class is predicted for all rows: THRESHOLD if the ROC AUC is above 0.65, else ONE_CLASS.
@@ -228,7 +229,7 @@ def uniform_prior_proba(proba: ArrayLike, prior: ArrayLike) -> NDArray[np.float6
 
 def _name(several: bool, spread: float, roc_auc: float | None, one_class: bool, missing: tuple[int, ...]) -> Outcome:
     if not several:
-        return Outcome.HEALTHY
+        return Outcome.UNKNOWN
     if roc_auc is None or spread < CONSTANT_SPREAD:
         return Outcome.CONSTANT
     if one_class:

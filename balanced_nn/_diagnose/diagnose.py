@@ -122,7 +122,7 @@ def _look_at(model: Any, request: Request) -> Case:
 
 def _can_be_repaired(evidence: Evidence) -> bool:
     """Whether training again can restore the result: not where it is good, nor where the fault lies in the data."""
-    good_or_hopeless = {Outcome.HEALTHY, Outcome.NO_SIGNAL}
+    good_or_hopeless = {Outcome.HEALTHY, Outcome.NO_SIGNAL, Outcome.UNKNOWN}
     return evidence.outcome.outcome not in good_or_hopeless and not evidence.data.bad_labels
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
 from balanced_nn._causes.evidence import Cause, Curve, Evidence, data_facts
-from balanced_nn._causes.report import CAUSE_WORDS
+from balanced_nn._causes.report import CAUSE_WORDS, SWAPPED, TO_TELL
 from balanced_nn._causes.rules import Finding
 from balanced_nn._collapse.baseline import Reference, compare_with_reference
 from balanced_nn._collapse.outcome import Outcome, find_outcome
@@ -161,7 +161,74 @@ def test_a_hint_that_is_a_remedy_too_is_given_once():
 
 def test_where_no_cause_stands_out_the_report_says_so():
     looked = with_reference(CONSTANT, 0.9)
-    assert "\nWhy: no cause stands out in what was measured.\nWhat to do: Do this. Or: Do that." in str(looked)
+    why = "Why: no cause stands out in what was measured. Ruled out: class imbalance, bad labels."
+    assert f"\n{why}\nWhat to do: Do this. Or: Do that." in str(looked)
+
+
+def test_a_failure_of_which_every_cause_was_refuted_says_so():
+    again = replace(with_reference(CONSTANT, 0.9), causes=(replace(RATE, status="refuted"),))
+    assert "\nWhy: no cause stands out in what was measured. Ruled out: " in str(again)
+
+
+@pytest.mark.parametrize(("label", "name"), [(0, "no"), (1, "yes")])
+def test_rows_of_one_class_tell_nothing_and_the_report_says_what_would(label, name):
+    report = a_report(np.linspace(0.1, 0.9, 20), y=np.full(20, label), remedies=())
+    assert report.headline == f"Nothing can be told: all rows to judge on are labelled {name}"
+    assert "No collapse" not in str(report)
+    assert str(report).endswith(
+        "What to do: Judge rows of at least two classes: shuffle sorted rows before some are held out."
+    )
+    assert report.to_dict()["outcome"] == "unknown"
+    assert report.remedies == (TO_TELL,)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"roc_auc": 0.96, "predicted_share": (1.0, 0.0)}, "although the scores tell the classes apart"),
+        ({"roc_auc": 0.58, "predicted_share": (1.0, 0.0)}, "tell too little for a rare class to be the most probable"),
+        ({"ranking": 0.8}, "balanced accuracy 0.55, against 0.80 where the classes are taken as equally frequent"),
+        ({"ranking": 0.52}, "balanced accuracy 0.55, although they rank the rows well"),
+        ({"ranking": 0.52, "best": 0.9}, "balanced accuracy 0.55, against 0.90 of logistic regression"),
+    ],
+)
+def test_words_on_the_decision_set_the_answers_beside_what_is_better(numbers, words):
+    best = numbers.pop("best", 0.5)
+    usual = {"outcome": Outcome.THRESHOLD, "recall": (1.0, 0.1), "roc_auc": 0.9, "predicted_share": (0.9, 0.1)}
+    facts = replace(THRESHOLD.facts, **{**usual, **numbers})
+    data = data_facts(np.zeros((20, 1)), np.repeat([0, 1], [15, 5]), 2)
+    report = replace(THRESHOLD, facts=facts, evidence=Evidence(facts, data, Reference(best, 0.5)))
+    assert words in report.headline
+
+
+@pytest.mark.parametrize(
+    ("recall", "words"),
+    [
+        ((0.9, 0.0), "No collapse: the answers differ, but no row of yes is found, too few to tell why"),
+        ((0.0, 0.0), "No collapse: the answers differ, but no row of no, yes is found, too few to tell why"),
+        ((0.9, 0.1), "No collapse: the answers differ"),
+        ((0.9, None), "No collapse: the answers differ"),
+    ],
+)
+def test_a_class_that_is_never_found_is_named_though_it_is_too_rare_for_a_collapse(recall, words):
+    assert replace(HEALTHY, facts=replace(HEALTHY.facts, recall=recall)).headline == words
+
+
+def test_rows_ranked_the_wrong_way_round_tell_nothing():
+    report = replace(HEALTHY, facts=replace(HEALTHY.facts, outcome=Outcome.UNKNOWN, roc_auc=0.04))
+    assert "Nothing can be told: the scores rank these rows the wrong way round (" in str(report)
+    assert str(report).endswith(f"What to do: {SWAPPED}")
+
+
+def test_a_report_on_many_classes_speaks_of_the_one_quick_model_that_was_trained():
+    report = with_reference(CONSTANT, 0.5, float("nan"))
+    assert "a quick model stays at chance too: logistic regression 0.50, chance is 0.50" in str(report)
+    assert "nan" not in str(report)
+
+
+def test_no_row_tells_nothing():
+    report = a_report(np.empty(0), y=np.empty(0, dtype=int))
+    assert report.headline == "Nothing can be told: there is no row to judge on"
     assert "no cause" not in str(CONSTANT)  # nobody looked
     assert "no cause" not in str(NO_SIGNAL)
 

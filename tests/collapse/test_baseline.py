@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_classification
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import balanced_nn._collapse.baseline as baseline_module
 from balanced_nn._collapse import baseline
-from balanced_nn._collapse.baseline import REFERENCE_ROWS, Reference, find_reference, quick_reference
+from balanced_nn._collapse.baseline import (
+    MOST_CLASSES_FOR_TREES,
+    REFERENCE_ROWS,
+    TREES_IN_ALL,
+    Reference,
+    find_reference,
+    quick_reference,
+)
 from balanced_nn._data.dataset import Dataset
 
 
@@ -257,3 +265,32 @@ def test_two_rows_of_a_class_are_enough_and_absent_classes_do_not_matter():
     y = np.r_[np.zeros(28, dtype=int), 2, 2]
     result = find_reference(dataset(np.where(y == 2, 5.0, 0.0)[:, None], y), None, 4)
     assert result.linear == 1.0
+
+
+@pytest.mark.parametrize("n_classes", [2, MOST_CLASSES_FOR_TREES, MOST_CLASSES_FOR_TREES + 1, 200])
+def test_the_work_of_quick_models_is_bounded_whatever_the_number_of_classes(n_classes, monkeypatch):
+    work = {}
+    real_linear, real_trees = baseline_module._linear, baseline_module.HistGradientBoostingClassifier
+
+    def linear(X, y, weight, tested):
+        work["linear"] = len(y) * n_classes
+        return real_linear(X, y, weight, tested)
+
+    def trees(**settings):
+        work["trees"] = settings["max_iter"] * (n_classes if n_classes > 2 else 1)
+        return real_trees(**settings)
+
+    monkeypatch.setattr(baseline_module, "_linear", linear)
+    monkeypatch.setattr(baseline_module, "HistGradientBoostingClassifier", trees)
+    y = np.arange(30 * n_classes) % n_classes
+    rows = Dataset.of(np.eye(n_classes)[y] + 0.01 * np.arange(len(y))[:, None] / len(y), y)
+    found = quick_reference(rows, rows, n_classes)
+    assert work["linear"] <= baseline_module.ROWS_TIMES_CLASSES
+    assert work.get("trees", 0) <= TREES_IN_ALL
+    assert ("trees" in work) == (n_classes <= MOST_CLASSES_FOR_TREES) == (found.trees == found.trees)
+    assert found.best == max(found.linear, np.nan_to_num(found.trees))
+
+
+def test_a_reference_without_trees_is_the_linear_one():
+    alone = Reference(0.3, float("nan"))
+    assert (alone.best, alone.name) == (0.3, "logistic regression")

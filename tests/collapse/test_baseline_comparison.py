@@ -77,6 +77,12 @@ def test_beside_a_reference_that_finds_something_a_network_is_judged_by_what_it_
     assert judged.collapsed == (outcome in {Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.WORSE_THAN_REFERENCE})
 
 
+@pytest.mark.parametrize("best", [0.0, 0.5, 1.0])
+def test_no_reference_tells_anything_of_a_single_class(best):
+    report = find_outcome(np.ones(40, dtype=int), two_columns(np.linspace(0.1, 0.9, 40)))
+    assert compare_with_reference(report, Reference(best, best)) == report
+
+
 def test_one_answer_with_scores_as_good_as_the_reference_is_a_matter_of_the_threshold():
     report = replace(one_answer(0.0), ranking=0.64)
     assert report.outcome is Outcome.ONE_CLASS
@@ -97,6 +103,46 @@ def test_there_is_a_signal_where_the_scores_of_the_model_rank_well(ranking):
 def test_there_is_no_signal_where_neither_scores_nor_answers_nor_references_show_one(ranking):
     report = replace(one_answer(0.0), ranking=ranking)
     assert compare_with_reference(report, Reference(0.5, 0.5)).outcome is Outcome.NO_SIGNAL
+
+
+def shifted_scores(shift, scale=1.0, n=300):
+    """Scores of two classes that lie apart, cut where `shift` puts the border."""
+    y = np.repeat([0, 1], n)
+    score = np.random.default_rng(0).normal(size=2 * n) + 2.5 * y - 1.25
+    return find_outcome(y, two_columns(1 / (1 + np.exp(-scale * score - shift))))
+
+
+@pytest.mark.parametrize(
+    ("report", "outcome"),
+    [
+        (shifted_scores(-6.0), Outcome.THRESHOLD),
+        (shifted_scores(3.6), Outcome.THRESHOLD),  # a few rows are answered otherwise
+        (shifted_scores(0.0, scale=1e-4), Outcome.CONSTANT),
+        (shifted_scores(0.0, scale=-1.0), Outcome.UNKNOWN),
+    ],
+    ids=["one answer", "nearly one answer", "no spread", "the wrong way round"],
+)
+def test_no_outcome_denies_a_ranking_that_the_report_shows(report, outcome):
+    assert abs(report.roc_auc - 0.5) > 0.4
+    report = replace(report, ranking=min(report.ranking, 0.5))
+    if outcome in {Outcome.CONSTANT, Outcome.THRESHOLD}:
+        report = replace(report, recall=(1.0, 0.02))
+    assert compare_with_reference(report, Reference(0.5, 0.5)).outcome is outcome
+
+
+@pytest.mark.parametrize(("n", "outcome"), [(4, Outcome.NO_SIGNAL), (400, Outcome.THRESHOLD)])
+def test_a_ranking_of_few_rows_is_no_proof(n, outcome):
+    report = replace(one_answer(0.0), roc_auc=0.7, class_rows=(n, n))
+    assert compare_with_reference(report, Reference(0.5, 0.5)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "roc_auc", "outcome"),
+    [(0.57, 0.96, Outcome.THRESHOLD), (0.57, 0.70, Outcome.HEALTHY), (0.7, 0.99, Outcome.HEALTHY)],
+)
+def test_answers_near_chance_from_scores_that_rank_well_are_a_matter_of_the_decision(accuracy, roc_auc, outcome):
+    report = replace(half_right(accuracy=accuracy), roc_auc=roc_auc)
+    assert compare_with_reference(report, Reference(accuracy, accuracy)).outcome is outcome
 
 
 def test_on_few_rows_scores_that_rank_a_little_better_than_chance_are_no_signal():

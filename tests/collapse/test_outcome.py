@@ -121,25 +121,30 @@ def test_missing_needs_five_rows_and_five_percent(n_lost, n_other, outcome):
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_a_part_with_one_class_is_never_collapsed(label):
+def test_of_a_part_with_one_class_nothing_can_be_told(label):
     y = np.full(40, label)
     for p in (np.full(40, 0.3), np.full(40, np.nan)):
         report = find_outcome(y, two_columns(p), np.zeros(40, dtype=int))
-        assert report.outcome is Outcome.HEALTHY
+        assert (report.outcome, report.collapsed) == (Outcome.UNKNOWN, False)
         assert report.roc_auc is None
         assert report.missing_classes == ()
 
 
-def test_a_part_without_rows_is_healthy():
+def test_of_a_part_without_rows_nothing_can_be_told():
     report = find_outcome(np.empty(0, dtype=int), np.empty((0, 3)))
-    assert report.outcome is Outcome.HEALTHY
+    assert report.outcome is Outcome.UNKNOWN
     assert report.n_rows == 0
     assert report.true_share == (0.0, 0.0, 0.0)
     assert report.recall == (None, None, None)
 
 
-def test_a_single_column_of_probabilities_is_healthy():
-    assert find_outcome([0, 0, 0], np.ones((3, 1))).outcome is Outcome.HEALTHY
+def test_of_a_single_column_of_probabilities_nothing_can_be_told():
+    assert find_outcome([0, 0, 0], np.ones((3, 1))).outcome is Outcome.UNKNOWN
+
+
+def test_a_class_whose_rows_all_weigh_nothing_is_none():
+    report = find_outcome([0, 0, 1], two_columns([0.1, 0.2, 0.9]), sample_weight=[1.0, 1.0, 0.0])
+    assert report.outcome is Outcome.UNKNOWN
 
 
 # ---------------------------------------------------------------- numbers, priors, weights

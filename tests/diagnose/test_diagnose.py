@@ -454,3 +454,30 @@ def test_columns_that_are_no_numbers_are_refused_with_a_remedy():
     model = HistGradientBoostingClassifier(max_iter=2, categorical_features="from_dtype").fit(rows, Y)
     with pytest.raises(ValueError, match="reads columns that are not numbers.*Encode them in an earlier step"):
         diagnose(model, rows, Y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [slow(), HistGradientBoostingClassifier(max_iter=3), make_pipeline(StandardScaler(), LogisticRegression())],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("held_out", [True, False])
+def test_of_judged_rows_of_one_class_nothing_can_be_told(model, held_out):
+    fit(model)
+    one = Y == 1
+    report = diagnose(model, X, Y, X_val=X[one], y_val=Y[one]) if held_out else diagnose(model, X[one], Y[one])
+    assert (report.outcome.value, report.collapsed) == ("unknown", False)
+    assert report.headline == "Nothing can be told: all rows to judge on are labelled 1"
+    assert [cause for cause, _ in named(report)] == ([] if held_out else ["bad_labels"])
+    assert "healthy" not in str(report)
+    assert "What to do: " in str(report)
+
+
+def test_a_model_that_knows_one_class_cannot_be_judged():
+    report = diagnose(HistGradientBoostingClassifier(max_iter=2).fit(X, np.ones(len(X))), X, np.ones(len(X)))
+    assert report.outcome.value == "unknown"
+
+
+def test_a_search_over_nothing_that_can_be_told_trains_nothing():
+    report = diagnose(fit(slow()), X[Y == 0], Y[Y == 0], confirm=True)
+    assert (report.outcome.value, report.search) == ("unknown", None)

@@ -510,13 +510,19 @@ def references(monkeypatch) -> list:
     return calls
 
 
-@pytest.mark.parametrize("on_collapse", ["repair", "ignore"])
-def test_the_reference_is_trained_once_for_all_attempts_of_a_fit(on_collapse, references):
+@pytest.mark.parametrize(("on_collapse", "n_members"), [("repair", 1), ("warn", 1), ("warn", 3)])
+def test_the_reference_is_trained_once_for_all_attempts_and_networks_of_a_fit(on_collapse, n_members, references):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollapseWarning)
-        clf = deep(on_collapse=on_collapse).fit(X, Y)
+        clf = deep(on_collapse=on_collapse, n_members=n_members).fit(X, Y)
     assert len(references) == 1
     assert clf.collapse_report_.evidence.reference is references[0]
+
+
+def test_no_reference_is_trained_where_a_collapse_is_ignored(references):
+    clf = deep(on_collapse="ignore").fit(X, Y)
+    assert references == []
+    assert clf.collapse_report_.outcome is Outcome.CONSTANT
 
 
 def test_the_reference_is_trained_once_even_where_there_is_none(references, monkeypatch):

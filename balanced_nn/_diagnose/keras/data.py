@@ -13,6 +13,9 @@ from balanced_nn._causes.evidence import NetworkFacts
 from balanced_nn._typing import FloatArray, IntArray, Rows
 
 DATASET_ROWS = 5_000
+ROWS_OF_A_CLASS = 20  # that are drawn in any case, as far as a class has them
+# Rows that are read of a dataset that never ends, and of one that does not say whether it does.
+ENDLESS_ROWS, UNCERTAIN_ROWS = 100_000, 1_000_000
 HINGES = ("hinge", "squared_hinge")
 _LABELS_OF = {"X": "y", "X_val": "y_val", "X_train": "y_train"}
 
@@ -85,7 +88,7 @@ def encode_labels(y: IntArray, facts: NetworkFacts) -> FloatArray:
 
 
 def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArray[Any]]:
-    """Rows and labels as arrays; of a dataset the first 5,000 rows.
+    """Rows and labels as arrays; of a dataset 5,000 rows, drawn from all of it.
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
     if isinstance(X, tf.data.Dataset):
         if y is not None:
             raise ValueError(f"{name} is a tf.data.Dataset, which brings its labels along. Pass {labels_name}=None.")
-        rows, labels = _first_rows(X, name)
+        rows, labels = _draw_rows(X, name)
         labels_name = f"the dataset {name}"
     elif y is None:
         raise ValueError(
@@ -126,23 +129,43 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
     return rows, labels
 
 
-def _first_rows(dataset: tf.data.Dataset, name: str) -> tuple[Rows, NDArray[Any]]:
-    parts: list[tuple[Rows, NDArray[Any]]] = []
-    n_rows = 0
+def _draw_rows(dataset: tf.data.Dataset, name: str) -> tuple[Rows, NDArray[Any]]:
+    """Draw rows from all batches with equal chances, in their order, while at most twice as many are in memory."""
+    rng = np.random.default_rng(0)
+    endless = dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+    most = ENDLESS_ROWS if endless else UNCERTAIN_ROWS if dataset.cardinality() < 0 else np.inf
+    parts: list[tuple[Rows, NDArray[Any], FloatArray]] = []
+    n_held = n_read = 0
     for batch in dataset:
         if not isinstance(batch, tuple) or len(batch) < 2:
             raise ValueError(f"{name} must give batches of (rows, labels); got {type(batch).__name__}.")
         labels = np.asarray(batch[1])
         if labels.ndim == 0:
             raise ValueError(f"{name} gives single rows. Pass {name}.batch(32), as model.fit needs it too.")
-        parts.append((keras.tree.map_structure(np.asarray, batch[0]), labels))
-        n_rows += len(labels)
-        if n_rows >= DATASET_ROWS:
+        parts.append((keras.tree.map_structure(np.asarray, batch[0]), labels, rng.random(len(labels))))
+        n_held, n_read = n_held + len(labels), n_read + len(labels)
+        if n_held > 2 * DATASET_ROWS:
+            parts = [_thinned(parts)]
+            n_held = len(parts[0][1])
+        if n_read >= most:
             break
     if not parts:
         raise ValueError(f"{name} is an empty tf.data.Dataset. Pass one that gives rows.")
+    return _thinned(parts)[:2]
+
+
+def _thinned(parts: list[tuple[Rows, NDArray[Any], FloatArray]]) -> tuple[Rows, NDArray[Any], FloatArray]:
+    """Put batches together and keep the rows of the lowest numbers drawn: of all rows, and some of each class."""
     rows = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(part[0] for part in parts))
-    return rows, np.concatenate([part[1] for part in parts])
+    labels, drawn = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    if len(labels) <= DATASET_ROWS:
+        return rows, labels, drawn
+    y, classes = class_indices(labels)
+    order = np.lexsort((drawn, y))
+    rank = np.arange(len(y)) - np.searchsorted(y[order], y[order])  # of a row within its class
+    kept = drawn <= np.partition(drawn, DATASET_ROWS - 1)[DATASET_ROWS - 1]
+    kept[order[rank < min(ROWS_OF_A_CLASS, max(1, DATASET_ROWS // len(classes)))]] = True
+    return take_rows(rows, np.flatnonzero(kept)), labels[kept], drawn[kept]
 
 
 def _as_numbers(part: ArrayLike) -> NDArray[Any]:

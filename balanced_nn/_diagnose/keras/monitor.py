@@ -43,8 +43,8 @@ class CollapseMonitor(keras.callbacks.Callback):
     Parameters
     ----------
     X_val : array-like, nested arrays or tf.data.Dataset
-        Held-out rows as the model reads them. A dataset gives batches of ``(rows, labels)``; its first 5,000 rows are
-        taken.
+        Held-out rows as the model reads them. A dataset gives batches of ``(rows, labels)``; of more than 5,000 rows
+        as many are drawn, with equal chances, and 20 of each rare class.
     y_val : array-like of shape (n_rows,) or (n_rows, n_classes) or None, default=None
         Their labels: class indices, any other labels in sorted order, or one-hot rows. None with a dataset.
     sample_weight : array-like of shape (n_rows,) or None, default=None
@@ -127,6 +127,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self.X_train is not None:
             train_rows, train_labels = materialise(self.X_train, self.y_train, name="X_train")
             self._seen = train_rows, class_indices(train_labels, self._classes)[0]
+            self._raw_labels = train_labels
         self._initial = self.model.get_weights() if self.model.built else None
         self._steps_before = int(self.model.optimizer.iterations)
         self._losses: list[float] = []

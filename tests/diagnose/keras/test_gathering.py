@@ -15,6 +15,8 @@ from balanced_nn import diagnose
 from balanced_nn._causes.evidence import Curve
 from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._diagnose.keras.data import (
+    DATASET_ROWS,
+    ROWS_OF_A_CLASS,
     KerasRows,
     class_indices,
     class_probabilities,
@@ -250,9 +252,49 @@ def test_a_dataset_is_read_like_its_arrays(labels):
     assert (with_validation.judged_on, with_validation.facts.n_rows) == ("held-out rows", 300)
 
 
-def test_an_endless_dataset_is_read_up_to_5000_rows():
+def test_an_endless_dataset_is_read_up_to_a_limit():
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).repeat().batch(100)
-    assert len(materialise(dataset, None, name="X")[1]) == 5_000
+    assert len(materialise(dataset, None, name="X")[1]) == DATASET_ROWS
+
+
+MANY = np.arange(23_000, dtype=np.float32)[:, None]
+
+
+def batches():
+    for start in range(0, len(MANY), 500):
+        yield MANY[start : start + 500], (MANY[start : start + 500, 0] >= 12_000).astype(int)
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        tf.data.Dataset.from_tensor_slices((MANY, (MANY >= 12_000).astype(int))).batch(64),
+        tf.data.Dataset.from_tensor_slices((MANY, np.eye(2)[(MANY[:, 0] >= 12_000).astype(int)])).batch(23_000),
+        tf.data.Dataset.from_generator(
+            batches, output_signature=(tf.TensorSpec((None, 1)), tf.TensorSpec((None,), tf.int64))
+        ),
+    ],
+    ids=["batches", "one-hot in one batch", "generator"],
+)
+def test_rows_are_drawn_from_all_of_a_sorted_dataset(dataset):
+    rows, labels = materialise(dataset, None, name="X")
+    y = class_indices(labels)[0]
+    assert len(rows) == DATASET_ROWS
+    assert (y == (rows[:, 0] >= 12_000)).all()
+    assert abs(y.mean() - 11 / 23) < 0.03
+    assert abs(rows.mean() / MANY.mean() - 1) < 0.03
+    assert (np.diff(rows[:, 0]) > 0).all()  # each once, in their order
+    assert (materialise(dataset, None, name="X")[0] == rows).all()
+
+
+def test_a_class_of_a_few_rows_anywhere_in_a_dataset_is_drawn():
+    y = np.zeros(len(MANY), dtype=int)
+    y[[3, 9_999, 22_999]] = 1
+    y[12_000:12_100] = 2
+    rows, labels = materialise(tf.data.Dataset.from_tensor_slices((MANY, y)).batch(100), None, name="X")
+    assert rows[labels == 1, 0].tolist() == [3, 9_999, 22_999]
+    assert np.count_nonzero(labels == 2) >= ROWS_OF_A_CLASS
+    assert len(rows) <= DATASET_ROWS + ROWS_OF_A_CLASS + 3
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,27 @@ def collapsed() -> SimpleNamespace:
     )
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_of_held_out_rows_of_one_class_nothing_can_be_told(label):
+    monitor = CollapseMonitor(X[label == Y], Y[label == Y], X_train=X, y_train=Y)
+    train(net(rate=0.0), monitor, epochs=1)
+    report = monitor.report_
+    assert (report.outcome.value, report.causes, monitor.certain_epoch_) == ("unknown", (), None)
+    assert str(report).startswith(f"Nothing can be told: all rows to judge on are labelled {label} ")
+
+
+def test_a_monitor_finds_the_collapse_on_a_sorted_dataset():
+    many = np.repeat(X, 30, axis=0)
+    labels = np.repeat(Y, 30)
+    order = np.argsort(labels, kind="stable")
+    monitor = CollapseMonitor(tf.data.Dataset.from_tensor_slices((many[order], labels[order])).batch(64))
+    model = net(rate=0.0)
+    model.layers[-1].kernel.assign(np.zeros((8, 1)))
+    train(model, monitor, epochs=1)
+    assert monitor.report_.outcome.value == "constant"
+    assert min(monitor.report_.facts.class_rows) > 500
+
+
 def test_a_healthy_training_is_called_healthy(healthy):
     report = healthy.report_
     assert (report.outcome, report.causes, report.judged_on) == ("healthy", (), "held-out rows")
