@@ -277,9 +277,9 @@ def test_features_without_a_signal_are_told_of_but_are_no_failure(on_collapse):
     assert clf.predict_proba(X).std(axis=0).max() < 1e-6
 
 
-def test_features_without_a_signal_can_be_ignored():
+def test_where_collapse_is_ignored_nobody_asks_whether_there_is_a_signal():
     clf = small(on_collapse="ignore").fit(NOTHING, Y)
-    assert clf.collapse_report_.outcome is Outcome.NO_SIGNAL
+    assert clf.collapse_report_.outcome is Outcome.CONSTANT
 
 
 def test_labels_without_a_signal_are_not_blamed_on_the_parameters():
