@@ -1,4 +1,4 @@
-"""What was seen of a model that may have failed? Frozen facts, cheap to gather, that a diagnosis reads."""
+"""What was seen of a model that may have failed? Frozen facts for a diagnosis, cheap to gather."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -70,7 +70,7 @@ ACTION_OF: dict[Cause, RepairAction] = {
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The table as the model reads it, behind any scaling of its own, and the labels."""
+    """The table as the model reads it, after any scaling of its own, and the labels."""
 
     n_rows: int
     n_features: int

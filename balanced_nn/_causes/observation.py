@@ -79,7 +79,7 @@ def take_snapshot(network: FittedNetwork, X: FloatArray, y: IntArray) -> Snapsho
 
 
 def describe_fit(spec: NetworkSpec, history: History) -> NetworkFacts:
-    """Describe a network of ours as one of anybody's."""
+    """Describe one of our networks like any other model."""
     epochs, rate = len(history.train_loss), history.learning_rate
     return describe_network(spec, "linear", optimizer="adamw", rate=rate, epochs=epochs, n_steps=history.n_steps)
 

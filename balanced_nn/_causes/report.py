@@ -1,4 +1,4 @@
-"""What do we tell people about the outcome of a fit, and about its causes?"""
+"""What does the user learn about the outcome of a fit, and about its causes?"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ __all__ = ["CollapseReport"]
 
 MOST_CAUSES = 3  # that a text names
 CAUSE_WORDS: dict[Cause, str] = {
-    Cause.CLASS_IMBALANCE: "the classes are imbalanced, and training does not make up for it",
+    Cause.CLASS_IMBALANCE: "the classes are imbalanced, and training does not compensate for it",
     Cause.THRESHOLD: "the decision does not fit how rare the classes are",
     Cause.LEARNING_RATE_TOO_HIGH: "the learning rate is too high",
     Cause.LEARNING_RATE_TOO_LOW: "the learning rate is too low",
@@ -29,7 +29,7 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.HIDDEN_ACTIVATION: "the activation of the hidden layers hinders training",
     Cause.VANISHING_GRADIENT: "the gradient vanishes before it reaches the first layers",
     Cause.EXPLODING_GRADIENT: "the gradient explodes",
-    Cause.DEAD_RELU: "ReLU units are dead: they answer 0 for every row",
+    Cause.DEAD_RELU: "ReLU units are dead: they output 0 for every row",
     Cause.POOR_INITIALIZATION: "the initial weights are badly chosen",
     Cause.UNSCALED_FEATURES: "the features are not scaled",
     Cause.BATCH_NORM_STATISTICS: "the statistics of BatchNorm do not fit the data",
@@ -57,13 +57,13 @@ class CollapseReport:
     judged_on : {"held-out rows", "rows given for validation", "training rows, as none were held out"}
         Which rows were judged.
     causes : tuple of Finding, default=()
-        What is at fault, the most likely first.
+        The causes, the most likely first.
     evidence : Evidence or None, default=None
-        What the causes were read from; None where nobody looked.
+        The evidence for the causes; None if none was gathered.
     hints : tuple of str, default=()
-        What to try that follows from no cause, the most promising first.
+        Suggestions that do not follow from a cause, the most promising first.
     search : RepairSearch or None, default=None
-        What training again has shown; None where nobody did.
+        What retraining has shown; None if there was none.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class CollapseReport:
         return f"{type(self).__name__}({outcome=}, {causes=}, {judged_on=})"
 
     def __str__(self) -> str:
-        """Return what happened, why we think so, and what to do."""
+        """Return what happened, the likely reason, and what to do."""
         lines = []
         for kind, text in self._parts():
             lines += [f"    {line}".rstrip() for line in text.splitlines()] if kind == "code" else [text]
@@ -188,9 +188,9 @@ class CollapseReport:
         if search.repairs is None:
             return f"{times}, and no repair restored the result, alone or together with others"
         if not search.repairs:
-            return f"{times}; unchanged it works, so that the failure was one of luck, or of other rows"
+            return f"{times}; unchanged, it works, so the failure was bad luck, or came from other rows"
         repairs = " and ".join(sorted(action.replace("_", " ") for action in search.repairs))
-        return f"{times}; {repairs} restored the result, and nothing less did"
+        return f"{times}; {repairs} restored the result, and no smaller set did"
 
     def _advice(self, leading: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
         remedies = tuple(dict.fromkeys(finding.remedy for finding in leading if finding.remedy))
@@ -215,7 +215,7 @@ class CollapseReport:
             case Outcome.WORSE_THAN_REFERENCE:
                 return f"The answers differ, but are worse than they could be: {self._comparison()}"
             case Outcome.NO_SIGNAL:
-                return "Nothing was found that the features say about the labels"
+                return "No signal was found: the features do not predict the labels"
             case Outcome.UNKNOWN:
                 return f"Nothing can be told: {self._doubt()}"
             case _:
@@ -246,7 +246,7 @@ class CollapseReport:
             every = f"Every row is answered {self._answer()!s}"
             if facts.roc_auc is not None and facts.roc_auc <= THRESHOLD_ROC_AUC:
                 return f"{every}: the scores tell too little for a rare class to be the most probable one"
-            return f"{every}, although the scores tell the classes apart"
+            return f"{every}, although the scores separate the classes"
         waste, reached = "The answers waste what the scores know", facts.balanced_accuracy
         if facts.ranking is None or reference is None or reference.best > max(reached, facts.ranking):
             return f"{waste}: {self._comparison()}"
@@ -294,7 +294,7 @@ class CollapseReport:
         linear, trees = self._reference.linear, self._reference.trees
         if math.isnan(trees):
             return f"; a quick model stays at chance too: logistic regression {linear:.2f}"
-        return f"; quick models stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
+        return f"; baselines stay at chance too: logistic regression {linear:.2f}, small boosted trees {trees:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, for a log or for JSON.

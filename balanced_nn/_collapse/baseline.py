@@ -1,4 +1,4 @@
-"""Is training to blame for a poor outcome, the decision, or the data? Quick models on the same rows tell."""
+"""Is training, the decision, or the data to blame for a poor outcome? Baseline models on the same rows show it."""
 
 import threading
 import warnings
@@ -40,7 +40,7 @@ _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick mod
 
 @dataclass(frozen=True)
 class Reference:
-    """Balanced accuracy, a fraction, of quick models on the same rows."""
+    """Balanced accuracy (a fraction) of baseline models on the same rows."""
 
     linear: float  # logistic regression
     trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
@@ -57,7 +57,7 @@ class Reference:
 
 
 def needs_reference(report: OutcomeReport) -> bool:
-    """Whether the answers are so near to chance that a quick reference model should say what the rows allow.
+    """Whether the answers are so near to chance that baseline models should show what the rows allow.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def needs_reference(report: OutcomeReport) -> bool:
 
 
 def compare_with_reference(report: OutcomeReport, reference: Reference) -> OutcomeReport:
-    """Judge an outcome again, knowing what quick models reach on the same rows.
+    """Judge an outcome again, given what baseline models reach on the same rows.
 
     Parameters
     ----------

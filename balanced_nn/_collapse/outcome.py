@@ -121,7 +121,7 @@ def find_outcome(
     prior: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> OutcomeReport:
-    """Say whether the answers on held-out rows are a collapse, and of which kind.
+    """Decide whether the answers on held-out rows are a collapse, and of which kind.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def find_outcome(
     predicted : array-like of int of shape (n_samples,) or None, default=None
         Predicted class indices. None takes the largest uniform-prior probability, which is the balanced decision.
     prior : array-like of shape (n_classes,) or None, default=None
-        The class shares that `proba` speaks of. None takes the weighted shares of `y`. A share of 0 is replaced by
+        The class shares that `proba` refers to. None takes the weighted shares of `y`. A share of 0 is replaced by
         half the share of the rarest other class, because a probability cannot be divided by 0.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weight of each row; rows without a positive weight are left out. None weighs each row 1.
@@ -201,7 +201,7 @@ def uniform_prior_proba(proba: ArrayLike, prior: ArrayLike) -> NDArray[np.float6
     Parameters
     ----------
     proba : array-like of shape (n_samples, n_classes)
-        Probabilities that speak of `prior`.
+        Probabilities at the class frequencies `prior`.
     prior : array-like of shape (n_classes,)
         Class shares; a share of 0 is replaced by half the share of the rarest other class.
 

@@ -1,4 +1,4 @@
-"""What does a fitted classifier of anybody's answer for some rows, in class indices and probabilities?"""
+"""What does any fitted classifier answer for some rows, in class indices and probabilities?"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why does a fitted model of anybody's answer one class, or the same probability for every row?"""
+"""Why does any fitted model answer one class, or the same probability for every row?"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -38,14 +38,14 @@ def diagnose(
     ----------
     model : estimator or keras.Model
         A fitted scikit-learn classifier, pipeline or search object; a wrapper that exposes a Keras model as
-        ``model_``; or a Keras model with one output. It is not changed. Of networks (BalancedNNClassifier,
-        MLPClassifier, Keras models) the layers are looked at as well.
+        ``model_``; or a Keras model with one output. It is not changed. For networks (BalancedNNClassifier,
+        MLPClassifier, Keras models) the layers are examined as well.
     X : {array-like, sparse matrix, DataFrame, tf.data.Dataset} of shape (n_samples, n_features)
-        Rows as `model` takes them: best those that it was trained on. A dataset is for Keras models only.
+        Rows as `model` takes them, preferably those that it was trained on. A dataset is for Keras models only.
     y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
         Their labels, as `model` was trained on; one-hot rows for Keras models only. None with a dataset.
     X_val : like `X`, default=None
-        Held-out rows to judge on; None judges on `X`, and quick reference models on folds of it.
+        Held-out rows for the evaluation; None evaluates on `X`, and baseline models on folds of it.
     y_val : like `y`, default=None
         Their labels.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -71,18 +71,18 @@ def diagnose(
         If labels are missing, rows and labels differ in number, or a Keras model has several outputs or cannot be
         built again though `confirm` asks for it.
     TypeError
-        If `model` is no classifier.
+        If `model` is not a classifier.
     NotFittedError
         If it is not fitted.
 
     See Also
     --------
-    CollapseMonitor : Watches the training of a Keras model, and so knows the weights that it began with.
+    CollapseMonitor : Watches the training of a Keras model, and so knows its initial weights.
 
     Notes
     -----
     The weights that a trained Keras model began with are lost. What its layers did before training is then measured
-    on a copy with weights drawn anew by the same initialisers.
+    on a copy with weights redrawn with the same initialisers.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def _look_at(model: Any, request: Request) -> Case:
     own_labels = is_keras(model) and is_keras_dataset(request.X_val)
     if (request.X_val is None) != (request.y_val is None) and not own_labels:
         absent, present = ("y_val", "X_val") if request.y_val is None else ("X_val", "y_val")
-        raise ValueError(f"{present} was passed without {absent}. Pass both, or none to judge on X.")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or neither to evaluate on X.")
     if not is_keras(model):
         return sklearn_case(model, request)
     from balanced_nn._diagnose.keras.case import keras_case  # deferred: loads TensorFlow
@@ -146,7 +146,7 @@ def _confirm(findings: tuple[Finding, ...], case: Case) -> tuple[tuple[Finding, 
         seen |= {action} if action is not None else set()
     for action in sorted((search.repairs or frozenset()) - seen):
         cause = next(cause for cause, mends in ACTION_OF.items() if mends is action)
-        seen_by = "no measurement showed it; training again with its repair did"
+        seen_by = "no measurement showed it, but retraining with its repair did"
         named.append(Finding(cause, seen_by, float("nan"), float("nan"), 0.5, status="confirmed"))
     order = ("confirmed", "plausible", "suspected", "refuted")
     return tuple(sorted(named, key=lambda finding: order.index(finding.status))), search

@@ -57,15 +57,13 @@ class _Subject:
 def sklearn_case(model: Any, request: Request) -> Case:
     """Look at a scikit-learn classifier; a wrapper around a Keras model is looked at as that."""
     if request.y is None:
-        raise ValueError("y is None. Pass one label a row; only a tf.data.Dataset brings its labels along.")
+        raise ValueError("y is None. Pass one label per row; only a tf.data.Dataset contains its own labels.")
     _check_classifier(model)
     last, read = unwrap(model)
     kind = _kind(last)
     wraps_keras = kind is not ModelKind.OURS and is_keras(getattr(last, "model_", None))  # arrays of ours tell more
     if request.fit_params and not wraps_keras:
-        raise ValueError(
-            "fit_params is for Keras models; a scikit-learn classifier holds its own settings. Leave it out."
-        )
+        raise ValueError("fit_params is for Keras models; a scikit-learn classifier stores its own settings. Omit it.")
     held_out = request.X_val is not None
     X, y = _checked_rows(model, request.X, request.y, "X", "y", trained=held_out)
     X_val, y_val = None, None
@@ -145,7 +143,7 @@ def _check_classifier(model: Any) -> None:
     check_is_fitted(model)
     if not hasattr(model, "classes_"):
         raise NotFittedError(
-            f"This {type(model).__name__} instance knows no classes yet. Fit it; a search needs refit=True."
+            f"This {type(model).__name__} instance has no classes yet. Fit it; a search needs refit=True."
         )
 
 
@@ -159,7 +157,7 @@ def _checked_rows(
     shape = getattr(X, "shape", None)
     n_rows = shape[0] if shape else len(X)
     if values.ndim == 0 or len(values) != n_rows:
-        raise ValueError(f"{rows} has {n_rows} rows, but {labels} has shape {values.shape}. Pass one label a row.")
+        raise ValueError(f"{rows} has {n_rows} rows, but {labels} has shape {values.shape}. Pass one label per row.")
     found = np.unique(values)
     known = np.isin(found, model.classes_)
     if not (known.all() if trained else known.any()):
@@ -244,7 +242,7 @@ def _matrix(model: Any, X: Rows) -> FloatArray:
             cells = cells.astype(np.float64)
     if cells.dtype.kind not in "fiub":
         raise ValueError(
-            f"{type(model).__name__} reads columns that are not numbers, which diagnose cannot look at. "
+            f"{type(model).__name__} reads columns that are not numbers, which diagnose cannot examine. "
             "Encode them in an earlier step of a pipeline, and pass the pipeline."
         )
     return cells.astype(np.float64)

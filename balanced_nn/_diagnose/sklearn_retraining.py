@@ -22,7 +22,7 @@ from balanced_nn._typing import Rows
 
 
 def menu_of(model: Any, kind: ModelKind) -> tuple[RepairAction, ...]:
-    """What can be mended about a model and changes something, from the cheapest to the dearest."""
+    """What can be mended about a model and changes something, from the cheapest to the most expensive."""
     if kind is ModelKind.KERAS:
         return tuple(RepairAction)
     table, settings = CHANGES.get(kind, {}), model.get_params(deep=False)

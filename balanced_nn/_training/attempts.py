@@ -1,4 +1,4 @@
-"""How often is a network trained before we believe it? The rate search and the attempts (steps 5 to 7 of a fit)."""
+"""How often is a network trained until it is accepted? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -233,7 +233,7 @@ def _attempt(
 
 
 def in_doubt(outcome: OutcomeReport) -> bool:
-    """Whether an outcome asks for a closer look: a failure, or answers near chance."""
+    """Whether an outcome needs a closer look: a failure, or answers near chance."""
     return outcome.collapsed or needs_reference(outcome)
 
 
@@ -245,7 +245,7 @@ def observe(attempt: Attempt, reference: Reference | None) -> Observation:
     attempt : Attempt
         A trained network.
     reference : Reference or None
-        What quick models reach on the judged rows.
+        What baseline models reach on the judged rows.
     """
     plan, data = attempt.plan, attempt.plan.data
     seen, weight = thin_out(data.y, data.weight, FACTS_ROWS)

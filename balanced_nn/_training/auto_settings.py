@@ -43,7 +43,7 @@ def auto_members(n_rows: int) -> int:
 def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
     """Most bins of a numeric column; 0 for none.
 
-    A bin pays where there are rows to learn its slope from, and the rare classes have the fewest: the rows that count
+    A bin helps if there are rows to learn its slope from, and the rare classes have the fewest: the rows that count
     are ``n_classes ** 2 / sum(1 / class_counts)``, which is all of them where the classes are balanced, and four times
     the rarer class where it is very rare. There is one bin for 80 of them, 512 of all columns at most, and 64 MB for
     all rows. Rows are counted, whatever they weigh.

@@ -1,4 +1,4 @@
-"""What does somebody who follows a fit get to know, and when?"""
+"""What does an observer of a fit learn, and when?"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ class Epoch:
 
 
 class Watcher(Protocol):
-    """Somebody who follows a fit: each network in turn, and of each network at least one training."""
+    """An observer of a fit: each network in turn, and of each network at least one training."""
 
     def training_begins(self, training: Training) -> None:
         """Take notice of a training before its first epoch."""

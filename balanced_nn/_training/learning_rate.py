@@ -24,7 +24,7 @@ RANGE_TEST_RATES = (1e-4, 1.0, 64)
 
 
 def range_test_rates(lowest: float, highest: float, n_steps: int) -> FloatArray:
-    """Learning rates that grow geometrically, one a batch.
+    """Learning rates that grow geometrically, one per batch.
 
     Examples
     --------
@@ -67,8 +67,8 @@ def suggest_learning_rate(trace: RangeTestTrace, *, smoothing: float = SMOOTHING
     """Suggest a learning rate from the trace of a range test.
 
     The losses are smoothed and cut where they diverge. The suggestion is a fiftieth of the rate at which the
-    smoothed loss is lowest, kept within [1e-4, 3e-3]. Where the trace has fewer than 20 finite losses, or the
-    smoothed loss never fell by 2 %, the suggestion is 1e-3; where so short a trace diverged, it is a fiftieth of the
+    smoothed loss is lowest, kept within [1e-4, 3e-3]. If the trace has fewer than 20 finite losses, or the
+    smoothed loss never fell by 2 %, the suggestion is 1e-3; if such a short trace diverged, it is a fiftieth of the
     rate at which it did, kept within [1e-4, 1e-3].
 
     Parameters

@@ -1,4 +1,4 @@
-"""Which networks answer together? Each is trained on other rows, is corrected, and then they are averaged."""
+"""Which networks form the ensemble? Each is trained on different rows and corrected, then they are averaged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class Trained:
 
     @property
     def judged(self) -> Attempt:
-        """The attempt that the report speaks of: the worst one where a training failed, else one of the majority.
+        """The attempt that the report describes: the worst one where a training failed, else one of the majority.
 
         A part of few rows may look as if the features said nothing about the labels; most parts then do not.
         """
@@ -71,9 +71,9 @@ class Trained:
         return tuple(network.member for network in self.networks)
 
     def held_out(self) -> HeldOut:
-        """What each network says of the rows that it was not trained on; of very many rows, a part.
+        """What each network predicts for the rows that it was not trained on; a part of them if there are very many.
 
-        A row that several networks held out counts once, with the mean of what they say; it is put down to the first.
+        A row that several networks held out counts once, with the mean of their scores; it is attributed to the first.
         """
         plans = [attempt.plan for attempt in self.attempts]
         rows = np.concatenate([plan.judged_rows for plan in plans])
@@ -97,7 +97,7 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Networks, and what their held-out rows say once they are calibrated."""
+    """Networks, and their scores for held-out rows after calibration."""
 
     trained: Trained
     held_out: HeldOut
@@ -151,7 +151,7 @@ def calibrate_members(trained: Trained, prior: FloatArray, *, synthetic: bool) -
 
 
 def average_weights(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> Calibrated:
-    """Step 10: move each network from its best epoch towards the mean of its last ones, as held-out rows ask for it.
+    """Step 10: move each network from its best epoch towards the mean of its last ones, if held-out rows improve.
 
     The same share of the way for all networks, a quarter at a time while the log-loss falls by more than chance: a
     network that goes on after its best epoch becomes overconfident, but on some tables it orders the rows better.

@@ -1,4 +1,4 @@
-"""What exactly is trained on, validated on and corrected for? From a table to weighted rows (steps 1 to 4 of a fit)."""
+"""Which rows train and validate, and what is corrected? From a table to weighted rows (steps 1 to 4 of a fit)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -75,7 +75,7 @@ def read_given_rows(
     """Check rows that were given for validation, if there are any."""
     if (X_val is None) != (y_val is None):
         absent, present = ("y_val", "X_val") if y_val is None else ("X_val", "y_val")
-        raise ValueError(f"{present} was passed without {absent}. Pass both, or none for a hold-out from X.")
+        raise ValueError(f"{present} was passed without {absent}. Pass both, or neither to hold rows out of X.")
     if X_val is None or y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
@@ -136,7 +136,7 @@ def _no_hold_out(rows: LabelledRows, max_iter: int) -> Warning:
     return RareClassWarning(
         f"No rows could be held out, because fewer than two classes {why} (rows by class: {counts}). "
         f"Training runs for at most {min(max_iter, FIXED_EPOCHS)} epochs and keeps the last weights, and "
-        "whether it collapsed is judged on the training rows. Collect more rows, or pass X_val and y_val."
+        "collapse is judged on the training rows. Collect more rows, or pass X_val and y_val."
     )
 
 
@@ -170,7 +170,7 @@ def _note_absent(valid: LabelledRows) -> tuple[Warning, ...]:
         return ()
     return (
         RareClassWarning(
-            f"y_val holds no row of class {valid.names(absent)}, so that early stopping does not see it. "
+            f"y_val holds no row of class {valid.names(absent)}, so early stopping does not see it. "
             "Add rows of it to X_val and y_val."
         ),
     )
@@ -275,7 +275,7 @@ def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[
         batch_size = n_rows
     if batch_size == 1 and settings.batch_norm:
         raise ValueError(
-            "batch_size=1 leaves BatchNorm no spread to measure, so that no unit could vary. "
+            "batch_size=1 gives BatchNorm no variance to measure, so no unit could vary. "
             'Use batch_size="auto", or batch_norm=False.'
         )
     no_hold_out = settings.early_stopping and not stops

@@ -1,4 +1,4 @@
-"""How far is a fit? A bar on a terminal, a line a network elsewhere, and nothing unless asked for."""
+"""How far is a fit? A bar on a terminal, a line per network elsewhere, and nothing by default."""
 
 import multiprocessing
 import sys
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 FRAMES_PER_SECOND = 4
 _STOPPED = {
-    "diverged": ", ended by a number that is not finite",
+    "diverged": ", ended by a non-finite number",
     "callback": ", ended by a callback",
 }
 
 
 @contextmanager
 def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterator[Watcher]:
-    """Show how far a fit is while the block runs, on standard error.
+    """Show the progress of a fit on standard error while the block runs.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def epochs_left(finished: Sequence[int], epoch: int, max_epochs: int, networks_l
     ----------
     finished : sequence of int
         Epochs of the trainings that have ended. As early stopping is the rule, the next ones are taken to last as long
-        as these on the average; without any the estimate is the largest number possible.
+        as these on average; without any the estimate is the largest number possible.
     epoch : int
         The epoch that has just ended, from 0.
     max_epochs : int

@@ -72,7 +72,7 @@ SIZE = Finding(Cause.NETWORK_TOO_SMALL, "", 2.0, 4.0, 0.1, remedy="Widen.")
         ),
         (CONSTANT, Outcome.CONSTANT, True, "Collapsed: the same probability for every row (20 held-out rows; "),
         (ONE_CLASS, Outcome.ONE_CLASS, True, "Collapsed: every row is answered no (20 held-out rows; recall no 100%"),
-        (THRESHOLD, Outcome.THRESHOLD, False, "Every row is answered no, although the scores tell the classes apart"),
+        (THRESHOLD, Outcome.THRESHOLD, False, "Every row is answered no, although the scores separate the classes"),
         (MISSING, Outcome.MISSING, True, "Collapsed: never answers c (30 rows given for validation; recall a 100%"),
     ],
     ids=["healthy", "constant", "one_class", "threshold", "missing"],
@@ -185,7 +185,7 @@ def test_rows_of_one_class_tell_nothing_and_the_report_says_what_would(label, na
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"roc_auc": 0.96, "predicted_share": (1.0, 0.0)}, "although the scores tell the classes apart"),
+        ({"roc_auc": 0.96, "predicted_share": (1.0, 0.0)}, "although the scores separate the classes"),
         ({"roc_auc": 0.58, "predicted_share": (1.0, 0.0)}, "tell too little for a rare class to be the most probable"),
         ({"ranking": 0.8}, "balanced accuracy 0.55, against 0.80 where the classes are taken as equally frequent"),
         ({"ranking": 0.52}, "balanced accuracy 0.55, although they rank the rows well"),
@@ -254,7 +254,7 @@ def test_a_weak_model_is_compared_with_the_reference():
 def test_no_signal_is_no_fault_of_the_model():
     assert not NO_SIGNAL.collapsed
     assert str(NO_SIGNAL).startswith(
-        "Nothing was found that the features say about the labels (20 held-out rows; balanced accuracy 0.50; quick "
+        "No signal was found: the features do not predict the labels (20 held-out rows; balanced accuracy 0.50; quick "
         "models stay at chance too: logistic regression 0.50, small boosted trees 0.50, chance is 0.50)."
     )
     assert "quick models" not in str(replace(NO_SIGNAL, evidence=None))

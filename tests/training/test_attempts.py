@@ -269,7 +269,7 @@ def test_features_without_a_signal_are_told_of_but_are_no_failure(on_collapse):
         clf = small(on_collapse=on_collapse).fit(NOTHING, Y)
     assert [warning.category for warning in record] == [CollapseWarning]
     assert record[0].filename == __file__
-    assert str(record[0].message).startswith("Nothing was found that the features say about the labels (45 held-out")
+    assert str(record[0].message).startswith("No signal was found: the features do not predict the labels (45 held-out")
     assert clf.collapse_report_.outcome is Outcome.NO_SIGNAL
     assert not clf.collapse_report_.collapsed
     assert clf.collapse_report_.causes[0].cause is Cause.NO_SIGNAL

@@ -204,7 +204,7 @@ def test_each_attempt_has_a_line(capsys):
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("diverged", ", ended by a number that is not finite)"), ("callback", ", ended by a callback)")],
+    [("diverged", ", ended by a non-finite number)"), ("callback", ", ended by a callback)")],
 )
 def test_an_untimely_end_is_told(reason, words, capsys):
     with show_progress(1, 1) as watcher:

@@ -1,4 +1,4 @@
-"""How are rows, labels and outputs of a Keras model of anybody's read?"""
+"""How are rows, labels and outputs of a given Keras model read?"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ class KerasRows:
 
 
 def class_probabilities(outputs: FloatArray, facts: NetworkFacts) -> FloatArray:
-    """Turn the outputs of a model into one probability a class, as its users would read them.
+    """Turn the outputs of a model into one probability per class, as its users would read them.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def decide(proba: FloatArray) -> IntArray:
 
 
 def encode_labels(y: IntArray, facts: NetworkFacts) -> FloatArray:
-    """Labels in the form that the loss of a model asks for."""
+    """Labels in the form that the loss of a model expects."""
     loss = facts.loss or ""
     if facts.n_outputs == 1:
         labels = 2.0 * y - 1.0 if loss in HINGES else y.astype(np.float64)
@@ -108,12 +108,12 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
     labels_name = _LABELS_OF[name]
     if isinstance(X, tf.data.Dataset):
         if y is not None:
-            raise ValueError(f"{name} is a tf.data.Dataset, which brings its labels along. Pass {labels_name}=None.")
+            raise ValueError(f"{name} is a tf.data.Dataset, which contains its own labels. Pass {labels_name}=None.")
         rows, labels = _draw_rows(X, name)
         labels_name = f"the dataset {name}"
     elif y is None:
         raise ValueError(
-            f"{labels_name} is None. Pass one label for each row of {name}; only a tf.data.Dataset brings its own."
+            f"{labels_name} is None. Pass one label for each row of {name}; only a tf.data.Dataset contains its own."
         )
     else:
         table = isinstance(X, list) and np.ndim(keras.tree.flatten(X)[0]) == 0  # nested lists of numbers
@@ -181,7 +181,7 @@ def _as_numbers(part: ArrayLike) -> NDArray[Any]:
 
 def _check_labels(labels: NDArray[Any], name: str) -> None:
     if not len(labels):
-        raise ValueError(f"{name} holds no labels. Pass at least a row of each class.")
+        raise ValueError(f"{name} holds no labels. Pass at least one row of each class.")
     one_hot = labels.ndim > 1 and labels.shape[1] > 1
     if labels.dtype.kind != "f" or one_hot:
         return
@@ -218,8 +218,8 @@ def class_indices(labels: ArrayLike, classes: tuple[Any, ...] | None = None) -> 
     strange = [label for label in found.tolist() if _key(label) not in index]
     if strange:
         raise ValueError(
-            f"Rows to judge on are labelled {', '.join(map(str, strange[:5]))}, which is none of the classes "
-            f"{', '.join(map(str, classes[:10]))}. Pass labels of the same kind as those trained on."
+            f"The rows for evaluation are labelled {', '.join(map(str, strange[:5]))}, which are not among the classes "
+            f"{', '.join(map(str, classes[:10]))}. Pass labels of the same kind as in training."
         )
     numbers = np.array([index[_key(label)] for label in found.tolist()], dtype=np.intp)
     return numbers[positions.ravel()], classes
@@ -273,7 +273,7 @@ def as_matrix(X: Rows) -> FloatArray:
     numeric = [part.reshape(len(part), -1).astype(np.float64) for part in parts if part.dtype.kind in "fiub"]
     if not numeric:
         raise ValueError(
-            f"X holds no numbers but {parts[0].dtype}, which a diagnosis cannot look at. "
-            "Pass the rows as they are behind the layers that turn them into numbers, and a model without these."
+            f"X holds {parts[0].dtype} instead of numbers, which a diagnosis cannot read. "
+            "Pass the output of the layers that turn them into numbers, and a model without those layers."
         )
     return np.hstack(numeric)

@@ -1,4 +1,4 @@
-"""What is a Keras model of anybody's made of, and how is it copied?"""
+"""What is a given Keras model made of, and how is it copied?"""
 
 import random
 import warnings
@@ -171,7 +171,7 @@ def quietly() -> Iterator[None]:
 
 @contextmanager
 def random_state_kept(seed: int) -> Iterator[None]:
-    """Keras draws the seeds of new layers from Python's global generator: seed it, and put it back as it was.
+    """Keras draws the seeds of new layers from Python's global generator: seed it, and restore it afterwards.
 
     The same with NumPy's, from which initialisers of the user's own may draw.
     """
@@ -193,7 +193,7 @@ def layer_from(layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layer
 
 
 def cloned(model: keras.Model, clone_layer: Callable[[keras.layers.Layer], keras.layers.Layer]) -> keras.Model:
-    """Build a Sequential or functional model anew from layers that `clone_layer` makes; it is not compiled."""
+    """Rebuild a Sequential or functional model from layers that `clone_layer` makes; it is not compiled."""
 
     def again(layer: keras.layers.Layer) -> keras.layers.Layer:
         if type(layer) is keras.Sequential:  # without its input, whose width may change

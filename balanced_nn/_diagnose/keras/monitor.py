@@ -1,4 +1,4 @@
-"""How is somebody's own ``model.fit`` watched for a collapse, and what is said of it afterwards?"""
+"""How is a user's own ``model.fit`` watched for a collapse, and what is reported afterwards?"""
 
 import sys
 import warnings
@@ -34,11 +34,11 @@ JUDGED_ROWS = 1_000  # of a class, at most: a look at each epoch has to be cheap
 
 
 class CollapseMonitor(keras.callbacks.Callback):
-    """Watch a Keras training for a collapse, and say what caused it.
+    """Watch a Keras training for a collapse, and report what caused it.
 
-    Give it to ``model.fit(..., callbacks=[monitor])``. It judges held-out rows after each epoch, warns once as soon as
+    Pass it to ``model.fit(..., callbacks=[monitor])``. It judges held-out rows after each epoch, warns once as soon as
     the outcome is certain, and names the causes when training ends. It changes neither the model nor the training
-    (unless `stop` is True), and at the end it trains nothing but two quick reference models.
+    (unless `stop` is True), and at the end it trains only two quick baseline models.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class CollapseMonitor(keras.callbacks.Callback):
     sample_weight : array-like of shape (n_rows,) or None, default=None
         Their weights.
     X_train : like `X_val`, default=None
-        Some rows of the training, for facts about the features and to train the reference models on. None takes the
-        held-out ones, and judges the reference models on folds of them.
+        Some training rows, for facts about the features and to train the baseline models on. None takes the
+        held-out ones, and evaluates the baseline models on folds of them.
     y_train : like `y_val`, default=None
         Their labels; required with arrays in `X_train`.
     patience : int, default=5
-        Epochs in a row with a collapse, while the training loss falls by less than 1 % in all, after which the outcome
+        Epochs in a row with a collapse, while the training loss falls by less than 1 % overall, after which the outcome
         is certain. Numbers that are not finite, and softmax over a single unit, are certain at once.
     stop : bool, default=False
         Whether to stop the training then.
@@ -67,11 +67,11 @@ class CollapseMonitor(keras.callbacks.Callback):
     outcomes_ : list of OutcomeReport
         The outcome after each epoch.
     certain_epoch_ : int or None
-        Epoch, from 1, after which a collapse was certain; None where none was.
+        Epoch, from 1, after which a collapse was certain; None if none was.
 
     See Also
     --------
-    diagnose : The same for a model that is trained already.
+    diagnose : The same for a model that is already trained.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         if patience < 1 or patience != int(patience):
             raise ValueError(f"patience must be a whole number of epochs, at least 1; got {patience!s}. Use 5.")
         if X_train is None and y_train is not None:
-            raise ValueError("y_train was passed without X_train. Pass both, or none.")
+            raise ValueError("y_train was passed without X_train. Pass both, or neither.")
         self.X_val, self.y_val, self.sample_weight = X_val, y_val, sample_weight
         self.X_train, self.y_train = X_train, y_train
         self.patience, self.stop = patience, stop
@@ -135,7 +135,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.certain_epoch_: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Judge the held-out rows; warn, and stop if that was asked for, once a collapse is certain."""
+        """Judge the held-out rows; warn, and stop if requested, once a collapse is certain."""
         self._losses.append(float((logs or {}).get("loss", np.nan)))
         facts = network_facts(self.model, len(self._classes))
         outcome = judge(self.model, facts, self._X, self._y, self._weight)

@@ -58,11 +58,11 @@ class KerasTrainer:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what ``fit`` does not know."""
+        """Reject parameters that ``fit`` does not know."""
         unknown = set(self.fit_params) - _FIT_PARAMETERS
         if unknown:
             raise ValueError(
-                f"fit_params holds {', '.join(sorted(unknown))}, which keras.Model.fit does not take. "
+                f"fit_params holds {', '.join(sorted(unknown))}, which keras.Model.fit does not accept. "
                 'Pass what fit was given, such as {"epochs": 20, "batch_size": 32}.'
             )
         weight, n_rows = self.fit_params.get("sample_weight"), len(self.rows.y)
@@ -168,7 +168,7 @@ def _standardised(train: ArrayLike, judged: ArrayLike, kinds: str) -> tuple[Floa
 
 
 def repaired_model(model: keras.Model, repairs: frozenset[RepairAction], n_classes: int, seed: int) -> keras.Model:
-    """Build a model anew, with fresh weights and some repairs, and compile it.
+    """Rebuild a model with fresh weights and some repairs, and compile it.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def repaired_model(model: keras.Model, repairs: frozenset[RepairAction], n_class
     units = units_of(model)
     if not units:
         raise ValueError(
-            f"{type(model).__name__} is a subclassed Keras model, which cannot be taken apart to build it again. "
+            f"{type(model).__name__} is a subclassed Keras model, which cannot be rebuilt. "
             "Use confirm=False, or write the model as keras.Sequential or with the functional API."
         )
     rebuild = _Rebuild(units, repairs, n_classes, seed, has_batch_norm(model))
@@ -197,7 +197,7 @@ def repaired_model(model: keras.Model, repairs: frozenset[RepairAction], n_class
         copy = cloned(model, rebuild.layer)
     except Exception as exc:  # get_config and from_config of a layer of the user's own may raise anything
         raise ValueError(
-            f"{model.name} has a layer that cannot be built again: {str(exc).strip().splitlines()[0]} "
+            f"{model.name} has a layer that cannot be rebuilt: {str(exc).strip().splitlines()[0]} "
             "Use confirm=False, or give the layer get_config() and from_config()."
         ) from exc
     copy.compile(optimizer=_optimizer(model, repairs), loss=_loss(model, repairs, n_classes))

@@ -61,14 +61,14 @@ POOL = ProgramPool(MAX_IDLE_PROGRAMS)
 
 
 def clear_compiled_programs() -> None:
-    """Forget the training programs that this process has compiled and keeps for further fits.
+    """Discard the training programs that this process has compiled and keeps for further fits.
 
     At most 16 programs are kept, the most recently used ones; each holds a Keras model, its optimizer and the buffers
     of two chunks of rows. Fitted classifiers do not need them. The next fit compiles its program again, which takes
     one to three seconds. TensorFlow is not loaded for this. It keeps the machine code of what it compiled, 10 to 25 MB
     a program, until the process ends: forget programs to free their buffers, not in a loop over many fits. After some
     300 programs Linux has no memory maps left for more, and a network of a new shape is trained without compiling,
-    which a warning tells.
+    and a warning says so.
 
     Examples
     --------

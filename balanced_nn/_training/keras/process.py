@@ -43,7 +43,7 @@ def check_process() -> None:
     """
     if _forked_from:
         raise RuntimeError(
-            f"Process {os.getpid()} was forked from {_forked_from[0]} after TensorFlow had been loaded there; "
+            f"Process {os.getpid()} was forked from {_forked_from[0]} after TensorFlow was loaded there; "
             'TensorFlow may hang in such a child. Use joblib\'s default backend "loky" or the "spawn" start method; '
             "predict works here."
         )
@@ -93,9 +93,9 @@ def may_compile() -> bool:
     if in_use + MAPS_TO_SPARE <= most:
         return True
     warnings.warn(
-        f"This process has nearly used up the {most:,} memory maps that the system grants it; TensorFlow keeps those "
+        f"This process has nearly used up the {most:,} memory maps that the system allows it; TensorFlow keeps those "
         "of each program that it compiled until the process ends. So networks of a new shape are trained without "
-        "compiling, which takes up to twice as long. Search in processes (n_jobs), begin a new one, or raise "
+        "compiling, which takes up to twice as long. Search in processes (n_jobs), start a new process, or raise "
         "vm.max_map_count.",
         RuntimeWarning,
         stacklevel=2,

@@ -340,7 +340,7 @@ def test_rows_without_any_number_are_refused():
 @pytest.mark.parametrize(
     ("rows", "labels", "message"),
     [
-        (X, Y3, "are labelled 2, which is none of the classes 0, 1"),
+        (X, Y3, "are labelled 2, which are not among the classes 0, 1"),
         (X, Y[:-1], r"X_val has rows of shape .*, but the labels \(y_val\)"),
         (X, None, "X_val was passed without y_val"),
         (None, Y, "y_val was passed without X_val"),
