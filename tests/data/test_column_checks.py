@@ -22,7 +22,7 @@ def findings(**columns: Any) -> tuple[str, ...]:
 def test_row_numbers_are_named() -> None:
     n = np.arange(40)
     (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
-    assert said == "Column 'id' numbers the rows. Drop it: the order of a file is no feature."
+    assert said == "Column 'id' numbers the rows. Drop it: the row order of a file is not a feature."
 
 
 def test_texts_that_differ_in_each_row_are_named() -> None:

@@ -322,7 +322,12 @@ LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1])
         ({"categorical_features": [True]}, FRAME, ValueError, r"mask of shape \(1,\), but X has 2 columns"),
         ({"categorical_features": [0, 2]}, FRAME, ValueError, "from 0 to 2, but X has 2 columns"),
         ({"categorical_features": ["city"]}, FRAME, ValueError, "names city, which X does not have; X has age, town"),
-        ({"categorical_features": ["a"]}, np.ones((8, 2)), ValueError, "holds a, but the columns of X have no names"),
+        (
+            {"categorical_features": ["a"]},
+            np.ones((8, 2)),
+            ValueError,
+            "holds a, but the columns of X have no string names",
+        ),
         ({"categorical_features": [0]}, sparse.csr_array(np.ones((8, 2))), ValueError, "sparse and has 1 categorical"),
         ({"sampling_strategy": "majority"}, FRAME, ValueError, "cannot be used with over-sampler"),
         ({"sampling_strategy": {0: 1}}, FRAME, ValueError, "should be greater or equal"),
