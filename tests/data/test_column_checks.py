@@ -93,7 +93,7 @@ def test_a_stray_text_among_numbers_is_named(mark: str, kind: type) -> None:
 def test_free_text_is_named() -> None:
     said = findings(note=[f"seen again on day {i // 2}, no change" for i in range(60)])
     assert len(said) == 1
-    assert said[0].startswith("Column 'note' holds free text, such as 'seen again on day 0, no change', of which")
+    assert said[0].startswith("Column 'note' holds free text, such as 'seen again on day 0, no change', each of which")
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,12 @@ LABELS = np.array([0, 0, 0, 0, 0, 1, 1, 1])
         ({}, FRAME.assign(town=[None] + ["a"] * 7), ValueError, "missing values in column town"),
         ({}, FRAME.assign(age=np.inf), ValueError, "infinity"),
         ({}, np.array([[np.nan, 1.0]] * 8), ValueError, "missing values in column 0.*method='over'"),
-        ({}, sparse.csr_array(np.full((8, 2), np.nan)), ValueError, "X contains NaN or other missing values, between"),
+        (
+            {},
+            sparse.csr_array(np.full((8, 2), np.nan)),
+            ValueError,
+            "X contains NaN or other missing values, which SMOTE cannot",
+        ),
         ({}, FRAME.assign(when=pd.date_range("2026", periods=8)), ValueError, "Column when holds datetime64"),
         ({}, FRAME.assign(town=pd.Series([1, "a"] * 4, dtype=object)), TypeError, r"town holds.*\(int, str\)"),
         ({"categorical_features": [True]}, FRAME, ValueError, r"mask of shape \(1,\), but X has 2 columns"),
