@@ -209,7 +209,7 @@ def killed(e: Evidence) -> float | None:
     return e.final.dead - e.initial.dead
 
 
-@measurement("1 where training met numbers that are not finite")
+@measurement("1 where training produced numbers that are not finite")
 def not_finite(e: Evidence) -> float | None:
     return float(not e.final.finite or bool(e.curve and not e.curve.finite)) if e.final else None
 

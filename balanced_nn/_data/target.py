@@ -173,7 +173,9 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
             "Weights must be 0 or larger; a row of weight 0 is left out."
         )
     if not weights.any():
-        raise ValueError(f"{name} is zero for every row, so nothing is left to learn from. Set some weights.")
+        raise ValueError(
+            f"{name} is zero for every row, so nothing is left to learn from. Give some rows a positive weight."
+        )
     with np.errstate(over="ignore"):
         too_large = not np.isfinite(weights.sum())
     return weights / weights.max() if too_large else weights

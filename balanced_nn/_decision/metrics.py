@@ -233,8 +233,8 @@ def _look_up(metric: Any, parameter: str = "decision") -> tuple[str, Callable[..
             return metric, function, -1 if metric.endswith(("_loss", "_error", "_deviance")) else 1, {}
     no = 'neither "auto", "balanced" or "argmax" nor' if parameter == "decision" else "not"
     raise ValueError(
-        f"{parameter}={metric!r} is {no} the name of a metric that reads answers in "
-        'scikit-learn. Use, for example, "f1", "matthews_corrcoef" or "balanced_accuracy"; '
+        f"{parameter}={metric!r} is {no} the name of a scikit-learn metric of the answers. "
+        'Use, for example, "f1", "matthews_corrcoef" or "balanced_accuracy"; '
         "sklearn.metrics.get_scorer_names() lists more."
     )
 

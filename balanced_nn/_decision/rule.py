@@ -251,7 +251,7 @@ def read_decision(
     >>> rule.decide(np.log([[0.97, 0.03], [0.995, 0.005]]))
     array([1, 0])
     >>> print(rule)
-    Balanced, for which each class counts the same: answers yes where its probability is above 0.01.
+    Balanced, so each class counts the same: answers yes where its probability is above 0.01.
     >>> print(read_decision([[0, 1], [9, 0]], ("no", "yes"), None).rule(np.array([0.5, 0.5])))
     Lowest expected cost: answers yes where its probability is above 0.1.
     """

@@ -206,7 +206,7 @@ def _note_if_unidentified(
     worst = int(np.argmax(half_width - np.maximum(prior, WIDEST_INTERVAL)))
     says = "undetermined" if half_width[worst] > 1 else f"{prior[worst]:.2g} ± {half_width[worst]:.2g}"
     return PriorWarning(
-        f"The class frequencies of these {n_rows} rows cannot be estimated: for class {names[worst]!s} the "
+        f"The class frequencies of these {n_rows} rows cannot be estimated: for the class {names[worst]!s} the "
         f"estimate is {says}. Pass more rows, or probabilities of a classifier that separates the classes "
         "better, or set the frequencies by hand."
     )

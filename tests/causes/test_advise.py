@@ -119,7 +119,7 @@ def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
         (
             Cause.THRESHOLD,
             {"decision": "argmax"},
-            'decision="argmax", and one class is answered for every row: use decision="balanced".',
+            'decision="argmax", and every row gets the same answer: use decision="balanced".',
             {"decision": "balanced"},
         ),
         (
@@ -274,7 +274,7 @@ def test_a_keras_remedy_knows_the_network():
         return advised
 
     low = told(Cause.LEARNING_RATE_TOO_LOW, learning_rate=1e-7, optimizer="adam")
-    assert low.remedy == "A learning rate of 1e-07 is too low: train anew with Adam at 0.001."
+    assert low.remedy == "A learning rate of 1e-07 is too low: retrain with Adam at 0.001."
     assert "Adam(learning_rate=0.001)" in low.code
     assert "learning_rate=0.0001" in told(Cause.LEARNING_RATE_TOO_HIGH, learning_rate=1e-3, optimizer="adam").code
     assert "for units in (64, 64)" in told(Cause.NETWORK_TOO_SMALL, hidden_sizes=(64, 2)).code

@@ -52,7 +52,7 @@ RATE = Finding(
     0.0002,
     0.01,
     0.86,
-    remedy="Train anew with Adam at 0.001.",
+    remedy="Retrain with Adam at 0.001.",
     code="import keras\n\nfresh.fit(X_train, y_train)",
     change={"learning_rate_init": np.float64(1e-3), "hidden_layer_sizes": (256, 128)},
 )
@@ -105,7 +105,7 @@ def test_a_report_reads_like_an_answer():
     assert headline.startswith("Collapsed: the same probability for every row (20 held-out rows; ")
     assert lines == [
         "Why: the learning rate is too low (very likely, 86%). The weights moved by 0.02 %, less than 1 %.",
-        "What to do: Train anew with Adam at 0.001.",
+        "What to do: Retrain with Adam at 0.001.",
         "    import keras",
         "",
         "    fresh.fit(X_train, y_train)",

@@ -22,7 +22,7 @@ def findings(**columns: Any) -> tuple[str, ...]:
 def test_row_numbers_are_named() -> None:
     n = np.arange(40)
     (said,) = findings(id=n + 1000, x=np.sin(n), steps=n // 2)
-    assert said == "Column 'id' numbers the rows. Drop it: the order of a file is no feature."
+    assert said == "Column 'id' numbers the rows. Drop it: the row order of a file is not a feature."
 
 
 def test_texts_that_differ_in_each_row_are_named() -> None:
@@ -93,7 +93,7 @@ def test_a_stray_text_among_numbers_is_named(mark: str, kind: type) -> None:
 def test_free_text_is_named() -> None:
     said = findings(note=[f"seen again on day {i // 2}, no change" for i in range(60)])
     assert len(said) == 1
-    assert said[0].startswith("Column 'note' holds free text, such as 'seen again on day 0, no change', of which")
+    assert said[0].startswith("Column 'note' holds free text, such as 'seen again on day 0, no change', each of which")
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_an_unknown_label_is_named_with_those_that_are_known():
     ("labels", "classes"), [(["9", "10"], [9, 10]), ([9, 10], ["10", "9"]), ([True, False], ["False", "True"])]
 )
 def test_labels_of_another_type_are_not_taken_for_known_ones(labels, classes, n_rows):
-    with pytest.raises(ValueError, match="y_val holds .* which is no class"):
+    with pytest.raises(ValueError, match="y_val holds .* which is not a class"):
         encode_labels(np.resize(labels, n_rows), np.array(classes), name="y_val")
 
 
@@ -194,7 +194,7 @@ def test_weights_that_are_not_finite_are_refused(weight):
 
 @pytest.mark.parametrize("name", ["sample_weight", "sample_weight_val"])
 def test_weights_that_are_all_zero_are_refused_by_their_name(name):
-    with pytest.raises(ValueError, match=f"{name} is zero for every row.* Give some rows weight"):
+    with pytest.raises(ValueError, match=f"{name} is zero for every row.* Give some rows a positive weight"):
         read_weights([0.0, 0.0], rows_for(range(2)), name=name)
 
 
@@ -232,7 +232,9 @@ def test_a_default_index_says_nothing():
 
 @pytest.mark.parametrize("index", [["no", "maybe"], ["no", "no"], [1, 2], ["no"]])
 def test_labels_of_other_classes_are_refused(index):
-    with pytest.raises(ValueError, match="prior is labelled by .* not the classes .'no', 'yes'., each once. Label"):
+    with pytest.raises(
+        ValueError, match="prior is labelled .*; it needs each of the classes .'no', 'yes'. once. Use these labels"
+    ):
         in_class_order(pd.Series(np.ones(len(index)), index=index), ["no", "yes"], "prior")
 
 
@@ -240,7 +242,7 @@ def test_labels_of_further_classes_are_left_out_of_costs_where_that_is_allowed()
     labels = ["no", "yes", "maybe"]
     frame = pd.DataFrame(np.arange(9).reshape(3, 3), index=labels, columns=labels)
     np.testing.assert_array_equal(in_class_order(frame, ["no", "yes"], "decision", further=True), [[0, 1], [3, 4]])
-    with pytest.raises(ValueError, match="decision is labelled by .* not the classes"):
+    with pytest.raises(ValueError, match="decision is labelled .*; it needs each of the classes"):
         in_class_order(frame, ["no", "never"], "decision", further=True)
 
 

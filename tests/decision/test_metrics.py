@@ -312,7 +312,9 @@ def test_every_scorer_of_scikit_learn_works_or_is_refused_as_documented(name, cl
 def test_every_name_in_a_module_of_metrics_works_or_is_refused_as_documented(name, classes):
     metric, refusal = read_or_refuse(name, classes)
     if metric is None:
-        assert re.match(f"decision='{name}' (is neither|cannot be computed for|gives no single number)", refusal)
+        assert re.match(
+            f"decision='{name}' (is neither|cannot be computed for|does not return a single number)", refusal
+        )
         return
     poor, good, best = of_fewer_and_fewer_errors(metric)
     assert poor <= good <= best
@@ -367,12 +369,12 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         (
             "f2",
             ("no", "yes"),
-            "decision='f2' is neither \"auto\", .* nor the name of a metric that reads answers in scikit",
+            "decision='f2' is neither \"auto\", .* nor the name of a scikit-learn metric of the answers",
         ),
         (
             "roc_auc_score",
             ("no", "yes"),
-            r"is neither .* Take for example \"f1\", .*; sklearn\.metrics\.get_scorer_nam",
+            r"is neither .* Use, for example, \"f1\", .*; sklearn\.metrics\.get_scorer_nam",
         ),
         ("pairwise", ("no", "yes"), "decision='pairwise' is neither"),
         ("DistanceMetric", ("no", "yes"), "decision='DistanceMetric' is neither"),
@@ -380,7 +382,7 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         ("neg_log_loss", ("no", "yes"), "reads predict_proba, and no decision changes it. Use a metric of the answer"),
         (make_scorer(sklearn.metrics.log_loss, response_method="predict_proba"), ("no", "yes"), "'log_loss' reads"),
         ("f1", ("a", "b", "c"), r"decision='f1' cannot be computed for these classes: Target is multiclass .*f1_macro"),
-        ("precision", ("a", "b", "c"), 'With more than two classes, take for example "f1_macro"'),
+        ("precision", ("a", "b", "c"), 'With more than two classes use, for example, "f1_macro"'),
         ("neg_mean_squared_error", ("no", "yes"), "cannot be computed for these classes: could not convert string"),
         (
             make_scorer(f1_score, pos_label="maybe"),
@@ -389,14 +391,18 @@ def test_a_metric_can_be_copied_and_pickled(metric, duplicate):
         ),
         ("fbeta_score", ("no", "yes"), "decision='fbeta_score' cannot be computed for these classes: .*beta"),
         ("fbeta_score", ("a", "b", "c"), "decision='fbeta_score' cannot be computed for these classes: .*beta"),
-        ("confusion_matrix", ("no", "yes"), "decision='confusion_matrix' gives no single number"),
-        (make_scorer(f1_score, average=None), ("no", "yes"), "'f1_score' gives no single number. Give it an average"),
+        ("confusion_matrix", ("no", "yes"), "decision='confusion_matrix' does not return a single number"),
+        (
+            make_scorer(f1_score, average=None),
+            ("no", "yes"),
+            "'f1_score' does not return a single number. Set its average",
+        ),
         (
             f1_score,
             ("no", "yes"),
             r"is not a scikit-learn scorer. Pass the name of one, or what sklearn\.metrics\.make",
         ),
-        (3, ("no", "yes"), "decision=3 is no scorer of scikit-learn"),
+        (3, ("no", "yes"), "decision=3 is not a scikit-learn scorer"),
     ],
 )
 def test_what_is_no_metric_of_the_answers_is_refused(metric, classes, message):

@@ -311,8 +311,8 @@ TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5]
         ),
         (
             rule_of("balanced", THREE, np.array([0.6, 0.3, 0.1])),
-            "Balanced, so each class counts the same: answers the class whose probability is largest after "
-            "multiplication (a x 1, b x 2, c x 6).",
+            "Balanced, so each class counts the same: answers the class with the largest probability after "
+            "scaling (a x 1, b x 2, c x 6).",
         ),
         (rule_of("argmax"), "Argmax: answers yes where its probability is above 0.5."),
         (
@@ -325,8 +325,8 @@ TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5]
         ),
         (
             rule_of("auto", THREE, class_weight=np.array([2.0, 1.0, 5.0])),
-            "Weighted by the costs in class_weight: answers the class whose probability is largest after "
-            "multiplication (a x 2, b x 1, c x 5).",
+            "Weighted by the costs in class_weight: answers the class with the largest probability after "
+            "scaling (a x 2, b x 1, c x 5).",
         ),
         (rule_of([[0, 1], [3, 0]]), "Lowest expected cost: answers yes where its probability is above 0.25."),
         (
@@ -344,7 +344,7 @@ TUNED = Tuning("f1", 0.4567, 300, 20, np.array([0.0, 1.0]), np.array([[0.0, 0.5]
         ),
         (
             DecisionRule("f1", THREE, np.log([1.0, 2.5, 8.0]), tuning=TUNED),
-            "Tuned for f1: answers the class whose probability is largest after multiplication (a x 1, b x 2.5, c x 8)."
+            "Tuned for f1: answers the class with the largest probability after scaling (a x 1, b x 2.5, c x 8)."
             " Found on 300 rows, 20 of the rarest class, where f1 is 0.457.",
         ),
         (
@@ -361,7 +361,7 @@ def test_a_rule_says_what_it_does(rule, text):
 def test_costs_that_no_threshold_expresses_are_printed(classes):
     costs = [[0, 0], [5, 0]] if classes == BINARY else COSTS3
     printed = str(rule_of(costs, classes))
-    assert printed.startswith("Lowest expected cost: answers the class of the lowest expected cost, of the costs ")
+    assert printed.startswith("Lowest expected cost: answers the class with the lowest expected cost, given the costs ")
     assert printed.endswith(f"{np.array(costs, float).tolist()}.")
 
 
@@ -425,7 +425,7 @@ def test_a_metric_that_a_single_answer_makes_best_is_warned_of_and_never_advised
     (note,) = notes_of(decision, rows_that_all_look_the_same())
     advised = '"balanced_accuracy".' if decision == "f1" else '"f1" or "balanced_accuracy".'
     assert note == (
-        f"For decision={decision!r} it is best to answer {answer} for every row tuned on. Take a metric that looks at "
+        f"For decision={decision!r} the best answer is {answer} for every row tuned on. Use a metric that counts "
         f"both kinds of error, such as {advised}"
     )
 
@@ -435,7 +435,7 @@ def test_a_metric_that_a_single_answer_makes_best_is_warned_of_and_never_advised
 def test_a_metric_of_one_kind_of_error_is_warned_of(decision, seed):
     notes = notes_of(decision, held_out(seed=seed))
     assert len(notes) == 1
-    assert re.search(r"one kind of error only|it is best to answer \w+ for every row", notes[0])
+    assert re.search(r"one kind of error only|the best answer is \w+ for every row", notes[0])
     assert notes[0].endswith('such as "f1" or "balanced_accuracy".')
 
 
@@ -479,10 +479,10 @@ NOT_UNDERSTOOD = (
     ("decision", "classes", "message"),
     [
         (0.3, THREE, r"decision=0\.3 is a threshold, which needs two classes; y holds 3\. Use decision=\"balanced\""),
-        (0.0, BINARY, r"decision=0\.0 is no threshold on a probability\. Give a number between 0 and 1"),
-        (1.0, BINARY, r"decision=1\.0 is no threshold on a probability"),
-        (1.7, BINARY, r"decision=1\.7 is no threshold on a probability"),
-        (float("nan"), BINARY, "decision=nan is no threshold on a probability"),
+        (0.0, BINARY, r"decision=0\.0 is not a threshold on a probability\. Give a number between 0 and 1"),
+        (1.0, BINARY, r"decision=1\.0 is not a threshold on a probability"),
+        (1.7, BINARY, r"decision=1\.7 is not a threshold on a probability"),
+        (float("nan"), BINARY, "decision=nan is not a threshold on a probability"),
         ([[0, 1]], BINARY, NOT_UNDERSTOOD),
         ([0, 1], BINARY, NOT_UNDERSTOOD),
         ([[0, 1], [2]], BINARY, NOT_UNDERSTOOD),
@@ -501,14 +501,14 @@ NOT_UNDERSTOOD = (
         (
             [[3, 1], [5, 0]],
             BINARY,
-            r"in which for class no the right answer costs 3, and yes 1\. Give costs, of which the right answers have "
-            r"the lowest; of gains, pass the negative",
+            r"in which for class no the right answer costs 3, and yes 1\. Give costs that are lowest for the right "
+            r"answers; for gains, pass their negatives\.",
         ),
         (np.eye(3), THREE, "in which for class . the right answer costs 1, and . 0"),
         (
             [[0, 0], [0, 0]],
             BINARY,
-            r"in which no answer costs more than the right one\. Give costs, of which the right",
+            r"in which no answer costs more than the right one\. Give costs that are lowest for the right",
         ),
         ([[2, 2], [2, 2]], BINARY, "in which no answer costs more than the right one"),
         ([[1, 1, 1], [2, 2, 2], [0, 0, 0]], THREE, "in which no answer costs more than the right one"),
@@ -520,8 +520,8 @@ NOT_UNDERSTOOD = (
             BINARY,
             r"is not a scikit-learn scorer\. Pass the name of one, or what sklearn\.metrics\.make_",
         ),
-        (lambda y_true, y_pred: 0.0, BINARY, "is no scorer of scikit-learn"),
-        ("f1", THREE, "decision='f1' cannot be computed for these classes: .*take for example \"f1_macro\""),
+        (lambda y_true, y_pred: 0.0, BINARY, "is not a scikit-learn scorer"),
+        ("f1", THREE, "decision='f1' cannot be computed for these classes: .*use, for example, \"f1_macro\""),
     ],
 )
 def test_a_decision_that_does_not_fit_is_refused(decision, classes, message):

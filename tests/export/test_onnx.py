@@ -148,14 +148,14 @@ def test_empty_texts_are_a_level_where_training_saw_them() -> None:
 
 
 def test_empty_texts_beside_missing_cells_are_refused() -> None:
-    with pytest.raises(ValueError, match="'x0' held missing cells and empty texts"):
+    with pytest.raises(ValueError, match="'x0' held missing cells and empty strings"):
         answers_of_texts(["", "full", None], [""])
 
 
 def test_empty_texts_of_one_network_beside_missing_cells_of_another_are_refused() -> None:
     one, other = (predictor_over(text_table(train)) for train in (["", "full"], ["full", None]))
     both = replace(one.ensemble, members=(*one.ensemble.members, *other.ensemble.members))
-    with pytest.raises(ValueError, match="'x0' held missing cells and empty texts"):
+    with pytest.raises(ValueError, match="'x0' held missing cells and empty strings"):
         onnx_model(replace(one, ensemble=both))
 
 

@@ -447,7 +447,7 @@ def test_metadata_routing_is_the_metrics_own():
         ours = cross_validate(model, X, Y, scoring=scorer, cv=3, params={"cost": weight})
         reference = make_scorer(recall_score).set_score_request(sample_weight="cost")
         theirs = cross_validate(model, X, Y, scoring=reference, cv=3, params={"cost": weight})
-        with pytest.raises(AttributeError, match=r"plain function, which cannot ask for metadata.*make_scorer"):
+        with pytest.raises(AttributeError, match=r"plain function, which cannot request metadata.*make_scorer"):
             make_collapse_aware_scorer(plain_accuracy).set_score_request(sample_weight=True)
     np.testing.assert_array_equal(ours["test_score"], theirs["test_score"])
 
@@ -480,7 +480,7 @@ def test_the_text_form_can_be_typed_again(scoring, text):
     ("scoring", "error", "message"),
     [
         (None, TypeError, "scoring must be a metric's name.*got None"),
-        ([], ValueError, "scoring holds no metric"),
+        ([], ValueError, "scoring contains no metric"),
         ([big_cost], TypeError, "or a dict of callables by name"),
         ("no_such_metric", ValueError, "no_such_metric"),
         (recall_score, ValueError, "looks like it is a metric function rather than a scorer"),
@@ -514,7 +514,7 @@ def test_an_error_of_a_metric_of_the_users_own_is_its_own():
 @pytest.mark.parametrize("model", [LinearRegression(), KMeans(2, n_init=1)], ids=repr)
 def test_what_is_no_classifier_is_refused(model):
     scorer = make_collapse_aware_scorer(make_scorer(mean_squared_error))
-    with pytest.raises(TypeError, match=f"judges classifiers of one label; {type(model).__name__} has no classes_"):
+    with pytest.raises(TypeError, match=f"scores single-label classifiers; {type(model).__name__} has no classes_"):
         scorer(model.fit(X, Y), X, Y)
 
 
@@ -526,7 +526,7 @@ def test_several_outputs_are_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, both)
-    with pytest.raises(ValueError, match=r"y has shape \(300, 2\), but collapse is defined for one label"):
+    with pytest.raises(ValueError, match=r"y has shape \(300, 2\), but collapse is defined only for one label"):
         make_collapse_aware_scorer("accuracy")(model, X, both)
 
 

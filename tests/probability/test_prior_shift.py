@@ -253,7 +253,7 @@ def test_many_rows_told_apart_well_lead_to_no_warning(distance):
 @given(st.integers(1, 5000), st.lists(st.integers(1, 50), min_size=2, max_size=4))
 def test_rows_that_all_repeat_the_training_frequencies_say_nothing(n_rows, masses):
     train = np.array(masses) / sum(masses)
-    with pytest.warns(PriorWarning, match="the probabilities say nothing. Pass more rows"):
+    with pytest.warns(PriorWarning, match="the estimate is undetermined. Pass more rows"):
         found = estimate_prior(np.tile(train, (n_rows, 1)), masses)
     np.testing.assert_allclose(found, train, atol=1e-6)
 
@@ -264,21 +264,21 @@ def test_rows_that_all_repeat_the_training_frequencies_say_nothing(n_rows, masse
 )
 def test_rows_that_all_say_the_same_lead_to_a_warning_however_many_they_are(n_rows, row, train):
     """Such as those of a collapsed network, whose training frequencies are not those that are believed."""
-    with pytest.warns(PriorWarning, match="cannot be told"):
+    with pytest.warns(PriorWarning, match="cannot be estimated"):
         estimate_prior([row] * n_rows, train)
 
 
 def test_classes_that_are_not_told_apart_lead_to_a_warning():
     first = gaussian_rows(3000, 0.3, train_prior=0.4, distance=3.0, seed=0)
     proba = np.column_stack([first[:, 0], 0.5 * first[:, 1], 0.5 * first[:, 1]])  # two classes that look the same
-    with pytest.warns(PriorWarning, match="3000 rows cannot be told: of the class in column . the probabilities say"):
+    with pytest.warns(PriorWarning, match="3000 rows cannot be estimated: for the class in column . the estimate is"):
         found = estimate_prior(proba, [0.6, 0.2, 0.2])
     assert found[0] == pytest.approx(0.7, abs=0.05)  # that one is told
 
 
 def test_few_rows_lead_to_a_warning_with_the_interval_worked_out_by_hand():
     # One certain row in 20: 0.05 with the standard error (0.05 * 0.95 / 20)^(1/2) = 0.0487, times 1.96 is 0.0955.
-    message = r"these 20 rows cannot be told: of the class in column 1 the probabilities say 0\.05 give or take 0\.096"
+    message = r"these 20 rows cannot be estimated: for the class in column 1 the estimate is 0\.05 ± 0\.096"
     with pytest.warns(PriorWarning, match=message):
         estimate_prior([[1, 0]] * 19 + [[0, 1]], [0.5, 0.5])
     # Four in 20: 0.2 with (0.2 * 0.8 / 20)^(1/2) = 0.0894, times 1.96 is 0.175, which is less than the estimate.
@@ -295,7 +295,7 @@ def test_rows_of_unequal_weight_count_as_fewer():
     proba, weight = [[1, 0]] * 80 + [[0, 1]] * 20, np.ones(100)
     estimate_prior(proba, [0.5, 0.5], sample_weight=weight)
     weight[[0, 99]] = 1000, 250  # effectively little more than the two
-    with pytest.warns(PriorWarning, match="100 rows cannot be told"):
+    with pytest.warns(PriorWarning, match="100 rows cannot be estimated"):
         estimate_prior(proba, [0.5, 0.5], sample_weight=weight)
 
 
@@ -303,7 +303,7 @@ def test_the_interval_of_the_warning_is_that_of_the_information():
     proba = gaussian_rows(60, 0.1, train_prior=0.5, distance=1.0, seed=3)
     with pytest.warns(PriorWarning) as record:
         found = estimate_prior(proba, [0.5, 0.5])
-    stated = re.search(r"say (\S+) give or take (\S+)\.", str(record[0].message))
+    stated = re.search(r"estimate is (\S+) ± (\S+)\.", str(record[0].message))
     assert stated is not None
     assert float(stated[1]) == pytest.approx(found[1], rel=0.06)
     slopes = (proba[:, 1] - proba[:, 0]) / (proba @ found)
@@ -339,7 +339,10 @@ CALLS = [
         ([[0.5, 0.5], [0.9, 0.2]], r"row 1 is \[0\.9, 0\.2\], with sum 1\.1\. Pass the result of predict_proba"),
         ([[0.5, 0.5], [1.2, -0.2], [0.9, 0.9]], r"y_proba must hold probabilities: row 1 is \[1\.2, -0\.2\], with sum"),
         ([[3.0, -1.0]], r"row 0 is \[3\.0, -1\.0\], with sum 2"),
-        ([[0.5], [0.7]], r"a column for each class, at least two; got shape \(2, 1\)\. Of one column p of two classes"),
+        (
+            [[0.5], [0.7]],
+            r"a column for each class, at least two; got shape \(2, 1\)\. For one column p with two classes",
+        ),
         ([0.5, 0.5], "Expected 2D array, got 1D array"),
         ([[0.5, np.nan]], "Input y_proba contains NaN"),
         (np.empty((0, 2)), "Found array with 0 sample"),
@@ -356,7 +359,7 @@ def test_what_holds_no_probabilities_is_refused(call, proba, message):
         ([0.5, 0.3, 0.2], r"one frequency for each of the 2 classes; got shape \(3,\)\. Give them in the order of the"),
         (0.5, r"one frequency for each of the 2 classes; got shape \(\)"),
         ([[0.5, 0.5]], r"one frequency for each of the 2 classes; got shape \(1, 2\)"),
-        ([1.0, 0.0], r"positive, finite numbers; got \[1\.0, 0\.0\]\. Give a class that is absent a small frequency"),
+        ([1.0, 0.0], r"positive, finite numbers; got \[1\.0, 0\.0\]\. Give an absent class a small frequency"),
         ([1.5, -0.5], r"must hold positive, finite numbers; got \[1\.5, -0\.5\]"),
         ([np.nan, 1.0], r"must hold positive, finite numbers; got \[nan, 1\.0\]"),
         ([np.inf, 1.0], r"must hold positive, finite numbers; got \[inf, 1\.0\]"),
