@@ -217,7 +217,7 @@ def keep_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
         ({"customer": "c{}"}, "Column 'customer' holds another text in almost every row"),
         ({"mail": "c{}@x.org"}, "Column 'mail' holds another text in almost every row"),
         ({"id": "{}-a", "note": "it was said {} times"}, "Columns 'id', 'note' hold another text in almost every row"),
-        ({"key": "{}é"}, "Column 'key' holds another text in almost every row"),
+        ({"key": "é{}"}, "Column 'key' holds another text in almost every row"),
     ],
 )
 def test_a_column_of_identifiers_is_left_out_and_named(
