@@ -91,7 +91,7 @@ def test_the_class_frequencies_of_rows_without_labels_are_found():
 
 
 def test_rows_that_do_not_tell_their_class_frequencies_lead_to_a_warning_at_the_users_line(fitted):
-    with pytest.warns(PriorWarning, match="cannot be told") as record:
+    with pytest.warns(PriorWarning, match="cannot be estimated") as record:
         fitted.estimate_prior(np.tile(X[:1], (50, 1)))
     assert record[0].filename == __file__
 
@@ -104,7 +104,7 @@ def test_rows_that_do_not_tell_their_class_frequencies_lead_to_a_warning_at_the_
         (lambda clf: clf.set_decision("f1", X[Y == 1], Y[Y == 1]), "y holds a single class, 1; no decision"),
         (
             lambda clf: clf.set_decision("f1", X, Y + 6),
-            "y holds [67], which is no class of the training data",
+            "y holds [67], which is not a class of the training data",
         ),
         (lambda clf: clf.set_decision("roc_auc"), "decision='roc_auc' reads"),
         (lambda clf: clf.set_decision([[0, 1]]), "a matrix of costs: 2 rows"),
@@ -129,10 +129,10 @@ def test_an_unfitted_network_has_no_decision_to_change():
 
 def test_a_metric_tuned_without_held_out_rows_leads_to_a_warning_at_the_users_line():
     clf = small(early_stopping=False, decision="f1")
-    with pytest.warns(DecisionWarning, match="tuned on rows of the training") as record:
+    with pytest.warns(DecisionWarning, match="tuned on training rows") as record:
         clf.fit(X, Y)
     assert record[0].filename == __file__
-    with pytest.warns(DecisionWarning, match="tuned on rows of the training") as record:
+    with pytest.warns(DecisionWarning, match="tuned on training rows") as record:
         clf.set_decision("matthews_corrcoef")
     assert record[0].filename == __file__
 

@@ -193,10 +193,10 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
     others = ("f1" if len(rule.classes) == 2 else "f1_macro", "balanced_accuracy")
     named = " or ".join(f'"{name}"' for name in others if name != rule.name)
-    remedy = f"Take a metric that looks at both kinds of error, such as {named}."
+    remedy = f"Use a metric that counts both kinds of error, such as {named}."
     if len(answered) == 1:
         constant = (
-            f"For decision={rule.name!r} it is best to answer {rule.classes[answered[0]]!s} for every row tuned on."
+            f"For decision={rule.name!r} the best answer is {rule.classes[answered[0]]!s} for every row tuned on."
         )
         notes += (DecisionWarning(f"{constant} {remedy}"),)
     elif rule.tuning.is_one_sided:

@@ -1,5 +1,7 @@
 """Are answers on held-out rows counted rightly, whichever classes occur among them?"""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
@@ -10,9 +12,10 @@ from balanced_nn._cli.evaluation import evaluate
 class Known:
     """A classifier that answers what it was given."""
 
-    def __init__(self, classes: list[object], proba: np.ndarray) -> None:
+    def __init__(self, classes: list[object], proba: np.ndarray, positive: int = 1) -> None:
         self.classes_ = np.array(classes)
         self.proba = proba
+        self.decision_rule_ = SimpleNamespace(positive=positive)
 
     def predict_proba(self, X: object) -> np.ndarray:
         return self.proba
@@ -35,10 +38,10 @@ def test_two_classes_have_all_scores() -> None:
     assert "average precision (class yes) 0.833" in str(seen)
 
 
-def test_average_precision_is_that_of_the_rarer_class() -> None:
+def test_average_precision_is_that_of_the_positive_class() -> None:
     proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.7, 0.3]])
     y = np.array([0, 1, 1, 1, 1])
-    seen = evaluate(Known(["bad", "good"], proba), None, y)
+    seen = evaluate(Known(["bad", "good"], proba, positive=0), None, y)
     assert seen.scores["average precision (class bad)"] == 1.0
     assert seen.scores["ROC AUC"] == pytest.approx(roc_auc_score(y, proba[:, 1]))
     assert "average precision (class good)" not in seen.scores

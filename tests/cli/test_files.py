@@ -113,7 +113,7 @@ def test_the_text_columns_of_a_model_are_those_whose_levels_are_text() -> None:
     [
         (["z"], "has no column 'z'; it has 'a', 'y'"),
         (["y"], "column 'y' cannot be both the target and dropped"),
-        (["a"], "has no column beside 'y' that is not dropped"),
+        (["a"], "has no column besides 'y' that is not dropped"),
     ],
 )
 def test_what_cannot_be_dropped_is_said(drop: list[str], message: str, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
         str(model.decision_rule_),
         f"Learning rate{model.learning_rate_:.2g}",
         "4 networks of",
-        "Rows of each true class (down) by the answer",
+        "Rows of each true class (down) by predicted class (across)",
         "balanced accuracy",
         "balanced-nn predict",
         "only open files that you trust",
@@ -102,7 +102,7 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
         assert text in page.text
     assert len(page.images) == 4
     assert "Decision, on the held-out rows" in page.text
-    assert page.text.count("Fitted on 192 rows, judged on 48 others.") == 1
+    assert page.text.count("Fitted on 192 rows, evaluated on 48 others.") == 1
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.images)
     assert not re.search(r'(src|href)="(?!data:)', (folder / "churn.html").read_text())  # it needs no other file
 
@@ -117,7 +117,7 @@ def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
     printed = capsys.readouterr()
     assert printed.err == ""
     for text in (
-        "Fitted on 192 rows, judged on 48 others",
+        "Fitted on 192 rows, evaluated on 48 others",
         "precision",
         "log-loss",
         "No collapse",
@@ -180,8 +180,8 @@ def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
     printed = capsys.readouterr()
     collapsed = joblib.load(tmp_path / "m.joblib").collapse_report_.collapsed
     assert code == (3 if collapsed else 0)
-    assert "none were held out to judge the model on" in printed.out
-    assert "none were held out to judge the model on" in Page((tmp_path / "m.html").read_text()).text
+    assert "none were held out to evaluate the model" in printed.out
+    assert "none were held out to evaluate the model" in Page((tmp_path / "m.html").read_text()).text
     assert "network 1 of 4" in printed.err  # progress
     assert "CollapseWarning" not in printed.err
 
@@ -217,7 +217,7 @@ def keep_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
         ({"customer": "c{}"}, "Column 'customer' holds another text in almost every row"),
         ({"mail": "c{}@x.org"}, "Column 'mail' holds another text in almost every row"),
         ({"id": "{}-a", "note": "it was said {} times"}, "Columns 'id', 'note' hold another text in almost every row"),
-        ({"key": "{}é"}, "Column 'key' holds another text in almost every row"),
+        ({"key": "é{}"}, "Column 'key' holds another text in almost every row"),
     ],
 )
 def test_a_column_of_identifiers_is_left_out_and_named(
@@ -280,9 +280,9 @@ def test_many_different_numbers_are_doubted_as_classes(
 @pytest.mark.parametrize(
     ("counts", "told"),
     [
-        ([40, 40, 3], "judged on 16 others. Not judged, for too few rows: class c."),
-        ([40, 40, 3, 4], "judged on 16 others. Not judged, for too few rows: classes c, d."),
-        ([40, 3], "Fitted on all 43 rows; none were held out to judge the model on: fewer than two classes have"),
+        ([40, 40, 3], "evaluated on 16 others. Not evaluated, because of too few rows: class c."),
+        ([40, 40, 3, 4], "evaluated on 16 others. Not evaluated, because of too few rows: classes c, d."),
+        ([40, 3], "Fitted on all 43 rows; none were held out to evaluate the model: fewer than two classes have"),
     ],
 )
 def test_classes_without_rows_to_judge_on_are_told(
@@ -394,7 +394,7 @@ TABLES = {
         (["header.csv"], "header.csv has no row with a label in column 'y'"),
         (["ragged.csv"], "cannot read ragged.csv: line 3 has 5 fields, and the first line 3 names."),
         (["one.csv"], "y holds 1 class, no; a classifier needs rows of at least two classes."),
-        (["unique.csv"], "The target holds 50 different values in 50 rows: is it a number to be estimated"),
+        (["unique.csv"], "The target holds 50 different values in 50 rows: is it a number to predict"),
         (["numbers.csv"], "Unknown label type: continuous."),
         (["infinite.csv"], "Input X contains infinity or a value too large for dtype('float64'): column 'a'."),
         (["good.csv", "--target", "z"], "good.csv has no column 'z'; it has 'a', 'y'"),

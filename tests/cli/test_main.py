@@ -193,14 +193,14 @@ def test_a_table_is_looked_at(table: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["diagnose", str(table), "--target", "churn"]) == 0
     printed = capsys.readouterr()
     head, blank, no, yes, *_ = printed.out.splitlines()
-    assert head == f"{table}: 200 rows, 3 columns beside 'churn' (2 of numbers, 1 of categories)."
+    assert head == f"{table}: 200 rows, 3 columns besides 'churn' (2 of numbers, 1 of categories)."
     assert no.split() == ["no", "180", "rows", "90.0%"]
     assert yes.split() == ["yes", "20", "rows", "10.0%"]
     for found in (
         "Few rows of class yes (20)",
         "9 times as frequent",
         "1 cell (",
-        "deviations of the columns lie a factor",
+        "deviations of the columns differ by a factor",
     ):
         assert f"{found}" in printed.out
     assert printed.err == ""
@@ -215,7 +215,7 @@ def test_a_sound_table_is_called_sound(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_column_is_left_out(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(table), "--target", "churn", "--drop", "town"]) == 0
-    assert "200 rows, 2 columns beside 'churn' (2 of numbers, 0 of categories)" in capsys.readouterr().out
+    assert "200 rows, 2 columns besides 'churn' (2 of numbers, 0 of categories)" in capsys.readouterr().out
 
 
 def test_letters_that_the_output_does_not_have_are_written_as_numbers(
@@ -316,7 +316,7 @@ def test_a_keras_file_is_loaded_by_the_keras_rooms(
         (["data.csv", "--target", "income"], "balanced-nn: Unknown label type: continuous."),
         (["data.csv", "--target", "churn", "--model", "none.pkl"], "balanced-nn: there is no file none.pkl"),
         (["data.csv", "--target", "churn", "--model", "data.csv"], "balanced-nn: cannot read a model from data.csv: "),
-        (["lone.csv", "--target", "y"], "balanced-nn: lone.csv has no column beside 'y'"),
+        (["lone.csv", "--target", "y"], "balanced-nn: lone.csv has no column besides 'y'"),
         (["blank.csv", "--target", "y"], "balanced-nn: blank.csv has no row with a label in column 'y'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -380,8 +380,8 @@ def test_a_subclassed_model_cannot_be_trained_again():
     ("arguments", "message"),
     [
         ((X,), "^y is None. Pass one label"),
-        ((X, TEXT, X), "X_val was passed without y_val. Pass both, or none"),
-        ((X, TEXT, None, TEXT), "y_val was passed without X_val. Pass both, or none"),
+        ((X, TEXT, X), "X_val was passed without y_val. Pass both, or neither"),
+        ((X, TEXT, None, TEXT), "y_val was passed without X_val. Pass both, or neither"),
         ((X, TEXT[:-1]), r"X has 400 rows, but y has shape \(399,\)"),
         ((X, TEXT, X, TEXT[:-1]), r"X_val has 400 rows, but y_val has shape \(399,\)"),
         ((X, Y), "y holds 0, 1, but MLPClassifier was trained on no, yes"),
@@ -418,7 +418,7 @@ def test_a_search_that_kept_no_classifier_is_refused():
 
 def test_parameters_of_keras_are_refused_for_other_classifiers(mlp, ours):
     for model in (mlp, ours["slow"], make_pipeline(StandardScaler(), mlp)):
-        with pytest.raises(ValueError, match="fit_params is for Keras models.*Leave it out"):
+        with pytest.raises(ValueError, match="fit_params is for Keras models.*Omit it"):
             diagnose(model, X, TEXT, fit_params={"epochs": 3})
     assert diagnose(mlp, X, TEXT, fit_params={}).outcome == "worse_than_reference"
 
@@ -432,7 +432,7 @@ def test_a_failure_by_luck_is_put_down_to_no_cause():
     assert report.outcome == "constant"
     assert report.search.repairs == frozenset()
     assert {finding.status for finding in report.causes} <= {"plausible", "refuted"}
-    assert "unchanged it works, so that the failure was one of luck" in str(report)
+    assert "unchanged, it works, so the failure was bad luck" in str(report)
 
 
 @pytest.mark.parametrize("weight", [np.r_[np.ones(200), np.zeros(200)], np.r_[np.full(200, 2.5), np.zeros(200)]])

@@ -122,7 +122,7 @@ def test_layers_are_those_that_were_looked_at():
     redrawn, _ = read_layer_curves(
         Evidence(OUTCOME, DATA, initial=probe([1, 2]), final=probe([1, 2]), initial_is_redrawn=True)
     )
-    assert redrawn.when == "before training (weights drawn anew)"
+    assert redrawn.when == "before training (weights redrawn)"
 
 
 def test_gradients_that_are_not_finite_are_marked():
@@ -139,8 +139,8 @@ def test_gradients_that_are_not_finite_are_marked():
         ([0, 1], [0.1, 0.2, 0.3], {}, r"y_proba has shape \(3,\), but there are 2 labels"),
         ([0, 1], [0.1, 1.2], {}, "y_proba holds numbers from -0.2 to 1.2 and rows that sum to 1 to 1"),
         ([0, 1], [[0.3, 0.3], [0.5, 0.5]], {}, "rows that sum to 0.6 to 1"),
-        ([0, 1], [0.1, 0.2], {"classes": [0, 5]}, "y_true holds 1, which is no class"),
-        ([0, 1], [0.1, 0.2], {"y_pred": [0, 7]}, "y_pred holds 7, which is no class"),
+        ([0, 1], [0.1, 0.2], {"classes": [0, 5]}, "y_true holds 1, which is not a class of the training data"),
+        ([0, 1], [0.1, 0.2], {"y_pred": [0, 7]}, "y_pred holds 7, which is not a class of the training data"),
         ([0, 1], [0.1, 0.2], {"y_pred": [0]}, "inconsistent numbers of samples"),
         ([0, 1], [0.1, 0.2], {"sample_weight": [1, -1]}, "sample_weight holds 1 negative weights"),
     ],

@@ -133,10 +133,10 @@ def test_another_metric_can_be_asked_for(two):
     [
         ({"X": X}, "DecisionDisplay needs X and y together"),
         ({"sample_weight": np.ones(3)}, "DecisionDisplay needs X and y together"),
-        ({"X": X, "y": Y + 5}, "y holds 5, which is no class of the training data"),
+        ({"X": X, "y": Y + 5}, "y holds 5, which is not a class of the training data"),
         ({"metric": "no_such_metric"}, "no_such_metric"),
-        ({"n_bins": 0}, "n_bins=0 is no number of bins"),
-        ({"n_bins": 2.5}, "n_bins=2.5 is no number of bins"),
+        ({"n_bins": 0}, "n_bins=0 is not a number of bins"),
+        ({"n_bins": 2.5}, "n_bins=2.5 is not a number of bins"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(two, arguments, message):
@@ -233,7 +233,7 @@ def test_probabilities_before_a_correction_are_compared():
         ([0, 1], [0.1, 0.5], {"y_proba_before": [0.1]}, r"y_proba_before has shape \(1,\)"),
         ([0, 1], [0.1, 0.5], {"y_proba_before": np.eye(3)[:2]}, "y_proba_before has 3 columns, y_proba 2"),
         ([0, 1], np.eye(3)[:2], {"classes": [0, 1, 2]}, "y_true holds no row of class 2"),
-        ([0, 1], [0.1, 0.5], {"decision": 1.5}, "decision=1.5 is no threshold"),
+        ([0, 1], [0.1, 0.5], {"decision": 1.5}, "decision=1.5 is not a threshold"),
         ([0, 1, 2], np.eye(3), {"metric": "f1_macro"}, "metric='f1_macro' is drawn against a threshold"),
     ],
 )

@@ -82,13 +82,13 @@ def test_the_same_display_can_be_drawn_twice():
 def test_an_axes_is_divided_only_once():
     _, ax = plt.subplots()
     DRAW["decision"](ax)
-    with pytest.raises(ValueError, match="divided by another display before. Pass ax=display.axes_"):
+    with pytest.raises(ValueError, match="ax was already divided by another display. Pass ax=display.axes_"):
         DRAW["decision"](ax)
 
 
 def test_an_axes_without_a_grid_cannot_be_divided():
     ax = plt.figure().add_axes((0.1, 0.1, 0.8, 0.8))
-    with pytest.raises(ValueError, match="no place in a grid, so that it cannot be divided into 2 panels"):
+    with pytest.raises(ValueError, match="ax is not part of a grid, so it cannot be divided into 2 panels"):
         DRAW["decision"](ax)
 
 

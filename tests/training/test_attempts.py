@@ -385,7 +385,7 @@ def test_a_repair_that_reads_the_features_otherwise_is_what_predicts(monkeypatch
     quantiles = small(scaler="quantile", max_iter=10).fit(X, Y)
     judge_collapsed_first(monkeypatch, 1)
     answer_with(monkeypatch, Change({"scaler": "quantile"}, cause=Cause.UNSCALED_FEATURES))
-    with pytest.warns(CollapseWarning, match="network kept has scaler='quantile'"):
+    with pytest.warns(CollapseWarning, match="network that was kept uses scaler='quantile'"):
         clf = small(max_iter=10).fit(X, Y)
     (repair,) = clf.repairs_
     assert repair.helped
@@ -400,7 +400,7 @@ def test_a_repair_that_reads_the_features_otherwise_is_what_predicts(monkeypatch
 def test_a_repair_that_trains_longer_does(monkeypatch):
     judge_collapsed_first(monkeypatch, 1)
     answer_with(monkeypatch, Change({"max_iter": 12}, cause=Cause.STOPPED_TOO_EARLY))
-    with pytest.warns(CollapseWarning, match="network kept has max_iter=12"):
+    with pytest.warns(CollapseWarning, match="network that was kept uses max_iter=12"):
         clf = small(max_iter=3).fit(X, Y)
     assert 3 < clf.n_iter_ <= 12
     assert clf.max_iter == 3
@@ -414,7 +414,7 @@ def test_a_kept_repair_that_changed_a_setting_is_warned_of_once_at_the_line_that
         clf = small(max_iter=10).fit(X, Y)
     assert clf.collapse_report_.outcome is Outcome.HEALTHY
     assert [(warning.category, warning.filename) for warning in record] == [(CollapseWarning, __file__)]
-    assert str(record[0].message) == "The first training failed; the network kept has scaler='quantile'."
+    assert str(record[0].message) == "The first training failed; the network that was kept uses scaler='quantile'."
 
 
 @pytest.mark.parametrize(
@@ -436,7 +436,7 @@ def test_a_setting_of_an_attempt_that_was_not_kept_is_not_warned_of(monkeypatch)
         warnings.simplefilter("always")
         clf = small(max_iter=10).fit(X, Y)
     assert clf.n_iter_ > 1  # the first attempt
-    assert not any("network kept has" in str(warning.message) for warning in record)
+    assert not any("network that was kept uses" in str(warning.message) for warning in record)
 
 
 def test_without_held_out_rows_training_longer_is_no_repair():
