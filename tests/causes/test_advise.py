@@ -331,12 +331,12 @@ def test_columns_that_are_misread_are_blamed_for_features_without_a_signal() -> 
     finding = Finding(Cause.NO_SIGNAL, "quick models stay at chance.", 0.5, 1, 0.95)
     other = Finding(Cause.BAD_LABELS, "one label.", 1, 0.5, 0.99)
     column = SuspiciousColumn("price", Reason.NUMBERS, "'1,5' (decimal comma)")
-    advised = advise([finding, other], ModelKind.OURS)
+    advised = advise([finding, other], ModelKind.OURS, settings=BalancedNNClassifier().get_params(deep=False))
     assert blame_columns(advised, ()) == advised
     blamed, same = blame_columns(advised, [column])
     assert same == advised[1]
     assert "Column 'price' holds numbers as text" in blamed.seen
-    assert "quick models stay" in blamed.seen
+    assert "Quick models stay" in blamed.seen
     assert blamed.confidence < 0.5
     assert blamed.remedy.startswith("Repair these columns, and fit again.")
     assert "No setting" not in blamed.remedy

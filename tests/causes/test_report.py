@@ -254,10 +254,10 @@ def test_a_weak_model_is_compared_with_the_reference():
 def test_no_signal_is_no_fault_of_the_model():
     assert not NO_SIGNAL.collapsed
     assert str(NO_SIGNAL).startswith(
-        "No signal was found: the features do not predict the labels (20 held-out rows; balanced accuracy 0.50; quick "
-        "models stay at chance too: logistic regression 0.50, small boosted trees 0.50, chance is 0.50)."
+        "No signal was found: the features do not predict the labels (20 held-out rows; balanced accuracy 0.50; "
+        "baselines stay at chance too: logistic regression 0.50, small boosted trees 0.50, chance is 0.50)."
     )
-    assert "quick models" not in str(replace(NO_SIGNAL, evidence=None))
+    assert "baselines" not in str(replace(NO_SIGNAL, evidence=None))
 
 
 def test_a_healthy_report_names_no_cause():
