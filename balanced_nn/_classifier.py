@@ -378,7 +378,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             In a process that was forked after TensorFlow had started, or where Keras does not run on it.
         """
         settings, seed = FitSettings.of(self), self._draw_seed()
-        fitted = copy(self)  # takes what is found; at the end `self` takes all of it in one step, or nothing
+        fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
         stated = isinstance(self.class_weight, Mapping)
@@ -388,26 +388,28 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self.decision, labels, costs, positive=find_positive(labels, rows.prior, self.pos_label)
         )
         splits = split_rows(settings, rows, given, seed)  # before any rebalancing
-        with (
-            call_back(self, fitted, len(splits), X, y, sample_weight) as callbacks,
-            show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
-        ):
-            # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
-            trained = train_members(settings, splits, seed, Watchers((callbacks, progress)))
-            prior, synthetic = rows.prior, not draws_at_random(self.sampler)
-            result = calibrate_members(trained, prior, synthetic=synthetic)
-            result = average_weights(result, prior, synthetic=synthetic)
-            report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
-            fitted._keep(result, report, rows, costs)
-            about_the_rule = fitted._decide(decision, result.held_out, prior)
-        if self.on_collapse == "raise" and report.collapsed:
-            raise CollapseError(str(report))
-        for note in (*rows.notes, *fitted._notes(result.trained), *about_the_rule):
-            warnings.warn(note, stacklevel=3)
-        before = {
-            name: value for name, value in vars(self).items() if name not in {"feature_names_in_", "_keras_model"}
-        }
-        self.__dict__ = before | vars(fitted)
+        before = vars(self).copy()
+        try:
+            with (
+                call_back(self, len(splits), X, y, sample_weight) as callbacks,
+                show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
+            ):
+                # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
+                trained = train_members(settings, splits, seed, Watchers((callbacks, progress)))
+                prior, synthetic = rows.prior, not draws_at_random(self.sampler)
+                result = calibrate_members(trained, prior, synthetic=synthetic)
+                result = average_weights(result, prior, synthetic=synthetic)
+                report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
+                fitted._keep(result, report, rows, costs)
+                about_the_rule = fitted._decide(decision, result.held_out, prior)
+                self._take(vars(fitted))  # callbacks are handed a fitted estimator
+            if self.on_collapse == "raise" and report.collapsed:
+                raise CollapseError(str(report))
+            for note in (*rows.notes, *self._notes(result.trained), *about_the_rule):
+                warnings.warn(note, stacklevel=3)
+        except BaseException:  # an interrupt too
+            self._take(before)
+            raise
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -753,6 +755,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.collapse_report_ = report
         self._ensemble = Ensemble(members, result.calibration, rows.prior)
         self.__dict__.pop("_keras_model", None)
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        """Take over all that was fitted in one step; parameters, and what callbacks need, stay as they are now."""
+        parameters = self.get_params(deep=False)
+        others = {name: value for name, value in vars(self).items() if "callback" in name or name in parameters}
+        self.__dict__ = {**state, **others}
 
     def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
         """Set the rule and the class frequencies together, and return what the user should be warned of about it."""

@@ -156,8 +156,8 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"X_val": X}, "X_val was passed without y_val. Pass both, or none"),
-        ({"y_val": Y}, "y_val was passed without X_val. Pass both, or none"),
+        ({"X_val": X}, "X_val was passed without y_val. Pass both, or neither"),
+        ({"y_val": Y}, "y_val was passed without X_val. Pass both, or neither"),
         ({"sample_weight_val": np.ones(300)}, "sample_weight_val was passed without X_val"),
         ({"X_val": X, "y_val": Y * 0}, "y_val holds a single class, 0; .*Give validation rows of at least two classes"),
         (

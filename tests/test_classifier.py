@@ -348,7 +348,7 @@ def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
 
 
 def test_batches_of_one_row_are_refused_with_batch_norm():
-    with pytest.raises(ValueError, match="batch_size=1 leaves BatchNorm no spread.*batch_norm=False"):
+    with pytest.raises(ValueError, match="batch_size=1 gives BatchNorm no variance.*batch_norm=False"):
         small(batch_size=1).fit(X, Y)
     small(batch_size=1, batch_norm=False, max_iter=1, on_collapse="ignore").fit(X[:40], Y[:40])
 

@@ -208,7 +208,9 @@ def test_rows_given_for_validation_are_never_fed():
     assert len(set(TRAINED)) < len(set(plan_of(small(), X, None, given).data.rows)) == N_ROWS  # nothing is held out
     for before, after in zip(fed(plan), fed(other), strict=True):
         np.testing.assert_array_equal(before, after)
-    clf, other_clf = (small().fit(X, Y, X_val=part[0], y_val=part[1]) for part in (given, wild))
+    clf = small().fit(X, Y, X_val=given[0], y_val=given[1])
+    with pytest.warns(UserWarning, match="of X_val hold other values than those of X"):
+        other_clf = small().fit(X, Y, X_val=wild[0], y_val=wild[1])
     assert clf.loss_curve_ == other_clf.loss_curve_
     assert clf.class_prior_.tolist() == other_clf.class_prior_.tolist()
 

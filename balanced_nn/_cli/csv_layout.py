@@ -23,7 +23,7 @@ _OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.GzipFile, ".bz2": bz2.
 _JSON = re.compile(r"(\{|\[\s*[\[{\"\d-])")
 # How other formats begin, by what they are.
 _BEGINNINGS = {b"PAR1": "Parquet", b"PK\x03\x04": "a workbook or a ZIP archive", b"\x1f\x8b": "what gzip wrote"}
-_MARKUP = re.compile(r"<(!|\?xml|html|head|table)", re.IGNORECASE)
+_MARKUP = re.compile(r"<(!|\?xml|(html|head|table)[\s>])", re.IGNORECASE)
 _SNIFFED = 200  # bytes at the beginning
 
 
@@ -100,6 +100,8 @@ def read_layout(path: Path, encoding: str) -> CsvLayout:
 
 def _refuse_other_formats(path: Path, beginning: bytes, encoding: str) -> None:
     found = next((what for start, what in _BEGINNINGS.items() if beginning.startswith(start)), None)
+    if found == "Parquet" and beginning[4:5] in b",;\t|":
+        found = None  # a column of that name
     text = beginning.decode(_codec(encoding), errors="replace").lstrip()
     if path.suffix.lower() in {".json", ".jsonl", ".ndjson"} or _JSON.match(text):
         found = "JSON"
@@ -117,11 +119,14 @@ def _refuse_other_formats(path: Path, beginning: bytes, encoding: str) -> None:
 
 def _find_separator(text: Iterable[str]) -> str:
     lines = [line for line in islice(text, 100) if line.strip()]
-    if len(next(csv.reader(lines), [])) > 1:
-        return ","
-    for mark in SEPARATORS:
-        if all(len(row) > 1 for row in islice(_skip_blank(csv.reader(lines, delimiter=mark)), 2)) and lines:
-            return mark
+    with _long_cells():
+        if len(next(csv.reader(lines), [])) > 1:
+            return ","
+        for mark in SEPARATORS:
+            rows = list(_skip_blank(csv.reader(lines, delimiter=mark)))
+            widths = {len(row) for row in (rows if mark == " " else rows[:2])}
+            if rows and min(widths) > 1 and (mark != " " or len(widths) <= 2):
+                return mark
     return ","
 
 

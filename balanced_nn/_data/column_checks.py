@@ -19,6 +19,7 @@ ALMOST_ALL = 0.9  # of the rows hold a value that no other row has
 MOSTLY = 0.5  # of the different cells
 LOOKED_AT = 1000  # different cells of a column, at most, where there is nothing to be found among the others
 MOST_CODES = 64  # whole numbers as text that may well be names of categories
+FEW_CODES = 9  # levels, of which digits and numbers with a unit may well be names of categories
 FEWEST_NUMBERS = 3  # beside which other text is odd
 WORDS_OF_A_TEXT = 3  # on average, of cells that are written freely
 
@@ -139,6 +140,8 @@ def _numbers_as_text(levels: Sequence[Label], texts: Sequence[str], seen: Sequen
     n_numbers = len(forms) * len(texts) / len(seen) + n_others
     if n_numbers <= MOSTLY * len(levels):
         return None
+    if len(levels) <= FEW_CODES and (set(forms) == {"unit"} or _are_digits(levels)):
+        return None  # sizes, grades or codes: "2G" and "4G"; 0, 1, 2 and "3+"
     odd = next((text for text in texts if number_form(text) is None), None)
     if odd is not None:
         return (Reason.MIXED, repr(odd)) if n_numbers >= FEWEST_NUMBERS else None
@@ -150,6 +153,11 @@ def _numbers_as_text(levels: Sequence[Label], texts: Sequence[str], seen: Sequen
         return None  # codes: numbers do not begin with 0
     example = next(text for text in texts if number_form(text) == form)
     return Reason.NUMBERS, f"{example!r}{f' ({form})' if form else ''}"
+
+
+def _are_digits(levels: Sequence[Label]) -> bool:
+    numbers = [str(level).removesuffix(".0") for level in levels if number_form(str(level)) is not None]
+    return all(len(number) == 1 for number in numbers)
 
 
 def _may_be_a_code(text: str) -> bool:

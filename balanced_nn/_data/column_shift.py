@@ -9,6 +9,7 @@ from balanced_nn._typing import FloatArray, IntArray
 FEWEST_ROWS = 20  # of each table, below which columns are not compared
 ROWS_COMPARED = 2_000  # of each table, at most
 FAR_APART = 0.4  # Kolmogorov-Smirnov distance; of two samples of 20 rows of one column it exceeds this in one of 15
+FEWEST_COLUMNS = 2  # one may be the time
 SHARE_OF_COLUMNS = 0.5  # that are far apart in tables of two kinds; where time has moved a column, others stay
 
 
@@ -46,7 +47,7 @@ def differing_columns(table: Table, rows: IntArray, other: Table, other_rows: In
     )
     distances = np.array([_distance(one[:, column], two[:, column]) for column in range(len(shared))])
     far = shared[distances > FAR_APART]
-    if len(far) == 0 or len(far) < SHARE_OF_COLUMNS * np.count_nonzero(np.isfinite(distances)):
+    if len(far) < FEWEST_COLUMNS or len(far) < SHARE_OF_COLUMNS * np.count_nonzero(np.isfinite(distances)):
         return ()
     return tuple(table.name(int(position)) for position in far)
 

@@ -11,6 +11,7 @@ FEWEST_DISTINCT = 50  # rows
 LOOKED_AT = 1_000  # distinct rows, at most, whose columns are looked at
 IDENTIFYING = 0.5  # of as many values as rows looked at, from which on a column tells rows apart
 MORE_OFTEN = 2  # times as often as the rows of another class do those of one class occur that was oversampled
+MOST_COPIES = 0.01  # of all rows, beyond which equal ones are no copies but a usual row, such as an empty one
 _HASH_SEED = 12_345
 
 
@@ -41,7 +42,12 @@ def find_copies(table: Table, rows: IntArray, y: IntArray) -> IntArray | None:
     if n_distinct == len(number) or n_distinct < FEWEST_DISTINCT:
         return None
     first = np.unique(number, return_index=True)[1]
-    return number if _is_oversampled(y, y[first]) or _can_be_told_apart(table, rows[first]) else None
+    if _is_oversampled(y, y[first]):
+        return number
+    if not _can_be_told_apart(table, rows[first]):
+        return None
+    often = np.bincount(number)[number] > MOST_COPIES * len(number)  # an empty row, say: such ones are equal by nature
+    return np.where(often, n_distinct + np.arange(len(number)), number)
 
 
 def _is_oversampled(y: IntArray, y_distinct: IntArray) -> bool:

@@ -10,6 +10,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from balanced_nn._typing import IntArray
 
 MIN_HELD_OUT_ROWS = 2  # of each class that is held out
+LARGEST_FOLD = 2  # times as many rows as asked for, where folds of whole groups can be chosen
+MANY_GROUPS = 2_000  # from which on they are drawn like rows: scikit-learn's splitter would take minutes
 MAX_FRACTION_OF_RARE_CLASS = 0.3  # what a rare class gives at most, to reach that number
 
 
@@ -142,6 +144,8 @@ def grouped_hold_outs(
     n_folds = min(max(2, round(1 / fraction)), len(np.unique(groups)), int(np.bincount(y).max()))
     if n_folds < 2:
         return (_nothing_held_out(y, n_classes),) * n_parts
+    if len(np.unique(groups)) > MANY_GROUPS:
+        return _many_grouped_hold_outs(y, groups, fraction, seed, n_classes, n_parts)
     parts: list[HoldOut] = []
     for shuffle in range(-(-n_parts // n_folds)):
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + shuffle) % 2**32)
@@ -150,7 +154,23 @@ def grouped_hold_outs(
             drawn = [valid for _, valid in folds.split(np.zeros(len(y)), y, groups)]
         parts += [_without_whole_classes(y, groups, valid, n_classes) for valid in drawn]
     useful = [part for part in parts if len(part.valid)]
-    return tuple(islice(cycle(useful or parts), n_parts))
+    small = [part for part in useful if len(part.valid) <= LARGEST_FOLD * fraction * len(y)]
+    return tuple(islice(cycle(small or useful or parts), n_parts))
+
+
+def _many_grouped_hold_outs(
+    y: IntArray, groups: IntArray, fraction: float, seed: int, n_classes: int, n_parts: int
+) -> tuple[HoldOut, ...]:
+    """Draw groups like rows, each as one of the rarest class in it."""
+    _, number = np.unique(groups, return_inverse=True)
+    rarity = np.argsort(np.argsort(-np.bincount(y, minlength=n_classes), kind="stable"))
+    rarest = np.zeros(number.max() + 1, dtype=np.intp)
+    np.maximum.at(rarest, number, rarity[y])
+    label = np.argsort(rarity)[rarest]
+    drawn = hold_outs(label, fraction, np.random.default_rng(seed), n_classes, n_parts)
+    return tuple(
+        _without_whole_classes(y, groups, np.flatnonzero(np.isin(number, part.valid)), n_classes) for part in drawn
+    )
 
 
 def _without_whole_classes(y: IntArray, groups: IntArray, valid: IntArray, n_classes: int) -> HoldOut:

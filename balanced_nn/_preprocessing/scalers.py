@@ -236,7 +236,8 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return result
 
     def _validate(self, X: Any, *, reset: bool) -> NDArray[np.floating]:
-        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+        with np.errstate(invalid="ignore"):  # sums of the largest numbers, by which scikit-learn looks for infinity
+            return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -139,7 +139,6 @@ def train_until_sound(
     seed: int,
     *,
     search: LearningRateSearch | None = None,
-    find: Callable[[], Reference | None] | None = None,
     watcher: Watcher = NOBODY,
 ) -> TrainedNetwork:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
@@ -156,8 +155,6 @@ def train_until_sound(
         Seed of the network.
     search : LearningRateSearch or None, default=None
         One that another network of the same ensemble has made.
-    find : callable or None, default=None
-        What tells of quick models, from :func:`reference_finder`; None makes one.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
     """
@@ -167,7 +164,7 @@ def train_until_sound(
     if search is None and settings.learning_rate_init == "auto":
         search = search_learning_rate(run_range_test(task, range_test_rates(*RANGE_TEST_RATES)))
     first_rate = float(settings.learning_rate_init) if search is None else search.learning_rate
-    find = find or reference_finder(settings, plan)
+    find = _reference_finder(settings, plan)  # for all attempts
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
     best = last = _attempt(task, search, first_rate, Change(), find, watcher)
     repairs: list[Repair] = []
@@ -187,7 +184,7 @@ def train_until_sound(
     return TrainedNetwork(best, tuple(repairs), tuple(trainings))
 
 
-def reference_finder(settings: FitSettings, plan: Plan) -> Callable[[], Reference | None]:
+def _reference_finder(settings: FitSettings, plan: Plan) -> Callable[[], Reference | None]:
     """Return what trains quick models on the rows of a network, once if anybody asks; never where nobody would read."""
     if settings.on_collapse == "ignore":
         return lambda: None

@@ -78,20 +78,16 @@ NOBODY = Watchers()
 
 
 @contextmanager
-def call_back(
-    estimator: BaseEstimator, fitted: BaseEstimator, n_networks: int, X: Any, y: Any, sample_weight: Any
-) -> Iterator[Watcher]:
+def call_back(estimator: BaseEstimator, n_networks: int, X: Any, y: Any, sample_weight: Any) -> Iterator[Watcher]:
     """Call the callbacks that are set on an estimator, or come from one around it, while the block runs.
 
     To them a fit is a tree of tasks: the fit holds its networks, a network its epochs and its repairs, a repair its
-    epochs. At the end of the block `fitted` is. Before scikit-learn 1.9 there are no callbacks.
+    epochs. At the end of the block the estimator is fitted. Before scikit-learn 1.9 there are no callbacks.
 
     Parameters
     ----------
     estimator : BalancedNNClassifier
         Its method `fit` is running, decorated with scikit-learn's context of a fit, which closes the callbacks.
-    fitted : BalancedNNClassifier
-        The copy that takes what is found.
     n_networks : int
         How many networks will be trained.
     X, y, sample_weight : object
@@ -104,7 +100,7 @@ def call_back(
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     fit.call_on_fit_task_begin(estimator=estimator, X=X, y=y, metadata=metadata)
     yield _Tasks(estimator, fit)
-    fit.call_on_fit_task_end(estimator=fitted, X=X, y=y, metadata=metadata, reconstruction_attributes={})
+    fit.call_on_fit_task_end(estimator=estimator, X=X, y=y, metadata=metadata, reconstruction_attributes={})
 
 
 class _Tasks:

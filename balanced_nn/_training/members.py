@@ -12,7 +12,7 @@ from balanced_nn._data.dataset import thin_out
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, calibrate
-from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, reference_finder, train_until_sound
+from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
@@ -120,15 +120,13 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
         Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     """
     networks: list[TrainedNetwork] = []
-    find = None
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
         plan = make_plan(settings, split, own_seed)
         if networks:  # folds differ by a column or two, and a program takes seconds to compile
             plan = replace(plan, width=max(plan.width, networks[0].kept.plan.width))
         search = networks[0].kept.search if networks else None
-        find = find or reference_finder(settings, plan)  # a table is as hard for each network: the first asks for all
-        networks.append(train_until_sound(settings, split, plan, own_seed, search=search, find=find, watcher=watcher))
+        networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
         if watcher.network_ends():
             break
     return Trained(tuple(networks))

@@ -130,3 +130,8 @@ def test_the_preprocessor_warns_by_itself() -> None:
     with pytest.warns(ColumnWarning, match="Column 'price' holds numbers as text") as record:
         TabularPreprocessor().fit(pd.DataFrame({"price": FORMS["currency"]}))
     assert record[0].filename == __file__
+
+
+def test_digits_of_few_levels_are_categories():
+    frame = pd.DataFrame({"rooms": ["0", "1", "2", "3+"] * 10, "net": ["2G", "3G", "4G", "5G"] * 10})
+    assert findings(**frame.to_dict(orient="list")) == ()

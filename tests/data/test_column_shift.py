@@ -45,6 +45,7 @@ def test_a_transformed_table_and_a_raw_one_are_not(step, turned):
 
 def test_one_column_that_time_has_moved_is_no_other_table():
     assert compared(drawn(300, 0), drawn(300, 1).assign(age=1000.0)) == ()
+    assert compared(drawn(300, 0)[["age"]], drawn(300, 1)[["age"]] + 1000.0) == ()
 
 
 @pytest.mark.parametrize("table", [np.ones((100, 3)), np.full((100, 3), np.nan), sparse.csr_array(np.eye(100))])

@@ -70,3 +70,12 @@ def test_minus_zero_is_zero_and_one_nan_is_another():
 )
 def test_rows_that_are_equal_by_chance_are_no_copies(table):
     assert copies(table, (np.arange(len(table)) % 5 == 0).astype(int)) is None
+
+
+def test_a_row_that_is_as_usual_as_an_empty_one_is_no_copy():
+    """Rows without a purchase, say, in a table of amounts."""
+    table = np.vstack([X, X[:20], np.zeros((700, 4))])
+    number = copies(table, np.zeros(len(table), int) + (np.arange(len(table)) % 9 == 0))
+    empty = number[320:]
+    assert len(np.unique(empty)) == 700
+    assert len(np.unique(number[:320])) < 320

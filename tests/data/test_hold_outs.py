@@ -156,3 +156,20 @@ def test_nothing_is_held_out_where_groups_leave_no_two_classes_on_both_sides(y, 
     (part,) = grouped_hold_outs(np.array(y), np.array(groups), 0.15, 0, 2)
     assert len(part.valid) == 0
     assert part.classes_without == (0, 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_of_most_rows_is_not_held_out_where_others_can_be(seed):
+    groups = np.concatenate([np.zeros(1600, int), np.repeat(np.arange(1, 101), 4)])
+    y = np.random.default_rng(seed).integers(0, 2, 2000)
+    for part in grouped_hold_outs(y, groups, 0.15, seed, 2, 4):
+        assert 0 < len(part.valid) < 600
+
+
+def test_very_many_groups_are_drawn_like_rows():
+    groups = np.repeat(np.arange(3000), 2)
+    y = (np.random.default_rng(0).random(6000) < 0.05).astype(int)
+    for part in grouped_hold_outs(y, groups, 0.15, 0, 2, 2):
+        assert np.intersect1d(groups[part.train], groups[part.valid]).size == 0
+        assert 0.12 < len(part.valid) / 6000 < 0.18
+        assert 0.03 < y[part.valid].mean() < 0.07

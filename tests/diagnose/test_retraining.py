@@ -185,7 +185,7 @@ class Unclonable(layers.Layer):
 
 def test_a_layer_that_cannot_be_built_again_is_named():
     model = net(layers.Dense(4), Unclonable(keras.ops.tanh), layers.Dense(1))
-    with pytest.raises(ValueError, match="has a layer that cannot be built again: Object Unclonable.*confirm=False"):
+    with pytest.raises(ValueError, match="has a layer that cannot be rebuilt: Object Unclonable.*confirm=False"):
         repaired_model(model, NOTHING, 2, 0)
     copy = repaired_model(net(layers.Lambda(keras.ops.tanh), layers.Dense(1)), NOTHING, 2, 0)
     assert copy(X).shape == (300, 1)
@@ -310,7 +310,7 @@ def test_training_longer_stops_on_the_training_rows_where_none_can_be_held_out(m
 @pytest.mark.parametrize(
     ("fit_params", "message"),
     [
-        ({"epoch": 3}, "fit_params holds epoch, which keras.Model.fit does not take"),
+        ({"epoch": 3}, "fit_params holds epoch, which keras.Model.fit does not accept"),
         ({"sample_weight": [1.0]}, r"fit_params\['sample_weight'\] has 1 entries for 200 rows"),
     ],
 )

@@ -114,7 +114,7 @@ def test_a_pipeline_is_looked_into(two):
 def test_a_metric_of_scores_is_refused_by_its_own_name(two):
     with pytest.raises(ValueError, match="metric='roc_auc' reads decision_function"):
         DecisionDisplay.from_estimator(two, metric="roc_auc")
-    with pytest.raises(ValueError, match="metric='nothing' is not the name of a metric"):
+    with pytest.raises(ValueError, match="metric='nothing' is not the name of a scikit-learn metric"):
         DecisionDisplay.from_estimator(two, metric="nothing")
 
 

@@ -33,6 +33,8 @@ class ProgramPool:
     def clear(self) -> None:
         """Forget all idle programs and what they hold in memory."""
         with self._lock:
+            for program in self._idle.values():
+                program.thread.shutdown(wait=False)  # nothing runs in it
             self._idle.clear()
 
     def _take(self, key: "ProgramKey") -> "TrainingProgram | None":
@@ -54,7 +56,7 @@ class ProgramPool:
         with self._lock:
             self._idle[id(program)] = program
             while len(self._idle) > self._max_idle:
-                self._idle.popitem(last=False)
+                self._idle.popitem(last=False)[1].thread.shutdown(wait=False)
 
 
 POOL = ProgramPool(MAX_IDLE_PROGRAMS)

@@ -321,7 +321,7 @@ DATASET = tf.data.Dataset.from_tensor_slices((X, Y))
         ((DATASET,), "X gives single rows. Pass X.batch"),
         ((DATASET.batch(10).map(lambda rows, labels: rows),), "X must give batches of .rows, labels.; got"),
         ((DATASET.batch(10).take(0),), "X is an empty tf.data.Dataset"),
-        ((DATASET.batch(10), Y), "X is a tf.data.Dataset, which brings its labels along. Pass y=None"),
+        ((DATASET.batch(10), Y), "X is a tf.data.Dataset, which contains its own labels. Pass y=None"),
         ((X, Y[:-1]), r"X has rows of shape \(300, 4\), but the labels \(y\) have shape \(299,\)"),
         ((X, X[:, 0]), "y holds numbers that are not whole, such as 0.12.*Pass class labels"),
         ((X, np.empty(0)), "X has rows of shape"),
@@ -333,7 +333,7 @@ def test_rows_that_cannot_be_read_are_refused_with_a_remedy(arguments, message):
 
 
 def test_rows_without_any_number_are_refused():
-    with pytest.raises(ValueError, match="X holds no numbers but <U32.*a model without these"):
+    with pytest.raises(ValueError, match="X holds <U32 instead of numbers.*a model without those layers"):
         observe(net(), KerasRows(X.astype(str), Y, X, Y, 2))
 
 
