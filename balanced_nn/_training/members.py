@@ -20,7 +20,8 @@ from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
-_DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL)  # outcomes of a training that did not fail
+# Outcomes of a training that did not fail, the mildest first.
+_DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL, Outcome.UNKNOWN)
 _MEMBER = 7  # stream of random numbers
 
 

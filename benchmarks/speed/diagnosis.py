@@ -20,7 +20,7 @@ def diagnosis() -> list[Row]:
     """What looking for causes costs, on top of a default fit; a fit that went well does not pay for it.
 
     "evidence and causes" is what a failed fit adds: two passes over 256 rows, facts about the rows, the rules and the
-    report. "reference models" are trained where balanced accuracy is less than 0.15 above chance, once a fit.
+    report. "reference models" are trained where balanced accuracy is less than 0.15 above chance.
     `CollapseMonitor` judges 1,000 held-out rows after each of 20 epochs of `keras.Model.fit`, and reports at the end.
     """
     rows = []

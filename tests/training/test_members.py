@@ -7,12 +7,14 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._training.members import HELD_OUT_ROWS
 from balanced_nn._training.preparation import split_rows
 from balanced_nn._training.settings import FitSettings
+from balanced_nn.exceptions import CollapseWarning
 
 X, Y = make_classification(600, 6, n_informative=4, weights=[0.8], flip_y=0.05, random_state=0)
 
@@ -135,3 +137,12 @@ def test_a_member_whose_few_rows_show_no_signal_is_outvoted():
     rows = rng.normal(size=(2000, 6)) + 1.6 * labels[:, None]
     clf = BalancedNNClassifier((32,), max_iter=40, random_state=2).fit(rows, labels)
     assert clf.collapse_report_.outcome.value == "healthy"
+
+
+def test_scores_that_rank_validation_rows_the_wrong_way_round_are_told():
+    rows, labels = make_classification(400, 5, n_informative=3, class_sep=2.0, random_state=0)
+    clf = BalancedNNClassifier((16,), n_members=1, early_stopping=False, max_iter=20, random_state=0)
+    with pytest.warns(CollapseWarning) as record:
+        clf.fit(rows, labels, X_val=rows, y_val=1 - labels)
+    assert clf.collapse_report_.outcome is Outcome.UNKNOWN
+    assert str(record[0].message) == str(clf.collapse_report_)

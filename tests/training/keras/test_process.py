@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -123,6 +124,7 @@ assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == before
 """
 
 
+@pytest.mark.skipif(version("tensorflow") < "2.21", reason="2.19 logs these lines as errors, whatever the level")
 @pytest.mark.parametrize(("level", "speaks"), [(None, False), ("3", False), ("0", True)])
 def test_a_first_fit_tells_nothing_of_the_compiler_unless_it_is_asked_to(level, speaks):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
