@@ -20,7 +20,7 @@ def find_copies(table: Table, rows: IntArray, y: IntArray) -> IntArray | None:
 
     Equal rows count as copies where rows can be told apart: among 1,000 distinct rows a column has at least half as
     many values, or the rows of one class occur at least twice each, and twice as often as those of another class that
-    has more distinct ones.
+    has more distinct ones. Where no class was oversampled so, a row that is more than 1 % of all is no copy but usual.
 
     Parameters
     ----------

@@ -112,8 +112,9 @@ def grouped_hold_outs(
     """Split off whole groups of rows, stratified as far as they allow, one part for each network of an ensemble.
 
     The parts are folds of scikit-learn's StratifiedGroupKFold, as many as `fraction` asks for, with another shuffle
-    where more parts are wanted than there are folds. A class of which a fold holds every row stays in training: its
-    groups leave the fold. A fold that then no longer holds two classes is not used.
+    where more parts are wanted than there are folds; more than 2,000 groups are drawn like rows instead. A class of
+    which a part holds every row stays in training: its groups leave the part. A part that then no longer holds two
+    classes is not used.
 
     Parameters
     ----------
@@ -141,36 +142,42 @@ def grouped_hold_outs(
     >>> len(part.valid), np.intersect1d(patients[part.train], patients[part.valid]).size
     (16, 0)
     """
-    n_folds = min(max(2, round(1 / fraction)), len(np.unique(groups)), int(np.bincount(y).max()))
+    n_groups = len(np.unique(groups))
+    n_folds = min(max(2, round(1 / fraction)), n_groups, int(np.bincount(y).max()))
     if n_folds < 2:
         return (_nothing_held_out(y, n_classes),) * n_parts
-    if len(np.unique(groups)) > MANY_GROUPS:
-        return _many_grouped_hold_outs(y, groups, fraction, seed, n_classes, n_parts)
-    parts: list[HoldOut] = []
-    for shuffle in range(-(-n_parts // n_folds)):
-        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + shuffle) % 2**32)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a class with fewer rows than folds: what follows looks after it
-            drawn = [valid for _, valid in folds.split(np.zeros(len(y)), y, groups)]
-        parts += [_without_whole_classes(y, groups, valid, n_classes) for valid in drawn]
+    if n_groups > MANY_GROUPS:
+        drawn = _draw_groups(y, groups, fraction, seed, n_classes, n_parts)
+    else:
+        drawn = _fold_groups(y, groups, n_folds, seed, n_parts)
+    parts = [_without_whole_classes(y, groups, valid, n_classes) for valid in drawn]
     useful = [part for part in parts if len(part.valid)]
     small = [part for part in useful if len(part.valid) <= LARGEST_FOLD * fraction * len(y)]
     return tuple(islice(cycle(small or useful or parts), n_parts))
 
 
-def _many_grouped_hold_outs(
+def _fold_groups(y: IntArray, groups: IntArray, n_folds: int, seed: int, n_parts: int) -> list[IntArray]:
+    """Rows of each fold, of as many shuffles as give enough folds."""
+    drawn: list[IntArray] = []
+    for shuffle in range(-(-n_parts // n_folds)):
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + shuffle) % 2**32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a class with fewer rows than folds: the caller looks after it
+            drawn += [valid for _, valid in folds.split(np.zeros(len(y)), y, groups)]
+    return drawn
+
+
+def _draw_groups(
     y: IntArray, groups: IntArray, fraction: float, seed: int, n_classes: int, n_parts: int
-) -> tuple[HoldOut, ...]:
-    """Draw groups like rows, each as one of the rarest class in it."""
+) -> list[IntArray]:
+    """Rows of groups that are drawn like rows, each as one of the rarest class in it."""
     _, number = np.unique(groups, return_inverse=True)
     rarity = np.argsort(np.argsort(-np.bincount(y, minlength=n_classes), kind="stable"))
     rarest = np.zeros(number.max() + 1, dtype=np.intp)
     np.maximum.at(rarest, number, rarity[y])
     label = np.argsort(rarity)[rarest]
-    drawn = hold_outs(label, fraction, np.random.default_rng(seed), n_classes, n_parts)
-    return tuple(
-        _without_whole_classes(y, groups, np.flatnonzero(np.isin(number, part.valid)), n_classes) for part in drawn
-    )
+    parts = hold_outs(label, fraction, np.random.default_rng(seed), n_classes, n_parts)
+    return [np.flatnonzero(np.isin(number, part.valid)) for part in parts]
 
 
 def _without_whole_classes(y: IntArray, groups: IntArray, valid: IntArray, n_classes: int) -> HoldOut:

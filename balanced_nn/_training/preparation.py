@@ -154,12 +154,12 @@ def _note_other_table(rows: LabelledRows, valid: LabelledRows) -> tuple[Warning,
     columns = differing_columns(rows.table, rows.rows, valid.table, valid.rows)
     if not columns:
         return ()
-    named = ", ".join(map(repr, columns[:5])) + (f" and {len(columns) - 5} more" if len(columns) > 5 else "")
     return (
         UserWarning(
-            f"The columns {named} of X_val hold other values than those of X, as if one of the tables had been scaled "
-            "and the other had not: stopping and probabilities would follow rows of another kind. Behind a Pipeline, "
-            'X_val passes the steps only with Pipeline(..., transform_input=["X_val"]) and metadata routing.'
+            f"The columns {listed(map(repr, columns))} of X_val hold other values than those of X, as if one of the "
+            "tables had been scaled and the other had not: stopping and probabilities would follow rows of another "
+            'kind. Behind a Pipeline, X_val passes the steps only with Pipeline(..., transform_input=["X_val"]) and '
+            "metadata routing."
         ),
     )
 

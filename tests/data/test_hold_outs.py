@@ -173,3 +173,11 @@ def test_very_many_groups_are_drawn_like_rows():
         assert np.intersect1d(groups[part.train], groups[part.valid]).size == 0
         assert 0.12 < len(part.valid) / 6000 < 0.18
         assert 0.03 < y[part.valid].mean() < 0.07
+
+
+def test_a_part_that_would_hold_one_class_gives_way_to_another_also_among_many_groups():
+    """Of the ten groups with the rare class, which five parts share, one holds all rows of a third class too."""
+    y = np.concatenate([np.zeros(6000, int), np.ones(10, int), np.full(30, 2)])
+    groups = np.concatenate([np.repeat(np.arange(3000), 2), np.arange(3000, 3010), np.full(30, 3000)])
+    for part in grouped_hold_outs(y, groups, 0.15, 0, 3, 5):
+        assert np.count_nonzero(np.bincount(y[part.valid]) >= 2) == 2
