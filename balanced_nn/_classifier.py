@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled, read_rows
+from balanced_nn._data.row_sketch import sketch_rows
 from balanced_nn._data.table import read_table
 from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._decision.predictor import Predictor
@@ -215,6 +216,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     for each combination of layers, number of classes, batch size and form of the loss; compiling takes 2 to 3 seconds
     once a process, then it is reused for every fold and candidate, and for every table that has as many columns after
     bins and one-hot encoding, rounded up to a multiple of 16.
+
+    A fitted model, and so its file, keeps hashes of up to 1,024 rows of `X`, by which :func:`diagnose` tells rows that
+    were seen in training. They hold no cell, but whoever has the file can try out whether a guessed row was in `X`.
 
     From scikit-learn 1.9 on, callbacks such as ``sklearn.callback.ProgressBar`` may be set by ``set_callbacks``, on
     this estimator or on a search or pipeline around it. They see the fit, its networks, their epochs and repairs.
@@ -754,6 +758,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
         self._ensemble = Ensemble(members, result.calibration, rows.prior)
+        self._training_rows = sketch_rows(rows.table, rows.rows)
         self.__dict__.pop("_keras_model", None)
 
     def _take(self, state: Mapping[str, Any]) -> None:

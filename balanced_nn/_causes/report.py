@@ -37,6 +37,7 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.NO_SIGNAL: "the features say nothing about the labels",
 }
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
+UNSEEN = "Evaluate rows that the model was not fitted on; those of rows that fit held out are in its collapse_report_."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
@@ -64,6 +65,9 @@ class CollapseReport:
         Suggestions that do not follow from a cause, the most promising first.
     search : RepairSearch or None, default=None
         What retraining has shown; None if there was none.
+    seen_share : float or None, default=None
+        Share of the judged rows that the model was fitted on, in (0, 1], estimated; None where there are hardly any,
+        or where it cannot be told.
 
     Attributes
     ----------
@@ -76,7 +80,8 @@ class CollapseReport:
     missing_classes : list
         Labels of the classes that are never found although the rows hold enough of them.
     remedies : tuple of str
-        What to do: the remedies of the causes, but for refuted ones, then the hints.
+        What to do: other rows where those of training flatter, the remedies of the causes, but for refuted ones, and
+        the hints.
 
     Examples
     --------
@@ -95,6 +100,7 @@ class CollapseReport:
     evidence: Evidence | None = None
     hints: tuple[str, ...] = ()
     search: RepairSearch | None = None
+    seen_share: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -115,7 +121,7 @@ class CollapseReport:
     def remedies(self) -> tuple[str, ...]:
         """What to do, the most promising first."""
         ordered = [finding.remedy for finding in _in_order(self.causes) if finding.status != "refuted"]
-        return tuple(dict.fromkeys(remedy for remedy in (*ordered, *self._hints) if remedy))
+        return tuple(dict.fromkeys(remedy for remedy in (self._unseen, *ordered, *self._hints) if remedy))
 
     @property
     def _hints(self) -> tuple[str, ...]:
@@ -123,11 +129,17 @@ class CollapseReport:
             return self.hints
         return (*self.hints, TO_TELL if self.facts.roc_auc is None else SWAPPED)
 
+    @property
+    def _unseen(self) -> str:
+        """What to do where rows of training flatter: a collapse on them is one on new rows, too."""
+        return "" if self.seen_share is None or self.collapsed else UNSEEN
+
     def __repr__(self) -> str:
         """Return the outcome and the most likely causes in a line."""
         causes = [finding.cause.value for finding in _in_order(self.causes)[:MOST_CAUSES]]
         outcome, judged_on = self.outcome.value, self.judged_on
-        return f"{type(self).__name__}({outcome=}, {causes=}, {judged_on=})"
+        seen = "" if self.seen_share is None else f", seen_share={self.seen_share:.2f}"
+        return f"{type(self).__name__}({outcome=}, {causes=}, {judged_on=}{seen})"
 
     def __str__(self) -> str:
         """Return what happened, the likely reason, and what to do."""
@@ -138,7 +150,8 @@ class CollapseReport:
 
     def _repr_html_(self) -> str:
         """Return the text for a notebook: no colours but that of the border, so that it reads on any ground."""
-        colour = "#d0454c" if self.collapsed else "#3a9d5d" if self.outcome is Outcome.HEALTHY else "#d99a1c"
+        sound = self.outcome is Outcome.HEALTHY and self.seen_share is None
+        colour = "#d0454c" if self.collapsed else "#3a9d5d" if sound else "#d99a1c"
         style = f"border-left:4px solid {colour};padding:.4em .8em;margin:.3em 0;max-width:62em"
         block = "background:rgba(127,127,127,.13);color:inherit;padding:.5em .7em;margin:.4em 0;overflow-x:auto"
         html = []
@@ -158,6 +171,9 @@ class CollapseReport:
             "headline",
             f"{self.headline} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
         )
+        if self.seen_share is not None:
+            seen = f"about {self.seen_share:.0%} of these rows, on which a model does better than on new ones."
+            yield "line", f"Seen in training: {seen} {self._unseen}".rstrip()
         if self.outcome is Outcome.HEALTHY:
             return
         ordered = _in_order(self.causes)[:MOST_CAUSES]
@@ -219,7 +235,9 @@ class CollapseReport:
             case Outcome.UNKNOWN:
                 return f"Nothing can be told: {self._doubt()}"
             case _:
-                return f"No collapse: the answers differ{self._never_found()}"
+                unknown = "; what they are worth on new rows cannot be told from rows of training"
+                known = self.seen_share is None
+                return f"No collapse: the answers differ{self._never_found()}{'' if known else unknown}"
 
     @property
     def _reference(self) -> Reference | None:
@@ -310,6 +328,7 @@ class CollapseReport:
             "collapsed": self.collapsed,
             "classes": _plain(self.classes),
             "judged_on": self.judged_on,
+            "seen_share": self.seen_share,
             "remedies": list(self.remedies),
             "causes": _plain(self.causes),
             "evidence": _plain(self.evidence),

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from balanced_nn._data.row_hashes import hash_cells
 from balanced_nn._data.table import Table
 from balanced_nn._typing import IntArray
 
@@ -61,36 +62,10 @@ def _is_oversampled(y: IntArray, y_distinct: IntArray) -> bool:
 
 def _row_hashes(table: Table) -> np.ndarray:
     """64 bits of each row; equal cells give equal bits, whatever type of number they have."""
-    numeric, n_columns = table.numeric, table.numeric.shape[1] + len(table.categories)
+    n_columns = table.numeric.shape[1] + len(table.categories)
     factors = np.random.default_rng(_HASH_SEED).integers(2**63, size=n_columns, dtype=np.uint64) | np.uint64(1)
-    hashes = np.zeros(len(table), dtype=np.uint64)
-    if sparse.issparse(numeric):
-        numeric = sparse.csr_array(numeric)
-        bits = _mixed(_bits(numeric.data)) * factors[numeric.indices]
-        bits[numeric.data == 0] = 0  # as a cell that is not stored
-        np.add.at(hashes, np.repeat(np.arange(len(table)), np.diff(numeric.indptr)), bits)
-    else:
-        for column in range(numeric.shape[1]):
-            hashes += _mixed(_bits(numeric[:, column])) * factors[column]
-    for factor, category in zip(factors[numeric.shape[1] :], table.categories.values(), strict=True):
-        hashes += _mixed(category.codes.astype(np.int64).view(np.uint64)) * factor
-    return hashes
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    """64 bits of numbers; -0.0 is 0.0, and there is one NaN."""
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64).view(np.uint64)
-    numbers = np.asarray(values).astype(np.float64) + 0.0
-    numbers[np.isnan(numbers)] = np.nan
-    return numbers.view(np.uint64)
-
-
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    """Bits that differ everywhere where they differed anywhere: the finaliser of splitmix64."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    codes = [column.codes.astype(np.int64).view(np.uint64) for column in table.categories.values()]
+    return hash_cells(table.numeric, codes, factors)
 
 
 def _can_be_told_apart(table: Table, distinct: IntArray) -> bool:

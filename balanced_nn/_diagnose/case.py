@@ -53,6 +53,7 @@ class Case:
     prepare_training: Callable[[], tuple[Trainer, Reference | None]]  # with the quick models of the rows it judges on
     settings: Mapping[str, Any]
     defaults: Mapping[str, Any] | None = None
+    seen_share: float | None = None  # of the rows that are judged: in training, where many were
 
 
 def is_keras(model: Any) -> bool:

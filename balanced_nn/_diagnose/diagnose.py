@@ -45,7 +45,8 @@ def diagnose(
     y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
         Their labels, as `model` was trained on; one-hot rows for Keras models only. None with a dataset.
     X_val : like `X`, default=None
-        Held-out rows for the evaluation; None evaluates on `X`, and baseline models on folds of it.
+        Held-out rows for the evaluation; None evaluates on `X`, and baseline models on folds of it. A
+        BalancedNNClassifier tells where rows that it was fitted on are evaluated, which flatters it.
     y_val : like `y`, default=None
         Their labels.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -105,7 +106,9 @@ def diagnose(
     if confirm and _can_be_repaired(evidence):
         findings, search = _confirm(findings, case)
     advised = advise(findings, case.kind, settings=case.settings, defaults=case.defaults)
-    return CollapseReport(evidence.outcome, case.classes, case.judged_on, advised, evidence, search=search)
+    return CollapseReport(
+        evidence.outcome, case.classes, case.judged_on, advised, evidence, search=search, seen_share=case.seen_share
+    )
 
 
 def _look_at(model: Any, request: Request) -> Case:

@@ -24,12 +24,15 @@ from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
+from balanced_nn._data.table import read_table
 from balanced_nn._data.target import read_weights
 from balanced_nn._diagnose.case import Case, Request, Trainer, find_baseline, is_keras, split_rows
 from balanced_nn._diagnose.sklearn_retraining import SklearnTrainer
 from balanced_nn._network.network import FittedNetwork, LayerArrays
 from balanced_nn._network.specs import NetworkSpec
 from balanced_nn._typing import FloatArray, IntArray, Rows
+
+FLATTERING_SHARE = 0.1  # of the rows that are judged, from which on it is told that they were seen in training
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,15 @@ def sklearn_case(model: Any, request: Request) -> Case:
         partial(_prepare_training, subject, request.seed),
         last.get_params(deep=False),
         MLPClassifier().get_params(deep=False) if kind is ModelKind.MLP else None,  # a subclass may hide some
+        _seen_share(last, subject.X_val if held_out else subject.X) if kind is ModelKind.OURS else None,
     )
+
+
+def _seen_share(model: BalancedNNClassifier, X: Rows) -> float | None:
+    """Share of some rows that a classifier of ours was fitted on, where it is large enough to flatter."""
+    sketch = getattr(model, "_training_rows", None)  # not in a file that an older version wrote
+    share = None if sketch is None else sketch.find_seen_share(read_table(model, X, reset=False))
+    return None if share is None or share < FLATTERING_SHARE else share
 
 
 def _wrapper_case(subject: _Subject, request: Request) -> Case:

@@ -13,6 +13,7 @@ SKOPS_TYPES: list[str] = [
     "balanced_nn._classifier.BalancedNNClassifier",
     "balanced_nn._collapse.baseline.Reference",
     "balanced_nn._collapse.outcome.OutcomeReport",
+    "balanced_nn._data.row_sketch.RowSketch",
     "balanced_nn._decision.metrics.Metric",
     "balanced_nn._decision.predictor.Predictor",
     "balanced_nn._decision.rule.Decision",
