@@ -37,7 +37,7 @@ CAUSE_WORDS: dict[Cause, str] = {
     Cause.NO_SIGNAL: "the features say nothing about the labels",
 }
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
-UNSEEN = "Evaluate rows that the model was not fitted on; those of rows that fit held out are in its collapse_report_."
+UNSEEN = "Evaluate rows that the model was not fitted on; collapse_report_ has the figures of rows that fit held out."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))

@@ -422,6 +422,14 @@ def test_what_cannot_be_fitted_gives_one_line_and_code_1(
     assert not Path("m.joblib").exists()
 
 
+def test_a_model_that_is_diagnosed_on_its_own_table_is_not_flattered(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["diagnose", str(folder / "table.csv"), "--target", "churn", "--model", str(folder / "churn.joblib")]
+    assert main(arguments) == 0
+    assert "Seen in training: about 80% of these rows" in capsys.readouterr().out  # a fifth was held out
+
+
 # predict
 
 
