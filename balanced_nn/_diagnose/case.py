@@ -14,6 +14,7 @@ from balanced_nn._causes.evidence import RepairAction
 from balanced_nn._causes.observation import Observation
 from balanced_nn._collapse.baseline import Reference, find_reference
 from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.dataset import Dataset
 from balanced_nn._typing import FloatArray, IntArray, Rows
 
@@ -54,6 +55,7 @@ class Case:
     settings: Mapping[str, Any]
     defaults: Mapping[str, Any] | None = None
     seen_share: float | None = None  # of the rows that are judged: in training, where many were
+    suspicious: tuple[SuspiciousColumn, ...] = ()  # columns that the model itself likely misreads
 
 
 def is_keras(model: Any) -> bool:

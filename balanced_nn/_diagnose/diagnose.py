@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from balanced_nn._causes.advise import advise
+from balanced_nn._causes.advise import advise, blame_columns
 from balanced_nn._causes.evidence import ACTION_OF, Evidence, RepairAction
 from balanced_nn._causes.observation import gather_evidence
 from balanced_nn._causes.repair_search import RepairSearch, find_repairs
@@ -106,6 +106,7 @@ def diagnose(
     if confirm and _can_be_repaired(evidence):
         findings, search = _confirm(findings, case)
     advised = advise(findings, case.kind, settings=case.settings, defaults=case.defaults)
+    advised = blame_columns(advised, case.suspicious)
     return CollapseReport(
         evidence.outcome, case.classes, case.judged_on, advised, evidence, search=search, seen_share=case.seen_share
     )

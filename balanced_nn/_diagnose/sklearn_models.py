@@ -24,7 +24,8 @@ from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
-from balanced_nn._data.table import read_table
+from balanced_nn._data.column_checks import suspicious_columns
+from balanced_nn._data.table import Table, read_table
 from balanced_nn._data.target import read_weights
 from balanced_nn._diagnose.case import Case, Request, Trainer, find_baseline, is_keras, split_rows
 from balanced_nn._diagnose.sklearn_retraining import SklearnTrainer
@@ -78,7 +79,7 @@ def sklearn_case(model: Any, request: Request) -> Case:
     )  # fmt: skip
     if wraps_keras:
         return _wrapper_case(subject, request)
-    return Case(
+    case = Case(
         last,
         kind,
         _observe(subject, request.sample_weight),
@@ -87,14 +88,17 @@ def sklearn_case(model: Any, request: Request) -> Case:
         partial(_prepare_training, subject, request.seed),
         last.get_params(deep=False),
         MLPClassifier().get_params(deep=False) if kind is ModelKind.MLP else None,  # a subclass may hide some
-        _seen_share(last, subject.X_val if held_out else subject.X) if kind is ModelKind.OURS else None,
     )
+    if kind is not ModelKind.OURS:  # what the steps in front of others make of columns is not known
+        return case
+    table = read_table(last, subject.X_val if held_out else subject.X, reset=False)
+    return replace(case, seen_share=_seen_share(last, table), suspicious=suspicious_columns(table))
 
 
-def _seen_share(model: BalancedNNClassifier, X: Rows) -> float | None:
+def _seen_share(model: BalancedNNClassifier, table: Table) -> float | None:
     """Share of some rows that a classifier of ours was fitted on, where it is large enough to flatter."""
     sketch = getattr(model, "_training_rows", None)  # not in a file that an older version wrote
-    share = None if sketch is None else sketch.find_seen_share(read_table(model, X, reset=False))
+    share = None if sketch is None else sketch.find_seen_share(table)
     return None if share is None or share < FLATTERING_SHARE else share
 
 

@@ -284,6 +284,17 @@ def test_our_own_classifier_is_judged_on_any_rows(ours):
     assert_can_be_shown(report)
 
 
+@pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.ColumnWarning")
+def test_columns_that_ours_misreads_are_blamed_for_features_without_a_signal():
+    prices = np.char.mod("%.2f EUR", np.random.default_rng(0).uniform(size=600))
+    table, labels = pd.DataFrame({"price": prices}), np.arange(600) % 2
+    settings = {"learning_rate_init": 0.01, "max_iter": 2, "n_members": 1, "on_collapse": "ignore", "random_state": 0}
+    model = BalancedNNClassifier((4,), **settings)
+    report = diagnose(model.fit(table[:300], labels[:300]), table[300:], labels[300:])
+    assert report.outcome == "no_signal"
+    assert "Column 'price' holds numbers as text" in report.causes[0].seen
+
+
 def test_the_cause_of_a_failure_of_our_own_is_confirmed(ours):
     before = ours["slow"].predict_proba(FRAME)
     report = diagnose(ours["slow"], FRAME, TEXT, confirm=True)
