@@ -139,10 +139,8 @@ def render_report(fit: Fit) -> str:
 def _render_table(summary: TableSummary) -> Iterator[str]:
     yield f"<h2>The table</h2><p>{escape(summary.headline)}</p>"
     rows = summary.largest_first
-    yield _render_rows(
-        ["class", "rows", "share"],
-        ([name, f"{count:,}", f"{share:.1%}"] for count, share, name in rows[:MOST_CLASSES]),
-    )
+    cells = ([name, f"{count:,}", f"{share:.1%}"] for count, share, name in rows[:MOST_CLASSES])
+    yield _render_rows(["class", "rows", "share"], cells)
     if len(rows) > MOST_CLASSES:
         yield f"<p>and {len(rows) - MOST_CLASSES:,} more classes</p>"
     if summary.findings:
@@ -170,18 +168,16 @@ def _render_evaluation(fit: Fit) -> Iterator[str]:
 def _render_matrix(seen: Evaluation) -> str:
     """A confusion matrix of which the cells are shaded by the share of their row."""
     head = "".join(f"<th>{escape(name)}</th>" for name in seen.classes)
-    body = []
+    body = ""
     for name, row in zip(seen.classes, seen.confusion, strict=True):
         shares = row / max(1, row.sum())
         cells = "".join(
             f'<td style="background:rgba(0,114,178,{0.6 * share:.2f})">{count:,}</td>'
             for count, share in zip(row, shares, strict=True)
         )
-        body.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    caption = "Rows of each true class (down) by predicted class (across)"
-    return (
-        f'<div class="scroll"><table><caption>{caption}</caption><tr><th></th>{head}</tr>{"".join(body)}</table></div>'
-    )
+        body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+    caption = "<caption>Rows of each true class (down) by predicted class (across)</caption>"
+    return f'<div class="scroll"><table>{caption}<tr><th></th>{head}</tr>{body}</table></div>'
 
 
 def _render_findings(fit: Fit) -> Iterator[str]:

@@ -69,20 +69,10 @@ def _format_search(search: LearningRateSearch) -> str:
     rates, losses = usable_part(search.trace)
     chosen = np.unique(np.linspace(0, len(rates) - 1, min(MOST_LINES, len(rates))).round().astype(int))
     lowest, span = min(losses, default=0.0), max(np.ptp(losses), 1e-12) if len(losses) else 1.0
-    lines = [
-        f"{rates[i]:>10.2g}  {losses[i]:>8.4f}  {'#' * round(WIDTH * (losses[i] - lowest) / span)}" for i in chosen
-    ]
-    n_lost = len(search.trace.losses) - len(losses)
-    return "\n".join(
-        [
-            f"{'rate':>10}  {'loss':>8}  (smoothed; the bars begin at the lowest)",
-            *lines,
-            *(
-                [f"{'':>10}  {'diverged':>8}  in the last {n_lost} of {len(search.trace.losses)} steps"]
-                if n_lost
-                else []
-            ),
-            "",
-            f"Suggested learning rate: {search.learning_rate:.2g} ({search.reason}).",
-        ]
-    )
+    lines = [f"{'rate':>10}  {'loss':>8}  (smoothed; the bars begin at the lowest)"]
+    for rate, loss in zip(rates[chosen], losses[chosen], strict=True):
+        lines.append(f"{rate:>10.2g}  {loss:>8.4f}  {'#' * round(WIDTH * (loss - lowest) / span)}")
+    n_steps = len(search.trace.losses)
+    if len(losses) < n_steps:
+        lines.append(f"{'':>10}  {'diverged':>8}  in the last {n_steps - len(losses)} of {n_steps} steps")
+    return "\n".join([*lines, "", f"Suggested learning rate: {search.learning_rate:.2g} ({search.reason})."])

@@ -6,16 +6,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import joblib
+
 from balanced_nn._cli.console import OneLineError, join_lines, quiet_tensorflow_start
 from balanced_nn._export.skops import SKOPS_TYPES
 
 
 def _dump_joblib(model: Any, path: Path) -> None:
-    importlib.import_module("joblib").dump(model, path, compress=3)  # it comes with scikit-learn
-
-
-def _load_joblib(path: Path) -> Any:
-    return importlib.import_module("joblib").load(path)
+    joblib.dump(model, path, compress=3)
 
 
 def _dump_skops(model: Any, path: Path) -> None:
@@ -40,16 +38,9 @@ def _load_keras(path: Path) -> Any:
         return load_model(path)
 
 
-WRITERS: dict[str, Callable[[Any, Path], None]] = {
-    ".joblib": _dump_joblib,
-    ".pkl": _dump_joblib,
-    ".skops": _dump_skops,
-}
-READERS: dict[str, Callable[[Path], Any]] = {  # all others are pickles
-    ".keras": _load_keras,
-    ".h5": _load_keras,
-    ".skops": _load_skops,
-}
+WRITERS: dict[str, Callable[[Any, Path], None]] = {".joblib": _dump_joblib, ".pkl": _dump_joblib, ".skops": _dump_skops}
+# All others are pickles.
+READERS: dict[str, Callable[[Path], Any]] = {".keras": _load_keras, ".h5": _load_keras, ".skops": _load_skops}
 
 
 def check_format(path: Path) -> None:
@@ -74,7 +65,7 @@ def load_model(path: Path) -> Any:
     if not path.is_file():
         raise OneLineError(f"there is no file {path}")
     try:
-        return READERS.get(path.suffix.lower(), _load_joblib)(path)
+        return READERS.get(path.suffix.lower(), joblib.load)(path)
     except Exception as error:  # a pickle can raise anything
         raise OneLineError(f"cannot read a model from {path}: {type(error).__name__}: {join_lines(error)}") from error
 

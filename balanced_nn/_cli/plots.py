@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn._displays.canvas import find_pyplot
 from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
-from balanced_nn._displays.style import find_pyplot
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
 from balanced_nn._network.specs import LearningRateSearch
 

@@ -103,7 +103,7 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         raise OneLineError(f"there is no file {path}")
     parquet = path.suffix.lower() in PARQUET
     try:
-        pandas = _import_pandas()
+        pandas = importlib.import_module("pandas")
         return pandas.read_parquet(path) if parquet else parse(pandas)
     except OneLineError:
         raise
@@ -119,10 +119,6 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         raise OneLineError(f"cannot read {path}: {join_lines(error)}") from error
 
 
-def _import_pandas() -> ModuleType:
-    return importlib.import_module("pandas")
-
-
 def _read_csv(pandas: ModuleType, path: Path, encoding: str, layout: CsvLayout, **options: Any) -> "DataFrame":
     settings = {
         "sep": layout.separator,
@@ -134,7 +130,7 @@ def _read_csv(pandas: ModuleType, path: Path, encoding: str, layout: CsvLayout, 
         "low_memory": False,  # one kind a column, not a chunk
     }
     with open_text(path, encoding) as lines:
-        return pandas.read_csv(lines, **{**settings, **options})
+        return pandas.read_csv(lines, **(settings | options))
 
 
 def read_as_written(
@@ -292,7 +288,7 @@ def check_writer(path: Path) -> None:
 
 def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
     """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
-    frame = _import_pandas().DataFrame(columns)
+    frame = importlib.import_module("pandas").DataFrame(columns)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
     elif path.suffix.lower() in PARQUET:

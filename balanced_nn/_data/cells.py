@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from balanced_nn._typing import IntArray
 
-__all__ = ["REMEDY", "CategoryColumn", "Column", "bools", "is_missing", "level_text", "plain_level", "read_cells"]
-
 REMEDY = "Turn it into numbers or strings, or drop it."
 
 

@@ -34,11 +34,7 @@ def differing_columns(table: Table, rows: IntArray, other: Table, other_rows: In
     ----------
     .. [1] J. L. Hodges, "The Significance Probability of the Smirnov Two-Sample Test", Arkiv för Matematik 3, 1958.
     """
-    if (
-        min(len(rows), len(other_rows)) < FEWEST_ROWS
-        or sparse.issparse(table.numeric)
-        or sparse.issparse(other.numeric)
-    ):
+    if min(len(rows), len(other_rows)) < FEWEST_ROWS or any(sparse.issparse(one.numeric) for one in (table, other)):
         return ()
     shared = np.intersect1d(table.numeric_positions, other.numeric_positions)
     one, two = (
@@ -54,7 +50,7 @@ def differing_columns(table: Table, rows: IntArray, other: Table, other_rows: In
 
 def _distance(one: FloatArray, two: FloatArray) -> float:
     """Largest difference of the two distribution functions; NaN where there is nothing to compare."""
-    one, two = (np.sort(values[~np.isnan(values.astype(np.float64))].astype(np.float64)) for values in (one, two))
+    one, two = (np.sort(values[~np.isnan(values)]) for values in (one.astype(np.float64), two.astype(np.float64)))
     both = np.concatenate([one, two])
     if min(len(one), len(two)) < FEWEST_ROWS or both.min() == both.max():
         return float("nan")

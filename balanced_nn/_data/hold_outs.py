@@ -71,31 +71,23 @@ def hold_outs(
     """
     if copies is not None:
         _, first, copy_of = np.unique(copies, return_index=True, return_inverse=True)
-        return tuple(
-            HoldOut(
-                np.flatnonzero(np.isin(copy_of, part.train)),
-                np.flatnonzero(np.isin(copy_of, part.valid)),
-                part.classes_without,
-            )
-            for part in hold_outs(y[first], fraction, rng, n_classes, n_parts)
-        )
-    shuffled: list[tuple[IntArray, int]] = []
-    without: list[int] = []
-    for label in range(n_classes):
-        members = np.flatnonzero(y == label)
-        size = _held_out_size(len(members), fraction)
-        if size == 0:
-            without.append(label)
-        else:
-            shuffled.append((rng.permutation(members), size))
+
+        def copies_of(rows: IntArray) -> IntArray:
+            return np.flatnonzero(np.isin(copy_of, rows))
+
+        parts = hold_outs(y[first], fraction, rng, n_classes, n_parts)
+        return tuple(HoldOut(copies_of(part.train), copies_of(part.valid), part.classes_without) for part in parts)
+    sizes = [_held_out_size(n_rows, fraction) for n_rows in np.bincount(y, minlength=n_classes).tolist()]
+    shuffled = [(rng.permutation(np.flatnonzero(y == label)), size) for label, size in enumerate(sizes) if size]
+    without = tuple(label for label, size in enumerate(sizes) if not size)
     if len(shuffled) < 2:
         return (_nothing_held_out(y, n_classes),) * n_parts
-    parts = []
+    drawn = []
     for part in range(n_parts):
         held = [members.take(range(part * size, (part + 1) * size), mode="wrap") for members, size in shuffled]
         valid = np.sort(np.concatenate(held))
-        parts.append(HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, tuple(without)))
-    return tuple(parts)
+        drawn.append(HoldOut(np.setdiff1d(np.arange(len(y)), valid, assume_unique=True), valid, without))
+    return tuple(drawn)
 
 
 def _held_out_size(n_rows: int, fraction: float) -> int:
@@ -176,8 +168,8 @@ def _draw_groups(
     rarest = np.zeros(number.max() + 1, dtype=np.intp)
     np.maximum.at(rarest, number, rarity[y])
     label = np.argsort(rarity)[rarest]
-    parts = hold_outs(label, fraction, np.random.default_rng(seed), n_classes, n_parts)
-    return [np.flatnonzero(np.isin(number, part.valid)) for part in parts]
+    parts = hold_outs(label[number], fraction, np.random.default_rng(seed), n_classes, n_parts, copies=number)
+    return [part.valid for part in parts]
 
 
 def _without_whole_classes(y: IntArray, groups: IntArray, valid: IntArray, n_classes: int) -> HoldOut:

@@ -117,6 +117,4 @@ def read_groups(groups: ArrayLike, n_rows: int) -> IntArray:
 def _with_weight(
     table: Table, codes: IntArray, weight: FloatArray, classes: np.ndarray, groups: IntArray | None = None
 ) -> LabelledRows:
-    kept = np.flatnonzero(weight)
-    groups = None if groups is None else groups[kept]
-    return LabelledRows(table, kept, codes[kept], weight[kept], classes, groups)
+    return LabelledRows(table, np.arange(len(table)), codes, weight, classes, groups).take(np.flatnonzero(weight))

@@ -43,7 +43,7 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
         raise _several_columns(found, name)
     labels = column_or_1d(found, warn=True)
     check_consistent_length(X, labels)
-    missing = _is_missing(labels)
+    missing = find_missing(labels)
     if missing.any():
         raise ValueError(
             f"Input {name} contains NaN or None in {missing.sum()} of {len(labels)} rows. "
@@ -79,12 +79,13 @@ def _several_columns(labels: np.ndarray, name: str) -> ValueError:
     return ValueError(f"{text}. Pass one label a row in {name}; several labels a row are not supported.")
 
 
-def _is_missing(labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind == "f":
-        return np.isnan(labels)
-    if labels.dtype.kind != "O":
-        return np.zeros(len(labels), dtype=bool)
-    return np.array([is_missing(label) for label in labels], dtype=bool)
+def find_missing(values: np.ndarray) -> np.ndarray:
+    """Return which elements of an array of one dimension are missing."""
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), dtype=bool)
+    return np.array([is_missing(value) for value in values], dtype=bool)
 
 
 def _plain_type(labels: np.ndarray, name: str, *, is_list: bool) -> np.ndarray:
@@ -132,7 +133,7 @@ def read_classes(y: ArrayLike, X: Any) -> tuple[IntArray, np.ndarray]:
     """Return the class of each row as an index, and the sorted labels; see `read_target` and `find_classes`."""
     labels = read_target(y, X)
     classes = find_classes(labels)
-    return encode_labels(labels, classes, name="y"), classes
+    return np.searchsorted(classes, labels), classes
 
 
 def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntArray:

@@ -48,7 +48,8 @@ class Metric:
     _formula: Formula | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_formula", _find_formula(self.function, self.kwargs, self.classes))
+        maker = _FORMULAS.get(self.function)
+        object.__setattr__(self, "_formula", None if maker is None else maker(dict(self.kwargs), self.classes))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what follows from the name: skops would ask for trust in each function of scikit-learn."""
@@ -214,19 +215,26 @@ def read_metric(metric: Any, classes: Sequence[Any], parameter: str = "decision"
 
 
 def _look_up(metric: Any, parameter: str = "decision") -> tuple[str, Callable[..., float], int, dict[str, Any]]:
-    if not isinstance(metric, str):
-        parts = scorer_parts(metric)
-        if parts is None:
-            raise ValueError(
-                f"{parameter}={metric!r} is not a scikit-learn scorer. Pass the name of one, or what "
-                "sklearn.metrics.make_scorer(your_metric) returns."
-            )
-        inner = getattr(parts[0], "func", parts[0])  # of a partial
-        return _of_answers(getattr(inner, "__name__", "a metric"), parts, parameter)
-    if metric in get_scorer_names():
-        parts = scorer_parts(get_scorer(metric))
-        assert parts is not None
-        return _of_answers(metric, parts, parameter)
+    if isinstance(metric, str) and metric not in get_scorer_names():
+        return _look_up_function(metric, parameter)
+    parts = scorer_parts(get_scorer(metric) if isinstance(metric, str) else metric)
+    if parts is None:
+        raise ValueError(
+            f"{parameter}={metric!r} is not a scikit-learn scorer. Pass the name of one, or what "
+            "sklearn.metrics.make_scorer(your_metric) returns."
+        )
+    function, sign, kwargs, methods = parts
+    inner = getattr(function, "func", function)  # of a partial
+    name = metric if isinstance(metric, str) else getattr(inner, "__name__", "a metric")
+    if methods != ("predict",):
+        raise ValueError(
+            f"{parameter}={name!r} reads {' or '.join(methods)}, and no decision changes it. Use a metric of the "
+            'answers, such as "f1", "matthews_corrcoef" or "balanced_accuracy".'
+        )
+    return name, function, sign, kwargs
+
+
+def _look_up_function(metric: str, parameter: str) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
     for module in (sklearn.metrics, imblearn.metrics):
         function = getattr(module, metric, None)
         if callable(function) and tuple(_parameters(function))[:2] in {("y_true", "y_pred"), ("y1", "y2")}:
@@ -260,24 +268,7 @@ def _counts_rows(function: Callable[..., Any]) -> bool:
     return getattr(inner, "__module__", "").startswith("imblearn.")
 
 
-def _of_answers(
-    name: str, parts: tuple[Callable[..., float], int, dict[str, Any], tuple[str, ...]], parameter: str
-) -> tuple[str, Callable[..., float], int, dict[str, Any]]:
-    function, sign, kwargs, methods = parts
-    if methods != ("predict",):
-        raise ValueError(
-            f"{parameter}={name!r} reads {' or '.join(methods)}, and no decision changes it. Use a metric of the "
-            'answers, such as "f1", "matthews_corrcoef" or "balanced_accuracy".'
-        )
-    return name, function, sign, kwargs
-
-
 # Formulas for the margins of tables, for the metrics that people tune most; any other is called table by table.
-
-
-def _find_formula(function: Any, kwargs: Mapping[str, Any], classes: tuple[Any, ...]) -> Formula | None:
-    maker = _FORMULAS.get(function)
-    return None if maker is None else maker(dict(kwargs), classes)
 
 
 def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -64,10 +64,8 @@ class DecisionRule:
         return threshold_of(self.log_offsets, self.positive)
 
     def __str__(self) -> str:
-        lines = [_WORDS.get(self.name, f"Tuned for {self.name}") + f": {self._how()}."]
-        if self.tuning is not None:
-            lines.append(self._tuned_on(self.tuning))
-        return " ".join(lines)
+        wanted = _WORDS.get(self.name, f"Tuned for {self.name}")
+        return f"{wanted}: {self._how()}.{'' if self.tuning is None else self._tuned_on(self.tuning)}"
 
     def _how(self) -> str:
         if self.costs is not None:
@@ -91,7 +89,7 @@ class DecisionRule:
             else:
                 spread = f"; nine in ten resamples of these rows put the threshold {between}, the training left out"
         rows = f"{tuning.n_rows} rows, {tuning.n_rarest} of the rarest class"
-        return f"Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
+        return f" Found on {rows}, where {tuning.metric} is {tuning.score:.3g}{spread}."
 
 
 _WORDS = {
@@ -167,46 +165,28 @@ def decision_notes(rule: DecisionRule, rows: HeldOut, prior: FloatArray) -> tupl
     """Return what the user should be warned of about a rule that was tuned."""
     if rule.tuning is None:
         return ()
-    notes: tuple[Warning, ...] = ()
-    if rows.in_training:
-        notes += (
-            DecisionWarning(
-                f"decision={rule.name!r} was tuned on training rows, as none were held out; on these the network "
-                "looks better than it is. Use early_stopping=True with enough rows to hold out, or pass other rows to "
-                "set_decision."
-            ),
-        )
-    if not np.isfinite(rule.tuning.score):
-        notes += (
-            DecisionWarning(
-                f"decision={rule.name!r} could not be computed for the answers, so nothing was tuned. Use a "
-                "metric that is defined for all answers, even if a class is never predicted."
-            ),
-        )
-    if rule.tuning.is_coarse:
-        notes += (
-            DecisionWarning(
-                f"decision={rule.name!r} takes no weights, and at these class frequencies a class has too few rows "
-                "for it: the threshold is imprecise. Give the function a sample_weight parameter."
-            ),
-        )
+    wanted = f"decision={rule.name!r}"
     answered = np.unique(rule.decide(rows.log_proba_at(prior)))
     others = ("f1" if len(rule.classes) == 2 else "f1_macro", "balanced_accuracy")
     named = " or ".join(f'"{name}"' for name in others if name != rule.name)
     remedy = f"Use a metric that counts both kinds of error, such as {named}."
-    if len(answered) == 1:
-        constant = (
-            f"For decision={rule.name!r} the best answer is {rule.classes[answered[0]]!s} for every row tuned on."
-        )
-        notes += (DecisionWarning(f"{constant} {remedy}"),)
-    elif rule.tuning.is_one_sided:
-        notes += (
-            DecisionWarning(
-                f"decision={rule.name!r} looks at one kind of error only: a classifier that answers one class for "
-                f"(nearly) every row scores as a perfect one does. {remedy}"
-            ),
-        )
-    return notes
+    notes = (
+        (rows.in_training,
+         f"{wanted} was tuned on training rows, as none were held out; on these the network looks better than it is. "
+         "Use early_stopping=True with enough rows to hold out, or pass other rows to set_decision."),
+        (not np.isfinite(rule.tuning.score),
+         f"{wanted} could not be computed for the answers, so nothing was tuned. Use a metric that is defined for all "
+         "answers, even if a class is never predicted."),
+        (rule.tuning.is_coarse,
+         f"{wanted} takes no weights, and at these class frequencies a class has too few rows for it: the threshold "
+         "is imprecise. Give the function a sample_weight parameter."),
+        (len(answered) == 1,
+         f"For {wanted} the best answer is {rule.classes[answered[0]]!s} for every row tuned on. {remedy}"),
+        (len(answered) > 1 and rule.tuning.is_one_sided,
+         f"{wanted} looks at one kind of error only: a classifier that answers one class for (nearly) every row "
+         f"scores as a perfect one does. {remedy}"),
+    )  # fmt: skip
+    return tuple(DecisionWarning(note) for applies, note in notes if applies)
 
 
 def read_decision(
@@ -270,10 +250,8 @@ def _read_wanted(decision: Any, labels: tuple[Any, ...], class_weight: FloatArra
         return Decision("threshold", labels, _offsets_of_threshold(float(decision), n_classes, positive))
     if isinstance(decision, str) or callable(decision):
         metric = read_metric(decision, labels, positive=positive)
-        if (
-            metric.function is balanced_accuracy_score and metric.sign > 0
-        ):  # its best thresholds are known: nothing is left to tune
-            return Decision("balanced", labels)
+        if metric.function is balanced_accuracy_score and metric.sign > 0:
+            return Decision("balanced", labels)  # its best thresholds are known: nothing is left to tune
         return Decision(metric.name, labels, metric=metric)
     return _read_costs(decision, labels)
 

@@ -131,9 +131,7 @@ def tune_offsets(
         for _ in range(RESAMPLES if is_cheap else FEWER_RESAMPLES)
     ]
     offsets = np.quantile(resampled, 0.5, axis=0)
-    networks = np.zeros(len(labels), dtype=np.intp)
-    if network is not None:
-        networks = np.unique(network[chosen], return_inverse=True)[1]
+    networks = np.unique(np.zeros(len(labels)) if network is None else network[chosen], return_inverse=True)[1]
     if is_cheap and n_classes == 2:  # how sure the threshold is
         resampled = [
             search.from_starts(_resample_networks(labels, networks, thinned, rng), [found])

@@ -89,34 +89,21 @@ def compare_seeds(seeds: Iterable[int], *, tell: Callable[[str], None] = lambda 
 def _measure_plain(train: Survey, test: Survey, seed: int) -> Result:
     start = perf_counter()
     network = fit_plain_mlp(train.X, train.class_index, seed=seed)
-    seconds = perf_counter() - start
-    return _score_answers(
-        "plain Keras MLP",
-        train,
-        test,
-        network.predict_proba(test.X),
-        network.predict(test.X),
-        fit=(LEARNING_RATE, network.n_epochs, seconds),
-    )
+    fit = LEARNING_RATE, network.n_epochs, perf_counter() - start
+    return _score_answers("plain Keras MLP", train, test, network.predict_proba(test.X), network.predict(test.X), fit)
 
 
 def _measure_ours(train: Survey, test: Survey, seed: int) -> Result:
     start = perf_counter()
     network = BalancedNNClassifier(random_state=seed).fit(train.X, train.y)
-    seconds = perf_counter() - start
-    columns = [list(network.classes_).index(label) for label in CLASSES]
-    return _score_answers(
-        "BalancedNNClassifier",
-        train,
-        test,
-        network.predict_proba(test.X)[:, columns],
-        (network.predict(test.X) == CLASSES[1]).astype(np.intp),
-        fit=(network.learning_rate_, network.n_iter_, seconds),
-    )
+    fit = network.learning_rate_, network.n_iter_, perf_counter() - start
+    proba = network.predict_proba(test.X)[:, [list(network.classes_).index(label) for label in CLASSES]]
+    answers = (network.predict(test.X) == CLASSES[1]).astype(np.intp)
+    return _score_answers("BalancedNNClassifier", train, test, proba, answers, fit)
 
 
 def _score_answers(
-    name: str, train: Survey, test: Survey, proba: FloatArray, answers: IntArray, *, fit: tuple[float, int, float]
+    name: str, train: Survey, test: Survey, proba: FloatArray, answers: IntArray, fit: tuple[float, int, float]
 ) -> Result:
     y = test.class_index
     (a, b), (c, d) = confusion_matrix(y, answers, labels=[0, 1]).tolist()

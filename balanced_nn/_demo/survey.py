@@ -1,6 +1,5 @@
 """Which data does the demonstration use? A health survey in which one adult in fifty has prediabetes."""
 
-import csv
 import gzip
 from dataclasses import dataclass
 from importlib.resources import files
@@ -52,9 +51,8 @@ class Survey:
 
 def load_survey() -> Survey:
     """Read the table that ships with the package: 19,849 adults, 380 of them with prediabetes."""
-    text = gzip.decompress((files("balanced_nn._demo") / _FILE).read_bytes()).decode()
-    _, *rows = csv.reader(text.splitlines())
-    table = np.array(rows, dtype=np.float64)
+    with (files("balanced_nn._demo") / _FILE).open("rb") as packed, gzip.open(packed, "rt") as text:
+        table = np.loadtxt(text, delimiter=",", skiprows=1)
     return Survey(table[:, :-1], np.where(table[:, -1] == 1, RARE, COMMON))
 
 

@@ -11,26 +11,10 @@ from balanced_nn._causes.report import CollapseReport
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, find_outcome
 from balanced_nn._data.target import read_target
 from balanced_nn._diagnose.diagnose import diagnose
+from balanced_nn._displays.canvas import AxesLike, Canvas, LegendPlace, find_pyplot, list_classes, open_canvas
 from balanced_nn._displays.inputs import encode_in_order, read_predictions
-from balanced_nn._displays.style import (
-    ANSWER,
-    BLACK,
-    BLUE,
-    GREY,
-    TRUTH,
-    VERMILION,
-    AxesLike,
-    Canvas,
-    Style,
-    find_pyplot,
-    format_tick,
-    list_classes,
-    new_label,
-    open_canvas,
-    set_few_ticks,
-    set_log_scale,
-    set_log_scale_with_zero,
-)
+from balanced_nn._displays.scales import format_tick, set_few_ticks, set_log_scale, set_log_scale_with_zero
+from balanced_nn._displays.style import ANSWER, BLACK, BLUE, GREY, TRUTH, VERMILION, Style, new_label
 from balanced_nn._typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -247,11 +231,9 @@ class CollapseDisplay:
         """
         find_pyplot(f"{cls.__name__}.from_predictions")
         given = read_predictions(y_true, y_proba, classes, sample_weight)
-        answers = (
-            None
-            if y_pred is None
-            else encode_in_order(read_target(y_pred, y_true, name="y_pred"), given.classes, "y_pred")
-        )
+        answers = None
+        if y_pred is not None:
+            answers = encode_in_order(read_target(y_pred, y_true, name="y_pred"), given.classes, "y_pred")
         facts = find_outcome(given.y, given.proba, answers, sample_weight=given.weight)
         return cls(CollapseReport(facts, given.classes, "given rows")).plot(ax=ax)
 
@@ -338,12 +320,8 @@ class CollapseDisplay:
         n_layers = len(layers[0].gradient)
         ax.set_xlim(0.6, n_layers + 0.4)
         set_few_ticks(ax, "x", 6, whole=True)
-        canvas.finish(
-            ax,
-            xlabel=f"layer ({n_layers} is the output)",
-            ylabel="norm of the gradient",
-            legend="best" if np.isnan(norms).any() else None,
-        )
+        legend: LegendPlace | None = "best" if np.isnan(norms).any() else None
+        canvas.finish(ax, xlabel=f"layer ({n_layers} is the output)", ylabel="norm of the gradient", legend=legend)
 
 
 def _style_curve(curve: LayerCurve) -> Style:

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 from balanced_nn._decision.metrics import Metric, read_metric
 from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._decision.rule import DecisionRule, read_decision, threshold_text
+from balanced_nn._displays.canvas import AxesLike, Canvas, find_pyplot, list_classes, open_canvas
 from balanced_nn._displays.decision_curves import (
     PLATEAU,
     ClassScores,
@@ -23,22 +24,8 @@ from balanced_nn._displays.decision_curves import (
 from balanced_nn._displays.decision_rows import SeenRows, rows_given, rows_held_out
 from balanced_nn._displays.inputs import find_classifier, read_predictions, read_proba
 from balanced_nn._displays.labels import shorten
-from balanced_nn._displays.style import (
-    ANSWER,
-    BLACK,
-    BLUE,
-    GREY,
-    SKY,
-    VERMILION,
-    AxesLike,
-    Canvas,
-    Style,
-    find_pyplot,
-    format_tick,
-    list_classes,
-    open_canvas,
-    set_few_ticks,
-)
+from balanced_nn._displays.scales import format_tick, set_few_ticks, set_scale
+from balanced_nn._displays.style import ANSWER, BLACK, BLUE, GREY, SKY, VERMILION, Style
 from balanced_nn._probability.calibration import HeldOut
 from balanced_nn._typing import FloatArray
 
@@ -177,10 +164,8 @@ class DecisionDisplay:
                 f"{cls.__name__} needs X and y together. Pass both, or neither to use the rows held out in fit."
             )
         if X is None or y is None:
-            seen, rows = (
-                rows_held_out(classifier),
-                "training rows" if classifier._held_out.in_training else "held-out rows",
-            )
+            rows = "training rows" if classifier._held_out.in_training else "held-out rows"
+            seen = rows_held_out(classifier)
         else:
             seen, rows = rows_given(classifier, read(X), y, sample_weight), "given rows"
         own = classifier._decision.metric
@@ -369,23 +354,17 @@ class DecisionDisplay:
         for one, look in zip(self.reliabilities, looks[-len(self.reliabilities) :], strict=True):
             # lists: of arrays of one element matplotlib makes numbers, which NumPy before 2.4 warns of
             reach = [(one.observed - one.low).tolist(), (one.high - one.observed).tolist()]
-            self.reliability_.append(
-                ax.errorbar(
-                    one.predicted, one.observed, yerr=reach, markersize=4, linewidth=1.3, elinewidth=0.8,
-                    label=f"{one.name} (log-loss {one.log_loss:.3g})", **look,
-                )
-            )  # fmt: skip
+            look |= {"markersize": 4, "linewidth": 1.3, "elinewidth": 0.8}
+            label = f"{one.name} (log-loss {one.log_loss:.3g})"
+            self.reliability_.append(ax.errorbar(one.predicted, one.observed, yerr=reach, label=label, **look))
         ax.set_xlim(-0.03 * highest, 1.05 * highest)
         room = canvas.legend_height(ax, len(self.reliabilities)) / canvas.height(ax)
         ax.set_ylim(-0.03 * highest, 1.05 * highest / (1.0 - room))
         set_few_ticks(ax, "x", 4)
         ax.set_yticks([tick for tick in ax.get_xticks() if 0 <= tick <= highest + 1e-9])
-        what = (
-            f"of {shorten(self.rule.classes[self.rule.positive], 20)}"
-            if len(self.rule.classes) == 2
-            else "of each class"
-        )
-        canvas.finish(ax, xlabel=f"probability {what}", ylabel="observed frequency", legend="upper left")
+        positive = shorten(self.rule.classes[self.rule.positive], 20)
+        what = positive if len(self.rule.classes) == 2 else "each class"
+        canvas.finish(ax, xlabel=f"probability of {what}", ylabel="observed frequency", legend="upper left")
 
 
 def _percent(share: float) -> str:
@@ -406,17 +385,13 @@ def _make_room_below(canvas: Canvas, ax: "Axes", values: FloatArray, lines: int)
 
 def _logistic_axis(ax: "Axes", curve: ThresholdCurve) -> None:
     """Give small and large probabilities their room."""
-    from matplotlib.ticker import NullLocator
-
     inside = logit(curve.thresholds[(curve.thresholds > 0) & (curve.thresholds < 1)])
     chosen, ends = logit(curve.chosen[0]), logit(ENDS)
     low = min(max(inside.min(initial=chosen), ends[0]), chosen - WIDER)
     high = max(min(inside.max(initial=chosen), ends[1]), chosen + WIDER)
     low, high = float(expit(low)), float(expit(high))
-    ax.set_xscale("logit")
     powers = [10.0**power for power in range(-12, -1)]
     ticks = [tick for tick in (*powers, 0.1, 0.5, 0.9, *(1 - power for power in powers[::-1])) if low < tick < high]
     ticks = ticks[:: -(-len(ticks) // 5)]
-    ax.set_xticks(ticks, [format_tick(tick) if tick < 0.5 else threshold_text(tick) for tick in ticks])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(low, high)
+    labels = {tick: format_tick(tick) if tick < 0.5 else threshold_text(tick) for tick in ticks}
+    set_scale(ax, "x", "logit", labels, (low, high))

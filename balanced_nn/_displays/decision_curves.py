@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import precision_score, recall_score
 
 from balanced_nn._decision.metrics import Metric
 from balanced_nn._decision.rule import DecisionRule, threshold_of
@@ -204,15 +205,11 @@ def score_classes(log_proba: FloatArray, y: IntArray, weight: FloatArray, rule: 
     rule : DecisionRule
         How is answered.
     """
-    n_classes = log_proba.shape[1]
-    answers, most_probable = rule.decide(log_proba), log_proba.argmax(axis=1)
-    mass, hits, answered, hits_of_argmax = (
-        np.bincount(labels, weights=weight * counts, minlength=n_classes)
-        for labels, counts in ((y, 1.0), (y, answers == y), (answers, 1.0), (y, most_probable == y))
-    )
-    order = np.argsort(-mass, kind="stable")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return ClassScores(order, (hits / mass)[order], (hits / answered)[order], (hits_of_argmax / mass)[order])
+    order = np.argsort(-np.bincount(y, weights=weight, minlength=log_proba.shape[1]), kind="stable")
+    options = {"labels": order, "average": None, "sample_weight": weight, "zero_division": np.nan}
+    answers = rule.decide(log_proba)
+    recall, recall_of_argmax = (recall_score(y, found, **options) for found in (answers, log_proba.argmax(axis=1)))
+    return ClassScores(order, recall, precision_score(y, answers, **options), recall_of_argmax)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,31 +1,17 @@
 """What did the range test show about the learning rate, and what was chosen?"""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
+from balanced_nn._displays.canvas import AxesLike, find_pyplot, open_canvas
 from balanced_nn._displays.inputs import find_classifier
-from balanced_nn._displays.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    SKY,
-    VERMILION,
-    AxesLike,
-    Style,
-    find_pyplot,
-    merge_line_style,
-    open_canvas,
-    set_few_ticks,
-    set_log_scale,
-)
+from balanced_nn._displays.scales import set_few_ticks, set_log_scale
+from balanced_nn._displays.style import BLACK, BLUE, GREY, SKY, VERMILION, Style, merge_line_style
 from balanced_nn._network.specs import LearningRateSearch, RangeTestTrace
 from balanced_nn._training.learning_rate import SMOOTHING, search_learning_rate, usable_part
 from balanced_nn._typing import FloatArray
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,22 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from balanced_nn._causes.repair import Repair
+from balanced_nn._displays.canvas import AxesLike, Canvas, find_pyplot, open_canvas
 from balanced_nn._displays.inputs import find_classifier
-from balanced_nn._displays.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    VERMILION,
-    AxesLike,
-    Canvas,
-    Style,
-    find_pyplot,
-    merge_line_style,
-    new_label,
-    open_canvas,
-    set_few_ticks,
-    set_log_scale,
-)
+from balanced_nn._displays.scales import set_few_ticks, set_log_scale
+from balanced_nn._displays.style import BLACK, BLUE, GREY, VERMILION, Style, merge_line_style, new_label
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.specs import History
 from balanced_nn._typing import FloatArray
@@ -35,6 +23,8 @@ if TYPE_CHECKING:
 MANY_TIMES = 8.0  # the largest loss over the smallest, from which on the axis is logarithmic
 FEW_EPOCHS = 5  # so few that points say more than a line
 MOST_REPAIRS = 2  # that are told in words
+TRAINING: Style = {"label": "training, as weighted", "color": BLUE, "linestyle": "--"}
+HELD_OUT: Style = {"label": "held-out rows", "color": VERMILION, "linestyle": "-"}
 
 
 @dataclass(frozen=True)
@@ -105,16 +95,13 @@ def summarize_trainings(curves: Sequence[TrainingCurve]) -> str:
         parts.append("diverged" if diverged == len(kept) else f"{diverged} diverged")
     elif not any(curve.history.validation_loss for curve in kept):
         parts.append("no rows held out")
-    repaired = [
-        curve for curve in curves if any(c.network == curve.network and c.change for c in curves) and curve.kept
-    ]
+    tried_again = {curve.network for curve in curves if curve.change}
+    repaired = [curve for curve in kept if curve.network in tried_again]
     for curve in repaired[:MOST_REPAIRS]:
-        of_network = f"network {curve.network + 1}"
-        parts.append(
-            f"{of_network} kept another attempt: {curve.change}"
-            if curve.change
-            else f"{of_network}: no further attempt was better than the first"
-        )
+        found = f" kept another attempt: {curve.change}"
+        if not curve.change:
+            found = ": no further attempt was better than the first"
+        parts.append(f"network {curve.network + 1}{found}")
     if len(repaired) > MOST_REPAIRS:
         parts.append(f"further attempts for {len(repaired) - MOST_REPAIRS} more")
     return "; ".join(parts)
@@ -242,8 +229,8 @@ class TrainingCurveDisplay:
 
     def _draw_losses(self, canvas: Canvas, ax: "Axes", line_kw: Style) -> None:
         for curve in self.curves:
-            self._line(ax, curve.history.train_loss, curve.kept, BLUE, "--", "training, as weighted", line_kw)
-            self._line(ax, curve.history.validation_loss, curve.kept, VERMILION, "-", "held-out rows", line_kw)
+            self._draw_line(ax, curve.history.train_loss, curve.kept, TRAINING, line_kw)
+            self._draw_line(ax, curve.history.validation_loss, curve.kept, HELD_OUT, line_kw)
             self._mark_best(ax, curve, curve.history.validation_loss)
         lowest, highest = find_loss_range(self.curves)
         if highest > MANY_TIMES * lowest:
@@ -256,7 +243,7 @@ class TrainingCurveDisplay:
     def _draw_accuracy(self, canvas: Canvas, ax: "Axes", line_kw: Style) -> None:
         for curve in self.curves:
             accuracy = curve.history.validation_balanced_accuracy
-            self._line(ax, accuracy, curve.kept, VERMILION, "-", "held-out rows", line_kw)
+            self._draw_line(ax, accuracy, curve.kept, HELD_OUT, line_kw)
             self._mark_best(ax, curve, accuracy)
         if self.n_classes is not None:
             ax.axhline(1.0 / self.n_classes, color=BLACK, linestyle=":", linewidth=1.0, label="chance")
@@ -269,26 +256,17 @@ class TrainingCurveDisplay:
         ax.set_xlim(0.5, max((len(curve.history.train_loss) for curve in self.curves), default=1) + 0.5)
         set_few_ticks(ax, "x", 5, whole=True)
 
-    def _line(
-        self,
-        ax: "Axes",
-        values: Sequence[float],
-        kept: bool,
-        color: str,
-        style: str,
-        label: str,
-        line_kw: Style,
-    ) -> None:
+    def _draw_line(self, ax: "Axes", values: Sequence[float], kept: bool, of_kept: Style, line_kw: Style) -> None:
         if not values:
             return
         shown: FloatArray = np.where(np.isfinite(values), values, np.nan)
-        look: Style = {"color": color, "linestyle": style, "linewidth": 1.4, "zorder": 2.5}
+        look: Style = {**of_kept, "linewidth": 1.4, "zorder": 2.5}
         if not kept:
-            label = "attempt not kept"
-            look |= {"color": GREY, "linewidth": 0.9, "zorder": 2, "marker": "x", "markevery": [len(values) - 1]}
+            look |= {"label": "attempt not kept", "color": GREY, "linewidth": 0.9, "zorder": 2}
+            look |= {"marker": "x", "markevery": [len(values) - 1]}
         if len(values) <= FEW_EPOCHS and kept:
             look |= {"marker": ".", "markersize": 5}
-        look["label"] = new_label(ax, label)
+        look["label"] = new_label(ax, look["label"])
         epochs = np.arange(1, len(values) + 1)
         lost = epochs[np.isnan(shown)]
         if lost.size:
@@ -300,12 +278,6 @@ class TrainingCurveDisplay:
         epoch = curve.history.best_epoch
         if not curve.kept or not 1 <= epoch <= len(values):
             return
+        look: Style = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BLACK, "linestyle": "none"}
         label = new_label(ax, "best epoch")
-        look: Style = {
-            "marker": "o",
-            "markerfacecolor": "white",
-            "markeredgecolor": BLACK,
-            "linestyle": "none",
-            "zorder": 3,
-        }
-        self.best_ += ax.plot([epoch], [values[epoch - 1]], label=label, markersize=5, **look)
+        self.best_ += ax.plot([epoch], [values[epoch - 1]], label=label, markersize=5, zorder=3, **look)

@@ -4,7 +4,6 @@ They are those of `Preprocessing`, `Correction`, `Calibration`, `Ensemble` and `
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -14,19 +13,9 @@ from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node, Stored
 from balanced_nn._network.ensemble import Member
+from balanced_nn._preprocessing import scalers
 from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._preprocessing.preprocessor import Preprocessing
-from balanced_nn._preprocessing.scalers import (
-    LARGEST,
-    NEXT_TO_ZERO,
-    SMALLEST_SHARE,
-    SMOOTH_FROM,
-    SMOOTH_LIMIT,
-    AffineScaler,
-    CustomScaler,
-    QuantileScaler,
-    Scaler,
-)
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import FOCAL_GAMMA, SMALLEST_UNSMOOTHED, Correction
 from balanced_nn._typing import FloatArray
@@ -80,7 +69,7 @@ def check_scaler(predictor: Predictor, method: str) -> None:
         If there is one.
     """
     scaler = predictor.first.scaler
-    if isinstance(scaler, CustomScaler):
+    if isinstance(scaler, scalers.CustomScaler):
         raise ValueError(
             f"{method} cannot export scaler={scaler.transformer}, which is a transformer of your own. Use one of the "
             "built-in scalers, or put the transformer before a network with scaler=None and export that network."
@@ -139,29 +128,28 @@ def _bins(graph: Graph, preprocessing: Preprocessing, scaled: Node) -> Node:
     return _clip(graph, passed, 0.0, 1.0)
 
 
-def _scaled(graph: Graph, scaler: Scaler, x: Node) -> Node:
-    if isinstance(scaler, QuantileScaler):
+def _scaled(graph: Graph, scaler: scalers.Scaler, x: Node) -> Node:
+    if isinstance(scaler, scalers.QuantileScaler):
         return _normal_quantile(graph, _shares(graph, scaler, x))
-    assert isinstance(scaler, AffineScaler)
-    centered = _clip(graph, graph.subtract(x, scaler.center), -LARGEST, LARGEST)
+    assert isinstance(scaler, scalers.AffineScaler)
+    centered = _clip(graph, graph.subtract(x, scaler.center), -scalers.LARGEST, scalers.LARGEST)
     scaled = graph.multiply(centered, scaler.factor)
     if not scaler.smooth:
         return _clip(graph, scaled, -scaler.limit, scaler.limit)
-    z = _clip(graph, scaled, -SMOOTH_FROM, SMOOTH_FROM)
-    relative = graph.divide(z, SMOOTH_LIMIT)
+    z = _clip(graph, scaled, -scalers.SMOOTH_FROM, scalers.SMOOTH_FROM)
+    relative = graph.divide(z, scalers.SMOOTH_LIMIT)
     return graph.divide(z, graph.sqrt(graph.add(graph.multiply(relative, relative), 1.0)))
 
 
-def _shares(graph: Graph, scaler: QuantileScaler, x: Node) -> Node:
+def _shares(graph: Graph, scaler: scalers.QuantileScaler, x: Node) -> Node:
     """Share of the training rows below each number, as `QuantileScaler.apply` interpolates it."""
     scaled = graph.multiply(x, scaler.unit)
-    near_zero = graph.less(graph.maximum(scaled, graph.subtract(0.0, scaled)), NEXT_TO_ZERO)
+    near_zero = graph.less(graph.maximum(scaled, graph.subtract(0.0, scaled)), scalers.NEXT_TO_ZERO)
     x = graph.where(near_zero, 0.0, scaled)
-    steps = [_Steps.of(quantiles, scaler.references) for quantiles in scaler.quantiles]
-    size = 2 ** max(len(step.values) for step in steps).bit_length()
-    arrays = [np.stack([getattr(step, name) for step in map(_padded(size), steps)]) for name in _STEP_FIELDS]
-    values, at, above, slope = map(graph.table, arrays)
-    last = _last_not_above(graph, arrays[0], values, x)
+    size = 2 ** max(len(np.unique(quantiles)) for quantiles in scaler.quantiles).bit_length()
+    steps = np.stack([_steps(quantiles, scaler.references, size) for quantiles in scaler.quantiles], axis=1)
+    values, at, above, slope = map(graph.table, steps)
+    last = _last_not_above(graph, steps[0], values, x)
     value = graph.lookup(values, last)
     beyond = graph.maximum(graph.subtract(x, value), 0.0)
     between = graph.add(graph.lookup(above, last), graph.multiply(graph.lookup(slope, last), beyond))
@@ -172,36 +160,17 @@ def _shares(graph: Graph, scaler: QuantileScaler, x: Node) -> Node:
     return graph.add(graph.multiply(share, varies), 0.5 * scaler.constant)
 
 
-@dataclass(frozen=True, eq=False)
-class _Steps:
-    """The distinct quantiles of a column, ascending, and the share at, just above and between them."""
+def _steps(quantiles: FloatArray, references: FloatArray, size: int) -> FloatArray:
+    """The distinct quantiles of a column, ascending, the share at and just above each, and its slope up to the next.
 
-    values: FloatArray
-    at: FloatArray
-    above: FloatArray
-    slope: FloatArray  # of the share from there to the next value; 0 at the last one
-
-    @classmethod
-    def of(cls, quantiles: FloatArray, references: FloatArray) -> "_Steps":
-        values, first = np.unique(quantiles, return_index=True)
-        below, above = references[first], references[np.append(first[1:], len(quantiles)) - 1]
-        slope = np.append((below[1:] - above[:-1]) / np.diff(values), 0.0)
-        return cls(values, 0.5 * (below + above), above, slope)
-
-
-_STEP_FIELDS = ("values", "at", "above", "slope")
-
-
-def _padded(size: int) -> Callable[[_Steps], _Steps]:
-    """Return a function that repeats the last step until there are `size`, under the largest number."""
-
-    def pad(steps: _Steps) -> _Steps:
-        n_more = size - len(steps.values)
-        values = np.append(steps.values, np.full(n_more, LARGEST))
-        others = (np.append(array, np.full(n_more, array[-1])) for array in (steps.at, steps.above, steps.slope))
-        return _Steps(values, *others)
-
-    return pad
+    The last step, of slope 0, is repeated under the largest number until there are `size`.
+    """
+    values, first = np.unique(quantiles, return_index=True)
+    below, above = references[first], references[np.append(first[1:], len(quantiles)) - 1]
+    slope = np.append((below[1:] - above[:-1]) / np.diff(values), 0.0)
+    steps = np.pad([values, 0.5 * (below + above), above, slope], ((0, 0), (0, size - len(values))), mode="edge")
+    steps[0, len(values) :] = scalers.LARGEST
+    return steps
 
 
 def _last_not_above(graph: Graph, values: FloatArray, table: Stored, x: Node) -> Node:
@@ -223,55 +192,31 @@ def _last_not_above(graph: Graph, values: FloatArray, table: Stored, x: Node) ->
 
 
 # M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal Distribution", Applied Statistics 37(3), 1988,
-# PPND16: coefficients from the highest power to the lowest, numerators and denominators. Relative precision 1e-16.
+# PPND16: coefficients of numerator and denominator, from the highest power to the lowest. Relative precision 1e-16.
 _CENTRE = (
-    [
-        2509.0809287301226727,
-        33430.575583588128105,
-        67265.770927008700853,
-        45921.953931549871457,
-        13731.693765509461125,
-        1971.5909503065514427,
-        133.14166789178437745,
-        3.387132872796366608,
-    ],
-    [
-        5226.495278852854561,
-        28729.085735721942674,
-        39307.89580009271061,
-        21213.794301586595867,
-        5394.1960214247511077,
-        687.1870074920579083,
-        42.313330701600911252,
-        1.0,
-    ],
+    (2509.0809287301226727, 5226.495278852854561),
+    (33430.575583588128105, 28729.085735721942674),
+    (67265.770927008700853, 39307.89580009271061),
+    (45921.953931549871457, 21213.794301586595867),
+    (13731.693765509461125, 5394.1960214247511077),
+    (1971.5909503065514427, 687.1870074920579083),
+    (133.14166789178437745, 42.313330701600911252),
+    (3.387132872796366608, 1.0),
 )
 _TAIL = (
-    [
-        7.7454501427834140764e-4,
-        0.0227238449892691845833,
-        0.24178072517745061177,
-        1.27045825245236838258,
-        3.64784832476320460504,
-        5.7694972214606914055,
-        4.6303378461565452959,
-        1.42343711074968357734,
-    ],
-    [
-        1.05075007164441684324e-9,
-        5.475938084995344946e-4,
-        0.0151986665636164571966,
-        0.14810397642748007459,
-        0.68976733498510000455,
-        1.6763848301838038494,
-        2.05319162663775882187,
-        1.0,
-    ],
+    (7.7454501427834140764e-4, 1.05075007164441684324e-9),
+    (0.0227238449892691845833, 5.475938084995344946e-4),
+    (0.24178072517745061177, 0.0151986665636164571966),
+    (1.27045825245236838258, 0.14810397642748007459),
+    (3.64784832476320460504, 0.68976733498510000455),
+    (5.7694972214606914055, 1.6763848301838038494),
+    (4.6303378461565452959, 2.05319162663775882187),
+    (1.42343711074968357734, 1.0),
 )
 
 
 def _normal_quantile(graph: Graph, share: Node) -> Node:
-    share = _clip(graph, share, SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
+    share = _clip(graph, share, scalers.SMALLEST_SHARE, 1.0 - scalers.SMALLEST_SHARE)
     centered = graph.subtract(share, 0.5)
     squared = graph.multiply(centered, centered)
     near = graph.multiply(_ratio(graph, graph.subtract(0.180625, squared), _CENTRE), centered)
@@ -282,10 +227,10 @@ def _normal_quantile(graph: Graph, share: Node) -> Node:
     return graph.where(graph.less_equal(squared, 0.425**2), near, far)
 
 
-def _ratio(graph: Graph, x: Node, coefficients: tuple[list[float], list[float]]) -> Node:
+def _ratio(graph: Graph, x: Node, coefficients: Sequence[tuple[float, float]]) -> Node:
     numerator, denominator = (
         reduce(lambda value, following: graph.add(graph.multiply(x, value), following), rest, first)
-        for first, *rest in coefficients
+        for first, *rest in zip(*coefficients, strict=True)
     )
     return graph.divide(numerator, denominator)
 

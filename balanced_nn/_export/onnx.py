@@ -233,9 +233,7 @@ def _info(value: Value, shape: Sequence[int | str | None]) -> Any:
 
 
 def _tensor_type(dtype: np.dtype[Any]) -> int:
-    onnx = _onnx()
-    kind: int = onnx.TensorProto.STRING if dtype.kind == "O" else onnx.helper.np_dtype_to_tensor_dtype(dtype)
-    return kind
+    return int(_onnx().helper.np_dtype_to_tensor_dtype(dtype))
 
 
 def _labels(classes: np.ndarray) -> np.ndarray:

@@ -17,8 +17,6 @@ from balanced_nn._collapse.predictions import Answers, read_answers
 from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._sklearn import scorer_parts, scorer_response_methods
 
-__all__ = ["COLLAPSED_SCORE", "CollapseAwareScorer", "collapse_aware_scorer", "make_collapse_aware_scorer"]
-
 # A mean over splits that holds it once lies below every honest mean; its square, which the standard deviation over
 # splits needs, is still finite.
 COLLAPSED_SCORE = -1e100

@@ -127,9 +127,7 @@ def calibrate(held_out: HeldOut, prior: FloatArray, *, synthetic: bool) -> Calib
     n_classes = len(prior)
     counts = np.bincount(held_out.y, minlength=n_classes)
     present = np.flatnonzero(counts)
-    if held_out.in_training or len(present) < 2:
-        return Calibration.none(n_classes)
-    if not synthetic and counts[present].min() < MIN_ROWS_OF_RAREST:
+    if held_out.in_training or len(present) < 2 or (not synthetic and counts[present].min() < MIN_ROWS_OF_RAREST):
         return Calibration.none(n_classes)
     sds = (SYNTHETIC_SD, SYNTHETIC_SD) if synthetic else (TEMPERATURE_SD, INTERCEPT_SD)
     scores = held_out.scores[:, present].astype(np.float64)

@@ -11,9 +11,8 @@ FOCAL_GAMMA = 2.0  # Lin et al., "Focal Loss for Dense Object Detection", ICCV 2
 LOGIT_ADJUSTMENT_TAU = 1.0  # Menon et al., "Long-tail learning via logit adjustment", ICLR 2021: consistent only at 1
 
 SMALLEST_FREQUENCY = 1e-12  # of a class without rows
-SMALLEST_UNSMOOTHED = (
-    1e-4  # posterior below which an output no longer tells one from another, see `undo_label_smoothing`
-)
+# Posterior below which an output no longer tells one from another, see `undo_label_smoothing`.
+SMALLEST_UNSMOOTHED = 1e-4
 
 
 def expand_logits(logits: FloatArray) -> FloatArray:
@@ -105,9 +104,7 @@ class Correction:
             trained = undo_focal_loss(log_softmax(trained))
         if self.label_smoothing:
             trained = undo_label_smoothing(log_softmax(trained), self.label_smoothing)
-        return log_softmax(
-            trained - (np.log(self.training_prior) if prior is None else np.log(self.training_prior / prior))
-        )
+        return log_softmax(trained - np.log(self.training_prior if prior is None else self.training_prior / prior))
 
 
 def undo_focal_loss(log_confidence: FloatArray, gamma: float = FOCAL_GAMMA) -> FloatArray:

@@ -68,10 +68,8 @@ def correct_prior(y_proba: ArrayLike, train_prior: ArrayLike, target_prior: Arra
            [0.9167, 0.0833]])
     """
     proba = _read_proba(y_proba)
-    factor = read_prior(target_prior, proba.shape[1], "target_prior") / read_prior(
-        train_prior, proba.shape[1], "train_prior"
-    )
-    weighted = proba * factor
+    target = read_prior(target_prior, proba.shape[1], "target_prior")
+    weighted = proba * (target / read_prior(train_prior, proba.shape[1], "train_prior"))
     return weighted / weighted.sum(axis=1, keepdims=True)
 
 
@@ -201,9 +199,10 @@ def _note_if_unidentified(
     prior: FloatArray, errors: FloatArray, n_rows: int, names: Sequence[Any]
 ) -> PriorWarning | None:
     half_width = 1.96 * errors
-    if (half_width <= np.maximum(prior, WIDEST_INTERVAL)).all():
+    excess = half_width - np.maximum(prior, WIDEST_INTERVAL)
+    if excess.max() <= 0:
         return None
-    worst = int(np.argmax(half_width - np.maximum(prior, WIDEST_INTERVAL)))
+    worst = int(excess.argmax())
     says = "undetermined" if half_width[worst] > 1 else f"{prior[worst]:.2g} ± {half_width[worst]:.2g}"
     return PriorWarning(
         f"The class frequencies of these {n_rows} rows cannot be estimated: for the class {names[worst]!s} the "

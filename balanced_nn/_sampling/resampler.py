@@ -18,20 +18,10 @@ from sklearn.utils.validation import validate_data
 
 from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels
 from balanced_nn._data.target import check_named_classes
-from balanced_nn._sampling.smote import (
-    Encoded,
-    append_labels,
-    append_rows,
-    categorical_mask,
-    encode,
-    is_frame,
-    synthesize,
-)
+from balanced_nn._sampling import smote
 from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexing
 from balanced_nn._typing import Label, Labels
 from balanced_nn.exceptions import RareClassWarning
-
-__all__ = ["ClassResampler", "strategy_of_present"]
 
 Strategy: TypeAlias = float | str | Mapping[Label, int] | Callable[[Labels], Mapping[Label, int]]
 _STRATEGIES = {"auto", "all", "minority", "majority", "not minority", "not majority"}
@@ -182,11 +172,11 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
             return self._take(X, table), self._take(y, y), notes
         self.sampling_strategy_ = check_sampling_strategy(strategy, labels, "over-sampling")
         encoded = self._encode(table)
-        added = synthesize(encoded, labels, self.sampling_strategy_, self.k_neighbors, self.random_state)
+        added = smote.synthesize(encoded, labels, self.sampling_strategy_, self.k_neighbors, self.random_state)
         notes += _note_single_rows(added.single_row_labels)
         self.sample_indices_ = np.concatenate([np.arange(labels.size), added.origin])
-        resampled = append_rows(table, added.rows, encoded)
-        return resampled.tolist() if isinstance(X, list) else resampled, append_labels(y, added.label_rows), notes
+        resampled = smote.append_rows(table, added.rows, encoded)
+        return resampled.tolist() if isinstance(X, list) else resampled, smote.append_labels(y, added.label_rows), notes
 
     def __sklearn_tags__(self) -> Tags:
         # the tags of imbalanced-learn's own sampler, so that its tools treat this one alike
@@ -200,19 +190,13 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
             raise ValueError("ClassResampler requires y to be passed, but the target y is None. Pass the labels.")
         check_classification_targets(y)
         labels = np.asarray(check_target_type(np.asarray(y) if np.ndim(y) == 2 else y))
-        if is_frame(X):
+        if smote.is_frame(X):
             check_consistent_length(X, labels)
             validate_data(self, X, labels, skip_check_array=True)
             return X, labels
         numeric = self.method == "smote" and (self.categorical_features is None or sparse.issparse(X))
-        table, labels = validate_data(
-            self,
-            X,
-            labels,
-            accept_sparse=("csr", "csc"),
-            dtype="numeric" if numeric else None,
-            ensure_all_finite=False,
-        )
+        dtype, formats = "numeric" if numeric else None, ("csr", "csc")
+        table, labels = validate_data(self, X, labels, accept_sparse=formats, dtype=dtype, ensure_all_finite=False)
         return table, labels
 
     def _choose_rows(self, labels: Labels, strategy: Strategy) -> None:
@@ -227,9 +211,9 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
         """Take the chosen rows; a list stays a list, other array-likes become what they were checked to be."""
         return safe_indexing(original if isinstance(original, list) else indexable(checked)[0], self.sample_indices_)
 
-    def _encode(self, table: Any) -> Encoded:
+    def _encode(self, table: Any) -> smote.Encoded:
         names = getattr(self, "feature_names_in_", None)
-        return encode(table, categorical_mask(table, self.categorical_features, names), names)
+        return smote.encode(table, smote.categorical_mask(table, self.categorical_features, names), names)
 
 
 def strategy_of_present(strategy: Strategy, labels: Labels) -> tuple[Strategy, tuple[Warning, ...]]:

@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite, indexable
 
-from balanced_nn._data.table import is_missing
+from balanced_nn._data.target import find_missing
 from balanced_nn._sklearn import safe_indexing
 from balanced_nn._typing import BoolArray, Label, Labels, Matrix
-
-__all__ = ["Added", "Encoded", "append_labels", "append_rows", "categorical_mask", "encode", "is_frame", "synthesize"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,12 +180,7 @@ def _encode_columns(table: Any, categorical: BoolArray, names: Labels | None) ->
 
 
 def _has_missing(column: Any) -> bool:
-    if hasattr(column, "isna"):
-        return bool(column.isna().any())
-    values = np.asarray(column)
-    if values.dtype.kind == "O":
-        return any(map(is_missing, values))
-    return bool(values.dtype.kind == "f" and np.isnan(values).any())
+    return bool((column.isna() if hasattr(column, "isna") else find_missing(np.asarray(column))).any())
 
 
 def _column_name(c: int, names: Labels | None) -> str:
@@ -207,9 +200,7 @@ def append_rows(table: Any, added: Matrix, encoded: Encoded) -> Any:
     if is_frame(table):
         return _append_to_frame(table, added, encoded)
     if not encoded.levels:
-        if table.dtype.kind not in "f":
-            added = np.rint(added)
-        return _stack(table, added.astype(table.dtype))
+        return _stack(table, (added if table.dtype.kind == "f" else np.rint(added)).astype(table.dtype))
     decoded = np.empty(added.shape, dtype=table.dtype)
     for c, found in enumerate(encoded.levels):
         decoded[:, c] = _decode(added[:, c], found)

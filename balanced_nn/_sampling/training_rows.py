@@ -14,8 +14,6 @@ from balanced_nn._data.names import listed_labels, quoted
 from balanced_nn._sampling.resampler import ClassResampler, strategy_of_present
 from balanced_nn._typing import BoolArray, FloatArray, IntArray, Labels, Sampler
 
-__all__ = ["Resampled", "draws_at_random", "resample_rows"]
-
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
@@ -135,9 +133,9 @@ def draws_at_random(sampler: str | Sampler | None) -> bool:
         return sampler != "smote"
     if isinstance(sampler, ClassResampler):
         return sampler.method != "smote"
-    return isinstance(sampler, RandomUnderSampler) or (
-        isinstance(sampler, RandomOverSampler) and sampler.shrinkage is None
-    )
+    if isinstance(sampler, RandomOverSampler):
+        return sampler.shrinkage is None
+    return isinstance(sampler, RandomUnderSampler)
 
 
 def _prepare_sampler(

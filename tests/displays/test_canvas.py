@@ -7,8 +7,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from balanced_nn import (
     BalancedNNClassifier,
@@ -17,8 +15,7 @@ from balanced_nn import (
     LearningRateDisplay,
     TrainingCurveDisplay,
 )
-from balanced_nn._displays.labels import name_classes, shorten, wrap
-from balanced_nn._displays.style import open_canvas, pick_decades, pick_log_ticks, set_few_ticks
+from balanced_nn._displays.canvas import open_canvas
 from balanced_nn._network.specs import RangeTestTrace
 from tests.helpers.pictures import text_faults
 
@@ -151,55 +148,3 @@ def test_a_panel_of_the_user_keeps_its_size():
     assert canvas.panel[0] == pytest.approx(4.0)
     assert canvas.first_height + canvas.panel[1] == pytest.approx(4.0)
     assert canvas.panel[1] >= 0.5 * canvas.first_height
-
-
-# Text
-
-
-@given(st.text(min_size=1), st.integers(4, 40))
-def test_a_shortened_text_is_never_longer_than_asked(text, most):
-    assert len(shorten(text, most)) <= most
-
-
-@given(st.lists(st.from_regex(r"[a-z_$]{1,40}", fullmatch=True), min_size=2, max_size=60, unique=True))
-def test_names_of_classes_differ_and_hold_no_mathematics(labels):
-    names = name_classes(labels, 8)
-    assert len(set(names)) == len(labels)
-    assert all(name.count("$") == name.count(r"\$") for name in names)
-
-
-def test_names_that_differ_in_the_middle_show_the_difference():
-    names = name_classes([f"a_very_long_beginning_{i}_and_end" for i in range(3)], 12)
-    assert [str(i) in name for i, name in enumerate(names)] == [True] * 3
-    assert max(map(len, names)) <= 12
-
-
-@given(st.text(alphabet="ab ", max_size=300), st.integers(6, 80), st.integers(1, 4))
-def test_a_wrapped_text_has_no_more_lines_than_asked(text, width, most_lines):
-    lines = wrap(text, width, most_lines=most_lines).splitlines()
-    assert len(lines) <= most_lines
-    assert all(len(line) <= width for line in lines)
-
-
-@given(st.floats(1e-30, 1e30), st.floats(1.5, 1e30))
-def test_a_logarithmic_axis_has_few_ticks_inside_and_at_least_one(lowest, ratio):
-    ticks = pick_log_ticks(lowest, lowest * ratio * 1.7)
-    assert 1 <= len(ticks) <= 5
-    assert all(lowest * 0.999 <= tick <= lowest * ratio * 1.7001 for tick in ticks)
-
-
-@given(st.lists(st.floats(0, 1e30), min_size=1), st.integers(-20, 5), st.integers(3, 6))
-def test_an_axis_with_zero_begins_there_and_covers_the_largest_value(values, power, most):
-    ticks = pick_decades(values, 10.0**power, most)
-    assert ticks[0] == 0.0
-    assert ticks[1] == pytest.approx(10.0**power)
-    assert 3 <= len(ticks) <= most + 1
-    assert ticks == sorted(ticks)
-
-
-@pytest.mark.parametrize("n_layers", [1, 2, 12])
-def test_layers_are_counted_in_whole_numbers(n_layers):
-    _, ax = plt.subplots()
-    ax.set_xlim(0.6, n_layers + 0.4)
-    set_few_ticks(ax, "x", 6, whole=True)
-    assert all(tick == round(tick) for tick in ax.get_xticks())
