@@ -82,8 +82,8 @@ def row_numbers(table: Table) -> tuple[SuspiciousColumn, ...]:
     if len(table) < FEWEST_ROWS:
         return ()
     counted = [bool(np.all(np.diff(column.astype(np.float64)) == 1.0)) for column in to_dense(table.numeric).T]
-    positions = table.numeric_positions[np.array(counted, dtype=bool)]
-    return tuple(SuspiciousColumn(table.name(int(position)), Reason.ROW_NUMBERS) for position in positions)
+    positions = map(int, table.numeric_positions[np.array(counted, dtype=bool)])
+    return tuple(SuspiciousColumn(table.name(j), Reason.ROW_NUMBERS) for j in positions if j not in table.dates)
 
 
 def describe(columns: Iterable[SuspiciousColumn]) -> tuple[str, ...]:

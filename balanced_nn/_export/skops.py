@@ -27,6 +27,7 @@ SKOPS_TYPES: list[str] = [
     "balanced_nn._network.specs.LearningRateSearch",
     "balanced_nn._network.specs.NetworkSpec",
     "balanced_nn._network.specs.RangeTestTrace",
+    "balanced_nn._preprocessing.dates.DateEncoding",
     "balanced_nn._preprocessing.encoding.Encoding",
     "balanced_nn._preprocessing.piecewise_linear.Bins",
     "balanced_nn._preprocessing.preprocessor.Preprocessing",
