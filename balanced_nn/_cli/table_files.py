@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
 from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
+from balanced_nn._cli.date_columns import parse_dates, restore_dates
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
 from balanced_nn._typing import IntArray
@@ -200,6 +201,17 @@ def read_labelled(
     return LabelledTable(path, target, columns, labels, y, classes)
 
 
+def find_dates(given: LabelledTable) -> LabelledTable:
+    """Read the columns of a CSV file that hold ISO dates as dates, and say so; those of a Parquet file have types."""
+    if given.path.suffix.lower() in PARQUET:
+        return given
+    columns, names = parse_dates(given.columns)
+    if names:
+        noun, are = ("Column", "is") if len(names) == 1 else ("Columns", "are")
+        tell(f"{noun} {_quote(names)} {are} read as dates.")
+    return replace(given, columns=columns)
+
+
 def _restore_labels(values: NDArray[Any]) -> NDArray[Any]:
     """Return labels in their own type: where one is missing, pandas reads integers as floats and bools as objects."""
     if values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values):
@@ -244,12 +256,12 @@ def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | N
     """Return the table as a model was fitted on it: with its columns by name, or as an array.
 
     Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
-    learned as booleans is given back to it as booleans.
+    learned as booleans is given back to it as booleans, and what it learned as dates as dates.
 
     Raises
     ------
     OneLineError
-        If columns are missing.
+        If columns are missing, or text stands where there were dates.
     """
     names = getattr(model, "feature_names_in_", None)
     if names is None:
@@ -262,7 +274,7 @@ def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | N
     chosen = frame[list(names)].copy()
     for name in _find_category_columns(model, of_text=False):
         chosen[name] = chosen[name].map(_read_boolean)
-    return chosen
+    return restore_dates(model, chosen, path)
 
 
 def _read_boolean(cell: object) -> object:
