@@ -153,7 +153,13 @@ def range_notes(table: Table, networks: Sequence[Sequence[DateEncoding]]) -> tup
         What was passed to predict.
     networks : sequence of sequence of DateEncoding
         Those of each network.
+
+    Raises
+    ------
+    ValueError
+        As `add_date_parts`, before anything is warned of.
     """
+    _check_dates(table, networks[0])
     notes = []
     for encodings in zip(*networks, strict=True):
         column = table.dates.get(encodings[0].position)
