@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
 from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
-from balanced_nn._cli.date_columns import parse_dates, restore_dates
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
+from balanced_nn._preprocessing.dates import DateEncoding
 from balanced_nn._typing import IntArray
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 PARQUET = (".parquet", ".pq")
 UTF8 = "utf-8"
@@ -32,6 +32,8 @@ MISSING = [
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 ]
+# A date of ISO 8601, in which day and month are never mistaken for one another; the fourth group is its zone.
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
@@ -274,11 +276,68 @@ def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | N
     chosen = frame[list(names)].copy()
     for name in _find_category_columns(model, of_text=False):
         chosen[name] = chosen[name].map(_read_boolean)
-    return restore_dates(model, chosen, path)
+    return _restore_dates(model, chosen, path)
 
 
 def _read_boolean(cell: object) -> object:
     return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
+
+
+def parse_dates(frame: "DataFrame") -> tuple["DataFrame", tuple[str, ...]]:
+    """Turn columns of text into dates where each cell is one, and return which they are.
+
+    Dates with a zone become times of UTC, as a file has no name for its zone.
+    """
+    parsed = {name: dates for name in frame.columns if (dates := _parse_dates_of(frame[name])) is not None}
+    return frame.assign(**parsed) if parsed else frame, tuple(map(str, parsed))
+
+
+def _restore_dates(model: Any, frame: "DataFrame", path: Path) -> "DataFrame":
+    """Turn the columns of text that held dates when a BalancedNNClassifier was fitted into dates.
+
+    Raises
+    ------
+    OneLineError
+        If a cell of them is none.
+    """
+    for encoding in _date_encodings(model):
+        name = model.feature_names_in_[encoding.position]
+        texts = [cell for cell in frame[name].dropna() if isinstance(cell, str)]
+        if not texts:
+            continue
+        dates = _parse_dates_of(frame[name])
+        if dates is None:
+            odd = next((text for text in texts if not _is_date(text)), texts[0])
+            raise OneLineError(
+                f"column {name!r} of {path} held dates when the model was fitted, and now holds {odd!r}. Write all of "
+                "its dates as 2024-12-31 or 2024-12-31T23:59:00, all with a zone (Z, +01:00) or all without"
+            )
+        aware = encoding.zone is not None and dates.dt.tz is not None
+        frame = frame.assign(**{name: dates.dt.tz_convert(encoding.zone) if aware else dates})
+    return frame
+
+
+def _date_encodings(model: Any) -> Sequence[DateEncoding]:
+    if not isinstance(model, BalancedNNClassifier) or not hasattr(model, "feature_names_in_"):
+        return ()
+    return [encoding for encoding in model.preprocessing_.dates if encoding.kind == "dates"]
+
+
+def _parse_dates_of(column: "Series") -> "Series | None":
+    """Return a column as dates, None where a cell is none or where only some have a zone."""
+    cells = column.dropna()
+    found = [ISO_DATE.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
+    zones = {match is not None and match[4] is not None for match in found}
+    if not found or None in found or len(zones) > 1:
+        return None
+    try:
+        return _import_pandas().to_datetime(column, format="ISO8601", utc=zones == {True})
+    except ValueError:  # a month 13
+        return None
+
+
+def _is_date(text: str) -> bool:
+    return _parse_dates_of(_import_pandas().Series([text])) is not None
 
 
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from balanced_nn import SKOPS_TYPES, BalancedNNClassifier, TabularPreprocessor
+from balanced_nn import BalancedNNClassifier, TabularPreprocessor
 from balanced_nn.exceptions import ColumnWarning
 
 HOURS = pd.Series(np.datetime64("2024-01-01", "h") + np.random.default_rng(0).integers(0, 366 * 24, 900))
@@ -120,12 +120,6 @@ def test_predictions_are_those_of_each_row_and_of_the_stored_model(fitted: Balan
     for row in (0, 7, 450):
         np.testing.assert_array_equal(fitted.preprocess(X[row : row + 1]), matrix[[row]])
         np.testing.assert_allclose(fitted.predict_proba(X[row : row + 1]), proba[[row]], rtol=1e-5)
-
-
-def test_skops_stores_dates(fitted: BalancedNNClassifier, data: Any) -> None:
-    io = pytest.importorskip("skops.io")
-    loaded = io.loads(io.dumps(fitted), trusted=SKOPS_TYPES)
-    np.testing.assert_array_equal(loaded.predict_proba(data[0]), fitted.predict_proba(data[0]))
 
 
 @pytest.mark.parametrize("method", ["to_onnx", "to_keras"])

@@ -8,17 +8,16 @@ import pytest
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import OneLineError
-from balanced_nn._cli.date_columns import parse_dates
 from balanced_nn._cli.main import main
-from balanced_nn._cli.table_files import read_frame, select_columns
+from balanced_nn._cli.table_files import parse_dates, read_frame, select_columns
 
 
 @pytest.mark.parametrize(
-    ("cells", "dtype"),
+    ("cells", "zone"),
     [
-        (["2024-01-31", None, "2024-02-01"], "datetime64[us]"),
-        (["2024-01-31 10:00", "2024-01-31T10:00:30.5"], "datetime64[us]"),
-        (["2024-01-31T10:00Z", "2024-07-31T10:00:00+02:00"], "datetime64[us, UTC]"),
+        (["2024-01-31", None, "2024-02-01"], "None"),
+        (["2024-01-31 10:00", "2024-01-31T10:00:30.5"], "None"),
+        (["2024-01-31T10:00Z", "2024-07-31T10:00:00+02:00"], "UTC"),
         (["31.01.2024", "01.02.2024"], None),
         (["2024-01-31", "later"], None),
         (["2024-01-31", "2024-13-01"], None),
@@ -28,11 +27,11 @@ from balanced_nn._cli.table_files import read_frame, select_columns
     ],
     ids=range(9),
 )
-def test_columns_of_iso_dates_alone_are_parsed(cells: list[str | None], dtype: str | None) -> None:
+def test_columns_of_iso_dates_alone_are_parsed(cells: list[str | None], zone: str | None) -> None:
     frame, names = parse_dates(pd.DataFrame({"when": cells, "x": range(len(cells))}))
-    assert names == (() if dtype is None else ("when",))
-    assert dtype is None or str(frame["when"].dtype) == dtype
-    assert dtype is None or frame["when"].notna().sum() == sum(cell is not None for cell in cells)
+    assert names == (() if zone is None else ("when",))
+    assert zone is None or str(frame["when"].dt.tz) == zone
+    assert zone is None or frame["when"].notna().sum() == sum(cell is not None for cell in cells)
 
 
 @pytest.fixture(scope="module")
