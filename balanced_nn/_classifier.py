@@ -347,8 +347,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The table: numbers, booleans, categories or strings; missing values are allowed, infinity is not. A sparse
-            matrix becomes a dense float32 one: of text with many columns, pass a reduction such as TruncatedSVD's.
+            The table: numbers, booleans, categories, strings, dates or durations, read as `TabularPreprocessor` reads
+            them; missing values are allowed, infinity is not. A sparse matrix becomes a dense float32 one: of text with
+            many columns, pass a reduction such as TruncatedSVD's.
         y : array-like of shape (n_samples,)
             Class labels, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -675,7 +676,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Raises
         ------
         ValueError
-            If the table has category columns, or if `scaler` is a transformer of your own.
+            If the table has columns of categories or dates, or if `scaler` is a transformer of your own.
 
         See Also
         --------
@@ -705,16 +706,17 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             now, of shape (n_samples,), and "probabilities", float64 of shape (n_samples, n_classes). A table of numbers
             alone is one input, "X": float64 of shape ``(n_samples, n_features_in_)``, in which NaN is missing. A table
             with category columns has one input for each column, called like it or else x0, x1, ...: of shape
-            (n_samples, 1), string for string categories, where "" is missing, and float64 for numbers and booleans. It
-            agrees with `predict_proba` to about 1e-12, or 1e-6 with ``activation="gelu"``. It does not check its input.
+            (n_samples, 1), string for string categories, where "" is missing, and float64 for numbers, booleans and
+            durations, in seconds. It agrees with `predict_proba` to about 1e-12, or 1e-6 with ``activation="gelu"``. It
+            does not check its input.
 
         Raises
         ------
         ImportError
             If the package onnx is missing.
         ValueError
-            If `scaler` is a transformer of your own, if a column has no name that can be an input's, or if a column
-            held both missing cells and empty strings, which a string input cannot distinguish.
+            If `scaler` is a transformer of your own, if a column held dates, if one has no name that can be an input's,
+            or if one held both missing cells and empty strings, which a string input cannot distinguish.
 
         See Also
         --------

@@ -63,9 +63,9 @@ def fitted() -> BalancedNNClassifier:
         (with_cell({"a": 1}, object), TypeError, "must be a string or a number, not 'dict': column 'x4'.*or drop it"),
         (with_cell(1j, complex), ValueError, "Complex data not supported"),
         (
-            pd.DataFrame({"day": pd.date_range("2020", periods=300)}),
+            pd.DataFrame({"day": pd.Series([*pd.date_range("2020", periods=299), "?"], dtype=object)}),
             TypeError,
-            "Column 'day' holds datetime64.*or drop",
+            "Column 'day' of X holds dates, but also '\\?'.*or drop",
         ),
     ],
     ids=range(14),

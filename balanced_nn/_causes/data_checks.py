@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 from balanced_nn._causes.evidence import DataFacts, data_facts
 from balanced_nn._data.names import listed
@@ -26,8 +27,8 @@ def table_facts(table: Table, y: IntArray, n_classes: int) -> DataFacts:
     Parameters
     ----------
     table : Table
-        Scales, offsets and duplicates are those of its numeric columns, missing numbers taken as the median. Constant
-        columns and missing cells are counted over all columns.
+        Scales, offsets and duplicates are those of its numeric columns, missing numbers taken as the median; dates have
+        no scale of their own, and get one of 1. Constant columns and missing cells are counted over all columns.
     y : ndarray of shape (n_samples,)
         Class indices.
     n_classes : int
@@ -44,6 +45,9 @@ def table_facts(table: Table, y: IntArray, n_classes: int) -> DataFacts:
         numeric[missing] = np.nan
         numeric[:, empty] = 0.0
         np.copyto(numeric, np.nanmedian(numeric, axis=0), where=np.isnan(numeric))
+    dated = np.isin(table.numeric_positions, list(table.dates))
+    if dated.any():
+        numeric[:, dated] = StandardScaler().fit_transform(numeric[:, dated])
     levels = [column.levels_in_use() for column in table.categories.values()]
     facts = data_facts(numeric, y, n_classes)
     return replace(

@@ -7,7 +7,7 @@ from typing import Any
 
 from balanced_nn._cli.console import COLLAPSED, Commands, OneLineError, add_table_arguments, join_lines
 from balanced_nn._cli.model_files import load_model
-from balanced_nn._cli.table_files import LabelledTable, find_text_columns, read_labelled, select_columns
+from balanced_nn._cli.table_files import LabelledTable, find_dates, find_text_columns, read_labelled, select_columns
 from balanced_nn._cli.table_summary import summarize_table
 
 DESCRIPTION = """\
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if model is not None:
             return _diagnose_model(model, table, as_json=arguments.json)
-        summary = summarize_table(table)
+        summary = summarize_table(find_dates(table))
     except (TypeError, ValueError) as error:  # what the package says of rows that it cannot use
         raise OneLineError(join_lines(error)) from error
     print(json.dumps(summary.to_dict(), indent=2, default=str) if arguments.json else summary)

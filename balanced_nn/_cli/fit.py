@@ -25,7 +25,7 @@ from balanced_nn._cli.console import (
 from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
 from balanced_nn._cli.model_files import WRITERS, check_format, save_model
-from balanced_nn._cli.table_files import LabelledTable, check_output, read_labelled
+from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
 from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.names import listed
@@ -143,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(report, [".html", ".htm"], "the report")
     table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     try:
-        table = leave_out_identifiers(table)
+        table = leave_out_identifiers(find_dates(table))
         summary = summarize_table(table)
         if too_many_classes(summary.facts):
             raise OneLineError(summary.findings[0])

@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,11 @@ from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
 from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
+from balanced_nn._preprocessing.dates import DateEncoding
 from balanced_nn._typing import IntArray
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 PARQUET = (".parquet", ".pq")
 UTF8 = "utf-8"
@@ -31,6 +32,8 @@ MISSING = [
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 ]
+# A date of ISO 8601, in which day and month are never mistaken for one another; the fourth group is its zone.
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
@@ -196,6 +199,17 @@ def read_labelled(
     return LabelledTable(path, target, columns, labels, y, classes)
 
 
+def find_dates(given: LabelledTable) -> LabelledTable:
+    """Read the columns of a CSV file that hold ISO dates as dates, and say so; those of a Parquet file have types."""
+    if given.path.suffix.lower() in PARQUET:
+        return given
+    columns, names = parse_dates(given.columns)
+    if names:
+        noun, are = ("Column", "is") if len(names) == 1 else ("Columns", "are")
+        tell(f"{noun} {_quote(names)} {are} read as dates.")
+    return replace(given, columns=columns)
+
+
 def _restore_labels(values: NDArray[Any]) -> NDArray[Any]:
     """Return labels in their own type: where one is missing, pandas reads integers as floats and bools as objects."""
     if values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values):
@@ -240,12 +254,12 @@ def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | N
     """Return the table as a model was fitted on it: with its columns by name, or as an array.
 
     Where one cell of a CSV file is neither True nor False, pandas reads all of its column as text; what the model
-    learned as booleans is given back to it as booleans.
+    learned as booleans is given back to it as booleans, and what it learned as dates as dates.
 
     Raises
     ------
     OneLineError
-        If columns are missing.
+        If columns are missing, or text stands where there were dates.
     """
     names = getattr(model, "feature_names_in_", None)
     if names is None:
@@ -258,11 +272,68 @@ def select_columns(model: Any, frame: "DataFrame", path: Path) -> "DataFrame | N
     chosen = frame[list(names)].copy()
     for name in _find_category_columns(model, of_text=False):
         chosen[name] = chosen[name].map(_read_boolean)
-    return chosen
+    return _restore_dates(model, chosen, path)
 
 
 def _read_boolean(cell: object) -> object:
     return BOOLEANS.get(cell, cell) if isinstance(cell, str) else cell
+
+
+def parse_dates(frame: "DataFrame") -> tuple["DataFrame", tuple[str, ...]]:
+    """Turn columns of text into dates where each cell is one, and return which they are.
+
+    Dates with a zone become times of UTC, as a file has no name for its zone.
+    """
+    parsed = {name: dates for name in frame.columns if (dates := _parse_dates_of(frame[name])) is not None}
+    return frame.assign(**parsed) if parsed else frame, tuple(map(str, parsed))
+
+
+def _restore_dates(model: Any, frame: "DataFrame", path: Path) -> "DataFrame":
+    """Turn the columns of text that held dates when a BalancedNNClassifier was fitted into dates.
+
+    Raises
+    ------
+    OneLineError
+        If a cell of them is none.
+    """
+    for encoding in _date_encodings(model):
+        name = model.feature_names_in_[encoding.position]
+        texts = [cell for cell in frame[name].dropna() if isinstance(cell, str)]
+        if not texts:
+            continue
+        dates = _parse_dates_of(frame[name])
+        if dates is None:
+            odd = next((text for text in texts if not _is_date(text)), texts[0])
+            raise OneLineError(
+                f"column {name!r} of {path} held dates when the model was fitted, and now holds {odd!r}. Write all of "
+                "its dates as 2024-12-31 or 2024-12-31T23:59:00, all with a zone (Z, +01:00) or all without"
+            )
+        aware = encoding.zone is not None and dates.dt.tz is not None
+        frame = frame.assign(**{name: dates.dt.tz_convert(encoding.zone) if aware else dates})
+    return frame
+
+
+def _date_encodings(model: Any) -> Sequence[DateEncoding]:
+    if not isinstance(model, BalancedNNClassifier) or not hasattr(model, "feature_names_in_"):
+        return ()
+    return [encoding for encoding in model.preprocessing_.dates if encoding.kind == "dates"]
+
+
+def _parse_dates_of(column: "Series") -> "Series | None":
+    """Return a column as dates, None where a cell is none or where only some have a zone."""
+    cells = column.dropna()
+    found = [ISO_DATE.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
+    zones = {match is not None and match[4] is not None for match in found}
+    if not found or None in found or len(zones) > 1:
+        return None
+    try:
+        return _import_pandas().to_datetime(column, format="ISO8601", utc=zones == {True})
+    except ValueError:  # a month 13
+        return None
+
+
+def _is_date(text: str) -> bool:
+    return _parse_dates_of(_import_pandas().Series([text])) is not None
 
 
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:

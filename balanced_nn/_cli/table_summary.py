@@ -34,6 +34,8 @@ class TableSummary:
         Class labels, in the order of the facts.
     n_categories : int
         Columns that hold no numbers.
+    n_dates : int
+        Columns that hold dates.
     findings : tuple of str
         What to check, the most serious first.
     """
@@ -43,15 +45,17 @@ class TableSummary:
     facts: DataFacts
     classes: tuple[Any, ...]
     n_categories: int
+    n_dates: int
     findings: tuple[str, ...]
 
     @property
     def headline(self) -> str:
         """Rows and columns in a sentence."""
-        facts = self.facts
+        facts, dates = self.facts, f"{self.n_dates:,} of dates, " if self.n_dates else ""
         return (
             f"{self.path}: {facts.n_rows:,} rows, {facts.n_features:,} columns besides {self.target!r} "
-            f"({facts.n_features - self.n_categories:,} of numbers, {self.n_categories:,} of categories)."
+            f"({facts.n_features - self.n_categories - self.n_dates:,} of numbers, {dates}{self.n_categories:,} of "
+            "categories)."
         )
 
     @property
@@ -96,7 +100,8 @@ def summarize_table(given: LabelledTable) -> TableSummary:
         *preflight(facts, classes),
         *describe((*suspicious_columns(table), *row_numbers(table))),
     )
-    return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), findings)
+    n_dates = sum(column.kind == "dates" for column in table.dates.values())
+    return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), n_dates, findings)
 
 
 def _question_target(given: LabelledTable, facts: DataFacts) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What does a column hold that is no array of numbers? Python objects, booleans and categories."""
 
+import datetime
 import numbers
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from balanced_nn._data.dates import DateColumn, read_moments
 from balanced_nn._typing import IntArray
 
 REMEDY = "Turn it into numbers or strings, or drop it."
@@ -34,7 +36,7 @@ class CategoryColumn:
         return CategoryColumn(tuple(self.levels[i] for i in used[n_missing:]), codes - n_missing)
 
 
-Column: TypeAlias = np.ndarray | CategoryColumn
+Column: TypeAlias = np.ndarray | CategoryColumn | DateColumn
 
 
 def read_cells(cells: NDArray[np.object_], name: str, *, declared_text: bool = False) -> Column:
@@ -50,10 +52,12 @@ def read_cells(cells: NDArray[np.object_], name: str, *, declared_text: bool = F
 
     Returns
     -------
-    ndarray of float64, or CategoryColumn
+    ndarray of float64, CategoryColumn or DateColumn
     """
     kinds = {cell_type: _cell_kind(cell_type, name) for cell_type in set(map(type, cells))}
     found = set(kinds.values())
+    if found & {"dates", "durations"}:
+        return _read_moments(cells, kinds, name)
     if "text" not in found and not declared_text:
         if found <= {"bool", "missing"} and "bool" in found:
             return bools(_cells_to_floats(cells, kinds, name))
@@ -82,8 +86,10 @@ def level_text(level: Hashable) -> str:
 
 
 def _is_missing_type(cell_type: type) -> bool:
-    # pandas.NA is not comparable; its type is known by name, so that pandas need not be imported
-    return cell_type is type(None) or (cell_type.__name__ == "NAType" and cell_type.__module__.startswith("pandas"))
+    # pandas.NA is not comparable, and pandas.NaT a datetime; known by name, so that pandas need not be imported
+    return cell_type is type(None) or (
+        cell_type.__name__ in {"NAType", "NaTType"} and cell_type.__module__.startswith("pandas")
+    )
 
 
 def is_missing(cell: object) -> bool:
@@ -92,7 +98,7 @@ def is_missing(cell: object) -> bool:
 
 
 def _cell_kind(cell_type: type, name: str) -> str:
-    """Return what cells of a type are: "missing", "bool", "number" or "text"."""
+    """Return what cells of a type are: "missing", "bool", "number", "text", "dates" or "durations"."""
     if _is_missing_type(cell_type):
         return "missing"
     if issubclass(cell_type, bool | np.bool_):
@@ -101,6 +107,11 @@ def _cell_kind(cell_type: type, name: str) -> str:
         return "number"
     if issubclass(cell_type, str | bytes):
         return "text"
+    is_period = cell_type.__name__ == "Period" and cell_type.__module__.startswith("pandas")
+    if is_period or issubclass(cell_type, datetime.date | np.datetime64):
+        return "dates"
+    if issubclass(cell_type, datetime.timedelta | np.timedelta64):
+        return "durations"
     if issubclass(cell_type, numbers.Complex):
         raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {REMEDY}")
     raise TypeError(
@@ -120,6 +131,20 @@ def plain_level(value: object) -> Hashable:
     if isinstance(value, numbers.Real | Decimal):
         return int(value) if isinstance(value, numbers.Integral) else float(value)
     return str(value)  # an interval, a date: levels of a category are names
+
+
+def _read_moments(cells: NDArray[np.object_], kinds: Mapping[type, str], name: str) -> DateColumn:
+    """Read dates or durations; a missing number is a missing one."""
+    present = [None if kinds[type(cell)] == "missing" or cell != cell else cell for cell in cells]
+    found = {kinds[type(cell)] for cell in present if cell is not None}
+    if len(found) > 1:
+        moments = min(found & {"dates", "durations"})
+        example = next(cell for cell in present if cell is not None and kinds[type(cell)] != moments)
+        raise TypeError(
+            f"Column {name!r} of X holds {moments}, but also {example!r}. Turn all of its cells into "
+            "dates or durations, or all into numbers or strings, or drop it."
+        )
+    return read_moments(present, name, next(iter(found), "dates"))
 
 
 def _cells_to_floats(cells: NDArray[np.object_], kinds: Mapping[type, str], name: str) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Which columns of a table are likely not what they should be? Identifiers, free text, dates and numbers as text."""
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,10 @@ FEW_CODES = 9  # levels, of which digits and numbers with a unit may well be nam
 FEWEST_NUMBERS = 3  # beside which other text is odd
 WORDS_OF_A_TEXT = 3  # on average, of cells that are written freely
 
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+# A year of two digits stands behind days and months of two: 10.2.13 is a version.
+_DATE = re.compile(r"(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{4}|\d\d([-/.])\d\d\4\d\d)(?![\d./-])")
+_ORDERS = ((0, 1, 2), (2, 1, 0), (2, 0, 1))  # of year, month and day among the three numbers of a date
+_YEARS = range(1800, 2200)  # that dates of a table are of
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([ '.,_\u2019\u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
@@ -44,7 +48,7 @@ class Reason(StrEnum):
 
 
 REMEDIES = {
-    Reason.DATES: "Turn $it into numbers (days since a date, month, weekday), or drop $it.",
+    Reason.DATES: "Turn $it into dates (pandas.to_datetime), or drop $it.",
     Reason.NUMBERS: "Turn $it into numbers.",
     Reason.MIXED: "Repair or empty these cells, and turn $it into numbers.",
     Reason.UNIQUE: "Drop $it, or turn $it into categories.",
@@ -82,8 +86,8 @@ def row_numbers(table: Table) -> tuple[SuspiciousColumn, ...]:
     if len(table) < FEWEST_ROWS:
         return ()
     counted = [bool(np.all(np.diff(column.astype(np.float64)) == 1.0)) for column in to_dense(table.numeric).T]
-    positions = table.numeric_positions[np.array(counted, dtype=bool)]
-    return tuple(SuspiciousColumn(table.name(int(position)), Reason.ROW_NUMBERS) for position in positions)
+    positions = map(int, table.numeric_positions[np.array(counted, dtype=bool)])
+    return tuple(SuspiciousColumn(table.name(j), Reason.ROW_NUMBERS) for j in positions if j not in table.dates)
 
 
 def describe(columns: Iterable[SuspiciousColumn]) -> tuple[str, ...]:
@@ -115,13 +119,34 @@ def _check(column: CategoryColumn) -> tuple[Reason, str] | None:
     if not texts:
         return (Reason.UNIQUE, "") if _differs(len(levels), int(counts.sum()), ALMOST_ALL) else None
     seen = texts[:: -(-len(texts) // LOOKED_AT)]
-    if sum(bool(_DATE.match(text)) for text in seen) > MOSTLY * len(seen):
+    if _are_dates(seen):
         return Reason.DATES, ""
     return (
         _numbers_as_text(levels, texts, seen)
         or ((Reason.UNIQUE, "") if _differs(len(levels), int(counts.sum()), ALMOST_ALL) else None)
         or _free_text(seen, differs=_differs(len(levels), int(counts.sum()), MOSTLY))
     )
+
+
+def _are_dates(texts: Sequence[str]) -> bool:
+    """Whether most texts begin with what looks like a date, and almost all of these are dates in the same order.
+
+    >>> _are_dates(["31.12.2024", "1.2.2025"]), _are_dates(["10.2.13", "10.2.14"]), _are_dates(["13/13/2024"])
+    (True, False, False)
+    """
+    found = [[*map(int, re.findall(r"\d+", match[1]))] for text in texts if (match := _DATE.match(text.strip()))]
+    return len(found) > MOSTLY * len(texts) and any(
+        sum(_is_date(*(numbers[place] for place in order)) for numbers in found) >= ALMOST_ALL * len(found)
+        for order in _ORDERS
+    )
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        datetime.date(year if year >= 100 else 2000 + year, month, day)
+    except ValueError:
+        return False
+    return year < 100 or year in _YEARS
 
 
 def _differs(n_levels: int, n_rows: int, share: float) -> bool:

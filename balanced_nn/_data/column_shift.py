@@ -37,6 +37,7 @@ def differing_columns(table: Table, rows: IntArray, other: Table, other_rows: In
     if min(len(rows), len(other_rows)) < FEWEST_ROWS or any(sparse.issparse(one.numeric) for one in (table, other)):
         return ()
     shared = np.intersect1d(table.numeric_positions, other.numeric_positions)
+    shared = np.setdiff1d(shared, list(table.dates))  # time moves dates, and nothing scales them
     one, two = (
         part.numeric[chosen[:: -(-len(chosen) // ROWS_COMPARED)]][:, np.searchsorted(part.numeric_positions, shared)]
         for part, chosen in ((table, rows), (other, other_rows))

@@ -1,7 +1,7 @@
 """How are labels and columns named in a message, so that types can be told apart and many stay few words?"""
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -53,3 +53,19 @@ def label_kind(label: Label) -> str:
     if isinstance(label, numbers.Number | Decimal | np.number | np.bool_):
         return "number"
     return "text" if isinstance(label, str | bytes) else type(label).__name__
+
+
+def make_unique(names: Sequence[str]) -> list[str]:
+    """Append _2, _3, ... to names that came before.
+
+    >>> make_unique(["a", "b", "a"])
+    ['a', 'b', 'a_2']
+    """
+    unique: dict[str, None] = {}
+    for name in names:
+        number, candidate = 1, name
+        while candidate in unique:
+            number += 1
+            candidate = f"{name}_{number}"
+        unique[candidate] = None
+    return list(unique)

@@ -1,7 +1,8 @@
 """What kind of column is each column of the caller's table, and what does it hold?
 
 Every table (ndarray, nested lists, sparse, pandas, polars) becomes a `Table`: one block of numeric columns, and the
-other columns as codes into their distinct values. pandas and polars are recognised by what they offer, never imported.
+other columns as codes into their distinct values. Dates and durations are numbers, seconds; of dates it is also known
+what a clock shows. pandas and polars are recognised by what they offer, never imported.
 """
 
 from collections import Counter
@@ -24,6 +25,7 @@ from balanced_nn._data.cells import (
     plain_level,
     read_cells,
 )
+from balanced_nn._data.dates import DateColumn, read_pandas_dates, read_polars_dates
 from balanced_nn._data.names import listed
 from balanced_nn._typing import FloatArray, IntArray, Matrix
 
@@ -42,6 +44,7 @@ class Table:
     categories: Mapping[int, CategoryColumn] = field(default_factory=dict)  # by position in the caller's table
     names: tuple[str, ...] | None = None  # column labels of a frame
     remainders: Mapping[int, FloatArray] = field(default_factory=dict)  # by position: what float64 loses of integers
+    dates: Mapping[int, DateColumn] = field(default_factory=dict)  # by position: numeric columns of seconds
 
     def __len__(self) -> int:
         return self.n_rows
@@ -50,7 +53,13 @@ class Table:
         """Return adjacent rows as a table of its own, whose category columns have the levels that occur there."""
         categories = {j: column.part(rows) for j, column in self.categories.items()}
         numeric, remainders = self.numeric[rows], {j: column[rows] for j, column in self.remainders.items()}
-        return Table(numeric.shape[0], numeric, self.numeric_positions, categories, self.names, remainders)
+        dates = {j: column.part(rows) for j, column in self.dates.items()}
+        return Table(numeric.shape[0], numeric, self.numeric_positions, categories, self.names, remainders, dates)
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the caller's table."""
+        return len(self.numeric_positions) + len(self.categories)
 
     def name(self, position: int) -> str:
         """Return the label of a column, x0, x1, ... where the table has none."""
@@ -116,8 +125,9 @@ def read_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> Table:
     X : array-like, sparse or DataFrame of shape (n_samples, n_features)
         Numeric and sparse arrays are read as they are. DataFrames, nested lists and arrays of objects or strings are
         typed column by column. A column of bools, of strings or of a categorical type is a category; numbers, also
-        mixed with bools, are numeric; None, NaN and NA are missing. A column that mixes strings and numbers is a
-        category. A frame with duplicated column labels is read like an array, by position.
+        mixed with bools, are numeric, and so are dates and durations, in seconds; None, NaN, NaT and NA are missing. A
+        column that mixes strings and numbers is a category. A frame with duplicated column labels is read like an
+        array, by position.
     reset : bool
         True in ``fit``, False in ``transform`` and ``predict``.
 
@@ -128,7 +138,7 @@ def read_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> Table:
     Raises
     ------
     TypeError
-        A cell or column holds neither numbers nor strings: dates, lists, dicts, ...
+        A cell or column holds neither numbers, dates nor strings: lists, dicts, ...
     ValueError
         A number is infinite or complex, the table is empty or not two-dimensional, or does not match the fitted one.
     """
@@ -211,6 +221,8 @@ def _as_array(X: Any) -> Any:
     if isinstance(X, np.ma.MaskedArray):
         if not np.ma.is_masked(X):
             return X.data
+        if X.dtype.kind in "Mm":
+            return np.where(np.ma.getmaskarray(X), np.array("NaT", X.dtype), X.data)
         cells = np.array(X.data, dtype=np.float64 if X.dtype.kind in "biuf" else object)
         cells[np.ma.getmaskarray(X)] = np.nan
         return cells
@@ -231,6 +243,8 @@ def _read_array(X: Matrix) -> Table:
         return Table(n_rows, X, np.arange(n_columns), remainders=remainders)
     if X.dtype.kind == "b":
         columns: list[Column] = [CategoryColumn((False, True), column.view(np.int8)) for column in X.T]
+    elif X.dtype.kind in "Mm":
+        columns = [DateColumn.of(column) if X.dtype.kind == "M" else DateColumn.of_durations(column) for column in X.T]
     elif X.dtype.kind in "OUS":
         cells = X.astype(object)
         columns = [read_cells(cells[:, j], f"x{j}") for j in range(n_columns)]
@@ -263,6 +277,8 @@ def _read_pandas_column(series: Any, dtype: Any, name: str) -> Column:
         return bools(series.to_numpy(dtype=float, na_value=np.nan))
     if kind == "category":
         return CategoryColumn(tuple(map(plain_level, series.cat.categories)), series.cat.codes.to_numpy())
+    if kind in "Mm" or dtype.name.startswith("period["):
+        return read_pandas_dates(series)
     if kind == "c":
         raise ValueError(f"Complex data not supported\nColumn {name!r} holds complex numbers. {REMEDY}")
     if kind not in "OU":
@@ -275,9 +291,12 @@ def _read_polars_column(series: Any, name: str) -> Column:
     if dtype.is_numeric():
         exact = dtype.is_float() or (dtype.is_integer() and not series.null_count())
         return (series if exact else series.cast(float)).to_numpy()
+    kind = type(dtype).__name__
+    if kind in {"Date", "Datetime", "Duration"}:
+        return read_polars_dates(series)
     if dtype.is_temporal() or dtype.is_nested():
         raise TypeError(f"Column {name!r} holds {dtype} values, which are neither numbers nor strings. {REMEDY}")
-    declared_text = type(dtype).__name__ in {"String", "Utf8", "Categorical", "Enum"}
+    declared_text = kind in {"String", "Utf8", "Categorical", "Enum"}
     cells = np.empty(len(series), dtype=object)
     cells[:] = (series.cast(str) if declared_text else series).to_list()
     return read_cells(cells, name, declared_text=declared_text)
@@ -289,10 +308,13 @@ def _assemble(columns: Sequence[Column], names: tuple[str, ...] | None) -> Table
     positions = np.array([j for j in range(len(columns)) if j not in categories], dtype=np.intp)
     first = columns[0]
     n_rows = len(first.codes) if isinstance(first, CategoryColumn) else len(first)
-    numeric = _stack([columns[j] for j in positions], n_rows)
+    dates = {j: column for j, column in enumerate(columns) if isinstance(column, DateColumn)}
+    numbers = {int(j): dates[j].seconds if j in dates else columns[j] for j in positions}
+    numeric = _stack([*numbers.values()], n_rows)
     _refuse_infinity(numeric, [f"x{j}" if names is None else names[j] for j in positions])
-    remainders = _remainders({int(j): columns[j] for j in positions})
-    return Table(n_rows, numeric, positions, categories, names, remainders)
+    lost = {j: column.lost for j, column in dates.items() if np.nan_to_num(column.lost).any()}
+    remainders = _remainders(numbers) | lost
+    return Table(n_rows, numeric, positions, categories, names, remainders, dates)
 
 
 def _may_lose_digits(numeric: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from balanced_nn._data.table import Table
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._network.ensemble import Ensemble
+from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._preprocessing.preprocessor import Preprocessing
 from balanced_nn._typing import FloatArray
@@ -44,9 +45,10 @@ class Predictor:
         return self.ensemble.members[0].preprocessing
 
     def type_notes(self, table: Table) -> tuple[Warning, ...]:
-        """What the user should know of columns whose type is not that of the training rows."""
+        """What the user should know of columns whose type, or whose dates, are not those of the training rows."""
         networks = [member.preprocessing for member in self.ensemble.members]
-        return type_notes(table, self.first.numeric_positions, [network.encodings for network in networks])
+        notes = type_notes(table, self.first.numeric_positions, [network.encodings for network in networks])
+        return notes + range_notes(table, [network.dates for network in networks])
 
     def log_proba(self, table: Table) -> FloatArray:
         """Log-probabilities of shape (n_samples, n_classes), at most 0, computed block by block."""

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from balanced_nn._data.names import listed
 from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._export.graph import Graph, Node, Stored
@@ -60,8 +61,8 @@ def write_decision_scores(graph: Graph, rule: DecisionRule, log_proba: Node) -> 
     return graph.add(log_proba, rule.log_offsets)
 
 
-def check_scaler(predictor: Predictor, method: str) -> None:
-    """Refuse to export a transformer of the user's own.
+def check_exportable(predictor: Predictor, method: str) -> None:
+    """Refuse to export a transformer of the user's own, or parts of dates.
 
     Raises
     ------
@@ -74,11 +75,17 @@ def check_scaler(predictor: Predictor, method: str) -> None:
             f"{method} cannot export scaler={scaler.transformer}, which is a transformer of your own. Use one of the "
             "built-in scalers, or put the transformer before a network with scaler=None and export that network."
         )
+    dates = [predictor.columns[encoding.position] for encoding in predictor.first.dates if encoding.kind == "dates"]
+    if dates:
+        raise ValueError(
+            f"{method} exports only numbers and categories, but {listed(map(repr, dates))} held dates when fitted, and "
+            "a graph has no calendar. Turn them into numbers (seconds, month, weekday) before fit."
+        )
 
 
 def keras_model(predictor: Predictor) -> Any:
     """Return a ``keras.Model`` from the raw matrix to probabilities; see ``BalancedNNClassifier.to_keras``."""
-    check_scaler(predictor, "to_keras")
+    check_exportable(predictor, "to_keras")
     if predictor.first.encodings:
         names = ", ".join(repr(predictor.columns[encoding.position]) for encoding in predictor.first.encodings)
         raise ValueError(

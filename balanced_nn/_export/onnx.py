@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from balanced_nn._data.table import level_text
 from balanced_nn._decision.predictor import Predictor
-from balanced_nn._export.formulas import check_scaler, write_decision_scores, write_log_proba
+from balanced_nn._export.formulas import check_exportable, write_decision_scores, write_log_proba
 from balanced_nn._export.graph import Operand
 from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
 from balanced_nn._preprocessing.encoding import Encoding
@@ -165,7 +165,7 @@ class OnnxGraph:
 def onnx_model(predictor: Predictor) -> Any:
     """Return an ``onnx.ModelProto`` of the whole predictor; see ``BalancedNNClassifier.to_onnx``."""
     helper = _onnx().helper
-    check_scaler(predictor, "to_onnx")
+    check_exportable(predictor, "to_onnx")
     encoded = bool(predictor.first.encodings)
     names = predictor.columns if encoded else (MATRIX,)
     _check_names(names)

@@ -16,6 +16,7 @@ _TYPES = {
     "_network.ensemble": ["Ensemble", "Member"],
     "_network.network": ["BatchNormArrays", "FittedNetwork", "LayerArrays"],
     "_network.specs": ["History", "LearningRateSearch", "NetworkSpec", "RangeTestTrace"],
+    "_preprocessing.dates": ["DateEncoding"],
     "_preprocessing.encoding": ["Encoding"],
     "_preprocessing.piecewise_linear": ["Bins"],
     "_preprocessing.preprocessor": ["Preprocessing", "TabularPreprocessor"],

@@ -116,7 +116,7 @@ def type_notes(table: Table, numeric: IntArray, networks: Sequence[Sequence[Enco
     ]
     for encodings in zip(*networks, strict=True):
         position, of_text = encodings[0].position, any(encoding.of_text for encoding in encodings)
-        if any(encoding.by_text or not encoding.codes for encoding in encodings):
+        if position in table.dates or any(encoding.by_text or not encoding.codes for encoding in encodings):
             continue
         stored = table.categories.get(position)
         if not of_text if stored is None else all(isinstance(level, str) is of_text for level in stored.levels):

@@ -17,8 +17,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._data.column_checks import column_notes, suspicious_columns
+from balanced_nn._data.names import make_unique
 from balanced_nn._data.table import Table, read_table, to_dense
 from balanced_nn._data.target import read_classes
+from balanced_nn._preprocessing.dates import DateEncoding, add_date_parts, find_starts, fit_dates, range_notes
 from balanced_nn._preprocessing.encoding import Encoding, fit_encoding, type_notes
 from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
 from balanced_nn._preprocessing.scalers import (
@@ -50,13 +52,14 @@ class Preprocessing:
     unseen), with more levels one column of 0 and 1 for each level.
     """
 
-    numeric_positions: IntArray  # of the numeric columns in the caller's table
+    numeric_positions: IntArray  # of the numeric columns in the caller's table, then of the parts of dates behind it
     pivot: NDArray[np.float64]  # what is subtracted first of all: 0 but where numbers lie far from 0, and together
     fill: NDArray[np.float64]  # what a missing number becomes, behind the pivot: the median of the column
     scaler: Scaler
     indicators: IntArray  # which numeric columns have a missing-value indicator
     encodings: tuple[Encoding, ...]
     bins: Bins = NO_BINS
+    dates: tuple[DateEncoding, ...] = ()
 
     def __repr__(self) -> str:
         """Return how much there is of each kind, as the arrays would fill pages."""
@@ -77,6 +80,7 @@ class Preprocessing:
         ndarray of shape (n_rows, n_cleaned)
             Finite; a row's result does not depend on the other rows.
         """
+        table = add_date_parts(table, self.dates)
         numeric = table.numbers(self.numeric_positions)
         n_rows = len(table) if rows is None else len(rows)
         cleaned = np.empty((n_rows, len(self.level_counts) + self.scaler.width), np.float32)
@@ -180,14 +184,16 @@ class Preprocessing:
 
     def feature_names(self, names: Sequence[str]) -> list[str]:
         """Return a unique name for each expanded column, from the labels of the caller's columns."""
-        numeric = [names[position] for position in self.numeric_positions]
-        result = self.scaler.names(numeric)
+        labels = [*names, *(name for dates in self.dates for name in dates.names(names[dates.position]))]
+        for dates in self.dates:
+            labels[dates.position] += "_total_seconds"
+        result = self.scaler.names([labels[position] for position in self.numeric_positions])
         result += self.bins.names(result)
-        result += [f"missingindicator_{numeric[j]}" for j in self.indicators]
+        result += [f"missingindicator_{names[self.numeric_positions[j]]}" for j in self.indicators]
         for encoding in self.encodings:
-            labels = encoding.labels if len(encoding.labels) > 2 else encoding.labels[-1:]
-            result += [f"{names[encoding.position]}_{label}" for label in labels]
-        return _make_unique(result)
+            levels = encoding.labels if len(encoding.labels) > 2 else encoding.labels[-1:]
+            result += [f"{names[encoding.position]}_{level}" for level in levels]
+        return make_unique(result)
 
 
 def fit_preprocessing(
@@ -213,6 +219,8 @@ def fit_preprocessing(
     -------
     Preprocessing
     """
+    dates, n_given = fit_dates(table, rows), table.width
+    table = add_date_parts(table, dates)
     positions = table.numeric_positions
     if len(positions) == 0:
         scaler = None
@@ -220,7 +228,10 @@ def fit_preprocessing(
     loses_digits = np.isin(positions, list(table.remainders)) if isinstance(scaler, str) else None
     statistics = []
     for columns, block in _numbered_blocks(table, rows):  # fresh: overwritten
-        pivot = np.zeros(block.shape[1]) if loses_digits is None else find_pivots(block, loses_digits[columns])
+        if loses_digits is not None:
+            pivot = find_pivots(block, loses_digits[columns])
+        else:
+            pivot = find_starts(block, positions[columns], dates if scaler is None else ())
         table.subtract(pivot, block, positions[columns], chosen)
         statistics.append((pivot, *find_medians(block)))
     pivot, fill, has_missing = (np.concatenate(parts) for parts in zip(*statistics, strict=True))
@@ -231,7 +242,8 @@ def fit_preprocessing(
         np.copyto(imputed, fill, where=np.isnan(imputed))
         fitted = fit_custom_scaler(scaler, imputed)
     encodings = [fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
-    return Preprocessing(positions, pivot, fill, fitted, np.flatnonzero(has_missing), tuple(encodings))
+    indicators = np.flatnonzero(has_missing & (positions < n_given))  # where a date is missing, all of its parts are
+    return Preprocessing(positions, pivot, fill, fitted, indicators, tuple(encodings), dates=dates)
 
 
 class TabularPreprocessor(TransformerMixin, BaseEstimator):
@@ -239,7 +251,8 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
     Numeric columns are imputed by their median and scaled; a column that had missing values in `fit` gets an indicator
     beside it. Columns of bools, strings and categories become one column of -1 and +1 (two levels) or one-hot columns
-    (more levels). Levels that were not seen in `fit` become 0.
+    (more levels). Levels that were not seen in `fit` become 0. A date becomes its seconds since 1970 and those of its
+    year, month, weekday, day and hour that vary in `fit`, the cyclic ones as sine and cosine.
 
     Parameters
     ----------
@@ -284,7 +297,13 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
 
     A numeric column that was constant or all missing in `fit` is always 0. Scaled values are cut at -1e6 and 1e6 (with
     ``scaler=None`` or a transformer of yours: at -1e30 and 1e30), so that the result is always finite. Infinite input
-    is refused. Dates, lists and other objects are refused: derive numbers from them first.
+    is refused. Lists and other objects are refused: derive numbers from them first.
+
+    Dates are those of NumPy, pandas, polars, PyArrow and Python; periods count by their beginning, durations are
+    numbers, in seconds. Seconds are counted in UTC, and parts are read from a clock in the column's time zone. A column
+    of dates that later holds other values or times of another zone is an error, as are dates in any other column. Dates
+    further from those of `fit` than these from one another are named in a `ColumnWarning`. With ``scaler=None`` the
+    seconds are counted from the first date of `fit` on, as float32 does not tell dates apart by those since 1970.
 
     References
     ----------
@@ -371,16 +390,18 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         table = read_table(self, X, reset=False)
-        for note in type_notes(table, self.preprocessing_.numeric_positions, [self.preprocessing_.encodings]):
+        fitted = self.preprocessing_
+        notes = type_notes(table, fitted.numeric_positions, [fitted.encodings]) + range_notes(table, [fitted.dates])
+        for note in notes:
             warnings.warn(note, stacklevel=3)
-        return self.preprocessing_.expand(self.preprocessing_.clean(table))
+        return fitted.expand(fitted.clean(table))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the names of the columns that `transform` gives.
 
         A numeric column keeps its label, and "<label>_bin1" is the first of its bins; "missingindicator_<label>" says
-        where it was missing; "<label>_<level>" is the column of a level. A name that occurs twice gets a number after
-        it.
+        where it was missing; "<label>_<level>" is the column of a level; a date has "<label>_total_seconds",
+        "<label>_year", "<label>_month_sin", "<label>_month_cos", ... A name that occurs twice gets a number after it.
 
         Parameters
         ----------
@@ -423,15 +444,3 @@ def _pivoted_blocks(table: Table, rows: IntArray | None, pivot: FloatArray) -> I
 def _dense_rows(numeric: Matrix, rows: slice | IntArray) -> NDArray[np.float64]:
     """Return some rows of a numeric block as a fresh, dense float64 array."""
     return np.array(to_dense(numeric[rows]), dtype=np.float64)
-
-
-def _make_unique(names: Sequence[str]) -> list[str]:
-    """Append _2, _3, ... to names that came before."""
-    unique: dict[str, None] = {}
-    for name in names:
-        number, candidate = 1, name
-        while candidate in unique:
-            number += 1
-            candidate = f"{name}_{number}"
-        unique[candidate] = None
-    return list(unique)

@@ -15,6 +15,7 @@ from balanced_nn._data.hold_outs import grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
+from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
 from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
 from balanced_nn._probability.correction import Correction, logit_offset
@@ -246,7 +247,9 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
 def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ...]:
     if split.valid is None or not split.valid_was_given:
         return ()
-    return type_notes(split.valid.table, preprocessing.numeric_positions, [preprocessing.encodings])
+    table = split.valid.table
+    notes = type_notes(table, preprocessing.numeric_positions, [preprocessing.encodings])
+    return notes + range_notes(table, [preprocessing.dates])
 
 
 def _clean(settings: FitSettings, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:

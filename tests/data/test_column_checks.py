@@ -35,7 +35,26 @@ def test_texts_that_differ_in_each_row_are_named() -> None:
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
 def test_dates_are_named(form: str) -> None:
     (said,) = findings(day=list(pd.date_range("2024-01-01", periods=30).strftime(form)))
-    assert said.startswith("Column 'day' holds dates as text, each of which becomes a category. Turn it into numbers")
+    assert said.startswith("Column 'day' holds dates as text, each of which becomes a category. Turn it into dates")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"10.{minor}.{patch}" for minor in range(6) for patch in (7, 11, 13, 24, 99)],
+        [f"192.168.{i}.{i + 10}" for i in range(10, 40)],
+        [f"{i}/31/2024" for i in range(1, 13)] + [f"31/{i}/2024" for i in range(1, 13)],
+        [f"0900-{i:02d}-01" for i in range(1, 13)] * 2,
+    ],
+    ids=lambda cells: cells[0],
+)
+def test_text_that_cannot_be_dates_of_one_form_is_called_none(cells: list[str]) -> None:
+    assert not any("dates" in said for said in findings(version=cells))
+
+
+def test_a_few_impossible_days_do_not_hide_dates() -> None:
+    (said,) = findings(day=[*pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d"), "0000-00-00"])
+    assert "holds dates as text" in said
 
 
 def test_numbers_among_text_are_named_with_an_example() -> None:

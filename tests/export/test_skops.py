@@ -22,7 +22,7 @@ X = RNG.normal(size=(240, 4))
 Y = (X[:, 0] + 0.5 * RNG.normal(size=240) > 0.8).astype(int)
 Y3 = np.array(["a", "b", "c"])[Y + (X[:, 1] > 0.5)]
 MIXED = pd.DataFrame({"size": X[:, 0], "flag": X[:, 1] > 0, "kind": RNG.choice(["p", "q", "r"], 240)}).assign(
-    grade=pd.Categorical(RNG.choice([1, 2, 3], 240))
+    grade=pd.Categorical(RNG.choice([1, 2, 3], 240)), day=pd.date_range("2026-01-01", periods=240, tz="UTC")
 )
 MIXED.loc[:30, "size"] = np.nan
 
