@@ -327,13 +327,13 @@ def _parse_dates_of(column: "Series") -> "Series | None":
     if not found or None in found or len(zones) > 1:
         return None
     try:
-        return _import_pandas().to_datetime(column, format="ISO8601", utc=zones == {True})
+        return importlib.import_module("pandas").to_datetime(column, format="ISO8601", utc=zones == {True})
     except ValueError:  # a month 13
         return None
 
 
 def _is_date(text: str) -> bool:
-    return _parse_dates_of(_import_pandas().Series([text])) is not None
+    return _parse_dates_of(importlib.import_module("pandas").Series([text])) is not None
 
 
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
