@@ -17,25 +17,6 @@ from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Ou
 __all__ = ["CollapseReport"]
 
 MOST_CAUSES = 3  # that a text names
-CAUSE_WORDS: dict[Cause, str] = {
-    Cause.CLASS_IMBALANCE: "the classes are imbalanced, and training does not compensate for it",
-    Cause.THRESHOLD: "the decision does not fit how rare the classes are",
-    Cause.LEARNING_RATE_TOO_HIGH: "the learning rate is too high",
-    Cause.LEARNING_RATE_TOO_LOW: "the learning rate is too low",
-    Cause.STOPPED_TOO_EARLY: "training stopped too early",
-    Cause.NETWORK_TOO_SMALL: "the network is too small",
-    Cause.OUTPUT_ACTIVATION: "the activation of the output does not fit the labels",
-    Cause.LOSS_MISMATCH: "the loss does not fit the labels and the output",
-    Cause.HIDDEN_ACTIVATION: "the activation of the hidden layers hinders training",
-    Cause.VANISHING_GRADIENT: "the gradient vanishes before it reaches the first layers",
-    Cause.EXPLODING_GRADIENT: "the gradient explodes",
-    Cause.DEAD_RELU: "ReLU units are dead: they output 0 for every row",
-    Cause.POOR_INITIALIZATION: "the initial weights are badly chosen",
-    Cause.UNSCALED_FEATURES: "the features are not scaled",
-    Cause.BATCH_NORM_STATISTICS: "the statistics of BatchNorm do not fit the data",
-    Cause.BAD_LABELS: "something is wrong with the labels",
-    Cause.NO_SIGNAL: "the features say nothing about the labels",
-}
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
 # How sure a share of right answers makes us, from this share on.
@@ -167,7 +148,7 @@ class CollapseReport:
         )
         leading, others = ordered[:n_leading], ordered[n_leading:]
         for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
-            yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
+            yield "line", f"{word}: {finding.cause.words} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
         if not leading and self.evidence is not None and self.outcome not in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
             yield "line", f"Why: no cause stands out in what was measured.{_ruled_out(self.evidence)}"
         if self.search is not None:
@@ -176,7 +157,7 @@ class CollapseReport:
         for finding in others:
             word = "Ruled out by training again" if finding.status == "refuted" else "Less likely"
             remedy = "" if finding.status == "refuted" else finding.remedy
-            yield "line", " ".join(filter(None, (f"{word}: {_name(finding)}.", _sentence(finding.seen), remedy)))
+            yield "line", " ".join(filter(None, (f"{word}: {finding.cause.words}.", _sentence(finding.seen), remedy)))
         said = {finding.remedy for finding in ordered}
         hints = [hint for hint in self._hints if hint not in said]
         if leading and hints:
@@ -324,17 +305,13 @@ def _ruled_out(evidence: Evidence) -> str:
     numbers = ((rule.cause, rule.measure(evidence)) for rule in RULES)
     measured = {cause for cause, number in numbers if number is not None and not math.isnan(number)}
     held = {rule.cause for rule in RULES if rule.finding(evidence) is not None}
-    names = [cause.replace("_", " ") for cause in CAUSE_WORDS if cause in measured - held]
+    names = [cause.replace("_", " ") for cause in Cause if cause in measured - held]
     return f" Ruled out: {', '.join(names)}." if names else ""
 
 
 def _in_order(causes: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Put confirmed causes first and refuted ones last."""
     return tuple(sorted(causes, key=lambda finding: {"confirmed": 0, "refuted": 2}.get(finding.status, 1)))
-
-
-def _name(finding: Finding) -> str:
-    return CAUSE_WORDS[finding.cause]
 
 
 def _sentence(text: str) -> str:
