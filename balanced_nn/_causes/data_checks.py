@@ -105,8 +105,9 @@ def _about_labels(facts: DataFacts, names: list[str]) -> Iterator[str]:
     if single:
         has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
         yield (
-            f"{has.format(listed(single))} a single row: in training, {it} cannot be evaluated; held out, {it} cannot be "
-            "learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and warns."
+            f"{has.format(listed(single))} a single row: in training, {it} cannot be evaluated; held out, {it} cannot "
+            "be learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and "
+            "warns."
         )
     rare = sorted((rows, name) for name, rows in counted if 2 <= rows < RARE_ROWS)
     if rare:

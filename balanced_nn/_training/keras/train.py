@@ -16,7 +16,7 @@ from balanced_nn._probability.correction import Correction, balance, balanced_ac
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import Chunk, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._training.keras.program import Chunk, ProgramKey, TrainingProgram
 from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
@@ -40,17 +40,11 @@ class TrainingTask:
         """
         return ceil(len(self.plan.data) / (min(self.plan.data.copies, MAX_COPIES) * self.plan.training.batch_size))
 
-    def settings(self) -> ProgramSettings:
-        """Values of the program's variables."""
-        window = np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW)
-        return ProgramSettings(
-            self.plan.training.weight_decay,
-            self.plan.training.dropout,
-            1.0 - 1.0 / float(window),
-            self.plan.training.label_smoothing,
-            self.plan.correction.logit_offset,
-            self.seed,
-        )
+    def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
+        """Start afresh in `program`, with the weights of `network`."""
+        momentum = 1.0 - 1.0 / float(np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW))
+        offset = self.plan.correction.logit_offset
+        program.load(network, self.plan.training, momentum=momentum, logit_offset=offset, seed=self.seed)
 
     def key(self) -> ProgramKey:
         """Key of the compiled program."""
@@ -128,7 +122,7 @@ def train_network(
         outputs = record.best_outputs
         if outputs is None:
             if record.stop_reason == "diverged":
-                program.load(record.best, task.settings())
+                task.load(program, record.best)
             outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
 
@@ -136,7 +130,7 @@ def train_network(
 def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
     """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
     with POOL.lend(task.key()) as program:
-        program.load(network, task.settings())
+        task.load(program, network)
         return program.outputs(task.plan.judged.X)
 
 
@@ -145,7 +139,7 @@ def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[Tr
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
     order = BatchStream(len(task.plan.data), task.seed, stream)
     with POOL.lend(task.key()) as program:
-        program.load(task.initial, task.settings())
+        task.load(program, task.initial)
         with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
 
