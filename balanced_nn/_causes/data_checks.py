@@ -11,8 +11,6 @@ from balanced_nn._data.names import listed
 from balanced_nn._data.table import Table, to_dense
 from balanced_nn._typing import IntArray
 
-__all__ = ["preflight", "table_facts", "too_many_classes"]
-
 RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
 HELD_OUT = 0.15
 UNEVEN = 4.0  # times as many rows: answering the larger class is then right in 80 % of the rows

@@ -14,8 +14,6 @@ from balanced_nn._causes.rules import RULES, Finding
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 
-__all__ = ["CollapseReport"]
-
 MOST_CAUSES = 3  # that a text names
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
@@ -135,10 +133,8 @@ class CollapseReport:
 
     def _parts(self) -> Iterator[tuple[str, str]]:
         """Yield the parts of the text with their kind: "headline", "line" or "code"."""
-        yield (
-            "headline",
-            f"{self.headline} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
-        )
+        rows = f"{self.facts.n_rows} {self.judged_on}"
+        yield "headline", f"{self.headline} ({rows}; {self._numbers()}).{self._beside()}"
         if self.outcome is Outcome.HEALTHY:
             return
         ordered = _in_order(self.causes)[:MOST_CAUSES]
@@ -207,11 +203,10 @@ class CollapseReport:
         return None if self.evidence is None else self.evidence.reference
 
     def _comparison(self) -> str:
-        reached = f"balanced accuracy {self.facts.balanced_accuracy:.2f}"
-        if self._reference is None:
+        reached, reference = f"balanced accuracy {self.facts.balanced_accuracy:.2f}", self._reference
+        if reference is None:
             return f"{reached}, which a simple model beats"
-        best, name = self._reference.best, self._reference.name
-        return f"{reached}, against {best:.2f} of {name} on the same rows"
+        return f"{reached}, against {reference.best:.2f} of {reference.name} on the same rows"
 
     def _beside(self) -> str:
         """Say what a simple model reaches where this one collapsed."""
@@ -258,14 +253,10 @@ class CollapseReport:
         if self.outcome is Outcome.CONSTANT:
             return f"probabilities vary by {facts.spread:.2g}, healthy is above {CONSTANT_SPREAD:g}"
         if self.outcome is Outcome.NO_SIGNAL:
-            return (
-                f"balanced accuracy {facts.balanced_accuracy:.2f}{self._quick_models()}, chance is {facts.chance:.2f}"
-            )
-        recall = ", ".join(
-            f"{label!s} {share:.0%}"
-            for label, share in zip(self.classes, facts.recall, strict=True)
-            if share is not None
-        )
+            reached = f"balanced accuracy {facts.balanced_accuracy:.2f}"
+            return f"{reached}{self._quick_models()}, chance is {facts.chance:.2f}"
+        shares = zip(self.classes, facts.recall, strict=True)
+        recall = ", ".join(f"{label!s} {share:.0%}" for label, share in shares if share is not None)
         ranking = "" if facts.roc_auc is None else f"; ROC AUC {facts.roc_auc:.2f}"
         return f"recall {recall}{ranking}"
 
