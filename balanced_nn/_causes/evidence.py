@@ -15,7 +15,7 @@ PROBE_ROWS = 256  # of a probe: the statistics that the rules read are steady fr
 
 
 class Cause(StrEnum):
-    """Why a classifier failed."""
+    """Why a classifier failed; `words` says it as a part of a sentence."""
 
     CLASS_IMBALANCE = "class_imbalance", "the classes are imbalanced, and training does not compensate for it"
     THRESHOLD = "threshold", "the decision does not fit how rare the classes are"

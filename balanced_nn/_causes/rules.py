@@ -57,8 +57,8 @@ class Finding:
 class Rule:
     """One row of the table: names `cause` where `measure` gives a number above (or below) `threshold`.
 
-    `measure` gives None where the rule does not apply; `seen` is filled with ``number``,
-    ``threshold`` and the evidence.
+    `measure` gives None where the rule does not apply; `seen` is filled with ``number``, ``threshold``,
+    the fields of the evidence and what `_words` adds.
     """
 
     cause: Cause
