@@ -406,7 +406,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 result = average_weights(result, prior, synthetic=synthetic)
                 report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
-                about_the_rule = fitted._decide(decision, result.held_out, prior)
+                ensemble = Ensemble(fitted.members_, result.calibration, prior)
+                about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
@@ -563,10 +564,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 warnings.warn(note, stacklevel=2)
             scores = self._predictor.log_proba(given.table) - np.log(self.class_prior_)
             rows = HeldOut(scores[given.rows].astype(np.float32), given.y, given.weight, in_training=False)
-        labels, natural = self.classes_.tolist(), self._ensemble.natural_prior
-        positive = find_positive(labels, natural, self.pos_label if pos_label is None else pos_label)
+        labels, ensemble = self.classes_.tolist(), self._predictor.ensemble
+        positive = find_positive(labels, ensemble.natural_prior, self.pos_label if pos_label is None else pos_label)
         decision = read_decision(decision, labels, self._costs, positive=positive)
-        for note in self._decide(decision, rows, self.class_prior_):
+        for note in self._decide(ensemble, decision, rows, self.class_prior_):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -608,8 +609,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         array([0.6, 0.4])
         """
         check_is_fitted(self, "members_")
-        wanted = self._ensemble.natural_prior if prior is None else read_class_prior(prior, self.classes_.tolist())
-        for note in self._decide(self._decision, self._decision_rows, wanted):
+        ensemble = self._predictor.ensemble
+        wanted = ensemble.natural_prior if prior is None else read_class_prior(prior, self.classes_.tolist())
+        for note in self._decide(ensemble, self._decision, self._decision_rows, wanted):
             warnings.warn(note, stacklevel=2)
         return self
 
@@ -759,7 +761,6 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
-        self._ensemble = Ensemble(members, result.calibration, rows.prior)
         self._training_rows = sketch_rows(rows.table, rows.rows)
         self.__dict__.pop("_keras_model", None)
 
@@ -769,11 +770,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         others = {name: value for name, value in vars(self).items() if "callback" in name or name in parameters}
         self.__dict__ = {**state, **others}
 
-    def _decide(self, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
+    def _decide(self, ensemble: Ensemble, decision: Decision, rows: HeldOut, prior: FloatArray) -> tuple[Warning, ...]:
         """Set the rule and the class frequencies together, and return what the user should be warned of about it."""
         rule = decision.rule(prior, rows)  # may take long, and is interrupted then: nothing has changed before
         names = tuple(map(str, check_feature_names_in(self)))
-        predictor = Predictor(self._ensemble, prior.copy(), rule, self.classes_, names)
+        predictor = Predictor(ensemble, prior.copy(), rule, self.classes_, names)
         self.__dict__.update(_decision=decision, _decision_rows=rows, _predictor=predictor)
         return decision_notes(rule, rows, prior)
 

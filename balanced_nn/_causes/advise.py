@@ -97,24 +97,17 @@ def blame_columns(findings: Iterable[Finding], columns: Sequence[SuspiciousColum
     tuple of Finding
         As they were, but for the one on features without a signal, if there are such columns.
     """
-    return tuple(
-        replace(
-            finding,
-            seen=" ".join(
-                [
-                    "likely because of how columns are read:",
-                    *describe(columns),
-                    finding.seen[:1].upper() + finding.seen[1:],
-                ]
-            ),
-            confidence=min(finding.confidence, MISREAD),
-            remedy="Repair these columns, and fit again. If that changes nothing: "
-            + finding.remedy.removeprefix("No setting repairs this. "),
-        )
-        if columns and finding.cause is Cause.NO_SIGNAL
-        else finding
-        for finding in findings
-    )
+    if not columns:
+        return tuple(findings)
+    misread = " ".join(["likely because of how columns are read:", *describe(columns)])
+
+    def blame(finding: Finding) -> Finding:
+        seen = f"{misread} {finding.seen[:1].upper()}{finding.seen[1:]}"
+        otherwise = finding.remedy.removeprefix("No setting repairs this. ")
+        remedy = f"Repair these columns, and fit again. If that changes nothing: {otherwise}"
+        return replace(finding, seen=seen, confidence=min(finding.confidence, MISREAD), remedy=remedy)
+
+    return tuple(blame(finding) if finding.cause is Cause.NO_SIGNAL else finding for finding in findings)
 
 
 def _code(causes: list[Cause], advice: Mapping[Cause, Advice], kind: ModelKind, s: Settings) -> str:

@@ -1,6 +1,6 @@
 """What should be checked in a table before a network is trained on it?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,6 @@ from balanced_nn._causes.evidence import DataFacts, data_facts
 from balanced_nn._data.names import listed
 from balanced_nn._data.table import Table, to_dense
 from balanced_nn._typing import IntArray
-
-__all__ = ["preflight", "table_facts", "too_many_classes"]
 
 RARE_ROWS = 50  # under which a hold-out of 15 % leaves fewer than 8 rows to judge by
 HELD_OUT = 0.15
@@ -80,23 +78,7 @@ def preflight(facts: DataFacts, classes: Sequence[Any]) -> tuple[str, ...]:
     ...     print(sentence)
     1 column holds only one value: it carries no information. Drop it; BalancedNNClassifier sets it to 0.
     """
-    names = list(map(str, classes))
-    return tuple(
-        sentence
-        for sentence in (
-            _labels(facts, names),
-            _single_rows(facts, names),
-            _rare(facts, names),
-            _ratio(facts, names),
-            _missing(facts),
-            _scales(facts),
-            _offsets(facts),
-            _constant(facts),
-            _duplicated(facts),
-            _wide(facts),
-        )
-        if sentence
-    )
+    return (*_about_labels(facts, list(map(str, classes))), *_about_columns(facts))
 
 
 def too_many_classes(facts: DataFacts) -> bool:
@@ -105,123 +87,94 @@ def too_many_classes(facts: DataFacts) -> bool:
     return n_present > max(20, facts.n_rows // 10)
 
 
-def _labels(facts: DataFacts, names: list[str]) -> str:
-    present = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows]
+def _about_labels(facts: DataFacts, names: list[str]) -> Iterator[str]:
+    counted = list(zip(names, facts.class_rows, strict=True))
+    present = [name for name, rows in counted if rows]
     if len(present) < 2:
-        return (
+        yield (
             f"All {facts.n_rows:,} rows are of class {listed(present)}: there is nothing to distinguish. Check how the "
             "rows were selected; BalancedNNClassifier refuses such labels."
         )
-    if too_many_classes(facts):
-        return (
+    elif too_many_classes(facts):
+        yield (
             f"The target holds {len(present):,} different values in {facts.n_rows:,} rows: is it a number to "
             "predict, or an identifier? Choose another column, or group the values; BalancedNNClassifier would treat "
             "each value as a class."
         )
-    return facts.bad_labels
-
-
-def _single_rows(facts: DataFacts, names: list[str]) -> str:
-    single = [name for name, rows in zip(names, facts.class_rows, strict=True) if rows == 1]
-    if not single:
-        return ""
-    has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
-    return (
-        f"{has.format(listed(single))} a single row: in training, {it} cannot be evaluated; held out, {it} cannot be "
-        "learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and warns."
-    )
-
-
-def _rare(facts: DataFacts, names: list[str]) -> str:
-    counted = zip(names, facts.class_rows, strict=True)
+    elif facts.bad_labels:
+        yield facts.bad_labels
+    single = [name for name, rows in counted if rows == 1]
+    if single:
+        has, it = ("Class {} has", "it") if len(single) == 1 else ("Classes {} have", "they")
+        yield (
+            f"{has.format(listed(single))} a single row: in training, {it} cannot be evaluated; held out, {it} cannot "
+            "be learned. Collect more rows, or merge it with another class; BalancedNNClassifier trains on it and "
+            "warns."
+        )
     rare = sorted((rows, name) for name, rows in counted if 2 <= rows < RARE_ROWS)
-    if not rare:
-        return ""
-    rows = rare[0][0]
-    held_out = max(1, round(HELD_OUT * rows))
-    named = listed([f"{name} ({count})" for count, name in rare])
-    return (
-        f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to evaluate, and "
-        f"each changes the recall by {100 / held_out:.0f} points. Split with stratify=y, and evaluate by repeated "
-        "stratified cross-validation; BalancedNNClassifier holds out rows of each class, at least 2 of 7 or more."
-    )
-
-
-def _ratio(facts: DataFacts, names: list[str]) -> str:
+    if rare:
+        rows = rare[0][0]
+        held_out = max(1, round(HELD_OUT * rows))
+        named = listed([f"{name} ({count})" for count, name in rare])
+        yield (
+            f"Few rows of class {named}: a hold-out of {HELD_OUT:.0%} leaves about {held_out} of {rows} to evaluate, "
+            f"and each changes the recall by {100 / held_out:.0f} points. Split with stratify=y, and evaluate by "
+            "repeated stratified cross-validation; BalancedNNClassifier holds out rows of each class, at least 2 of 7 "
+            "or more."
+        )
     shares = [(share, name) for name, share in zip(names, facts.class_share, strict=True) if share > 0]
-    if len(shares) < 2 or max(shares)[0] < UNEVEN * min(shares)[0]:
-        return ""
-    (largest, common), (smallest, rare) = max(shares), min(shares)
-    return (
-        f"Class {common} is {largest / smallest:,.0f} times as frequent as class {rare}: always answering {common} is "
-        f"right in {largest:.1%} of the rows, so accuracy says little. Give the classes equal weight in training, and "
-        "evaluate by balanced accuracy and the recall of each class; BalancedNNClassifier weights and decides so by "
-        "default."
-    )
+    if len(shares) > 1 and max(shares)[0] >= UNEVEN * min(shares)[0]:
+        (largest, common), (smallest, rarest) = max(shares), min(shares)
+        yield (
+            f"Class {common} is {largest / smallest:,.0f} times as frequent as class {rarest}: always answering "
+            f"{common} is right in {largest:.1%} of the rows, so accuracy says little. Give the classes equal weight "
+            "in training, and evaluate by balanced accuracy and the recall of each class; BalancedNNClassifier weights "
+            "and decides so by default."
+        )
 
 
-def _missing(facts: DataFacts) -> str:
-    if not facts.n_not_finite:
-        return ""
-    share = facts.n_not_finite / max(1, facts.n_rows * facts.n_features)
-    return (
-        f"{_count(facts.n_not_finite, 'cell')} ({100 * share:.2g}% of all) missing or infinite: a network that reads "
-        "one outputs NaN. Impute (SimpleImputer) with statistics of the training rows; BalancedNNClassifier uses the "
-        "median, adds a column that marks imputed cells, and rejects infinity."
-    )
-
-
-def _scales(facts: DataFacts) -> str:
-    if facts.scale_ratio > FAR_APART:
-        found = f"The standard deviations of the columns differ by a factor of {_large(facts.scale_ratio)}"
-    elif facts.largest > LARGE:
+def _about_columns(facts: DataFacts) -> Iterator[str]:
+    if facts.n_not_finite:
+        share = facts.n_not_finite / max(1, facts.n_rows * facts.n_features)
+        yield (
+            f"{_count(facts.n_not_finite, 'cell')} ({100 * share:.2g}% of all) missing or infinite: a network that "
+            "reads one outputs NaN. Impute (SimpleImputer) with statistics of the training rows; BalancedNNClassifier "
+            "uses the median, adds a column that marks imputed cells, and rejects infinity."
+        )
+    if facts.scale_ratio > FAR_APART or facts.largest > LARGE:
         found = f"The largest number is {_large(facts.largest)}"
-    else:
-        return ""
-    return (
-        f"{found}: large columns drown out the small ones and drive units to where they have no gradient. Scale each "
-        "column to mean 0 and standard deviation 1 (StandardScaler, fitted to the training rows); BalancedNNClassifier "
-        "does so by default."
-    )
-
-
-def _offsets(facts: DataFacts) -> str:
-    if facts.offset_ratio <= FAR_APART:
-        return ""
-    return (
-        f"A column lies {_large(facts.offset_ratio)} standard deviations away from 0 (a year, an identifier, a time "
-        "stamp?): its differences are lost in rounding. Subtract the mean, or drop the column if it is an "
-        "identifier; BalancedNNClassifier subtracts it in float64."
-    )
-
-
-def _constant(facts: DataFacts) -> str:
-    if not facts.n_constant:
-        return ""
-    columns = _count(facts.n_constant, "column")
-    if facts.n_constant == 1:
-        return f"{columns} holds only one value: it carries no information. Drop it; BalancedNNClassifier sets it to 0."
-    return f"{columns} hold only one value: they carry no information. Drop them; BalancedNNClassifier sets them to 0."
-
-
-def _duplicated(facts: DataFacts) -> str:
-    if not facts.n_duplicated:
-        return ""
-    equal = "equals" if facts.n_duplicated == 1 else "equal"
-    return (
-        f"{_count(facts.n_duplicated, 'column')} {equal} an earlier one: what is "
-        "stated twice counts twice. Keep one of each; BalancedNNClassifier trains on all, which does little harm."
-    )
-
-
-def _wide(facts: DataFacts) -> str:
-    if facts.n_features <= facts.n_rows:
-        return ""
-    return (
-        f"There are more columns ({facts.n_features:,}) than rows ({facts.n_rows:,}): a network can memorise the rows"
-        ". Select or reduce the columns (PCA, SelectKBest) inside a pipeline; BalancedNNClassifier stops early on "
-        "held-out rows, but does not select columns."
-    )
+        if facts.scale_ratio > FAR_APART:
+            found = f"The standard deviations of the columns differ by a factor of {_large(facts.scale_ratio)}"
+        yield (
+            f"{found}: large columns drown out the small ones and drive units to where they have no gradient. Scale "
+            "each column to mean 0 and standard deviation 1 (StandardScaler, fitted to the training rows); "
+            "BalancedNNClassifier does so by default."
+        )
+    if facts.offset_ratio > FAR_APART:
+        yield (
+            f"A column lies {_large(facts.offset_ratio)} standard deviations away from 0 (a year, an identifier, a "
+            "time stamp?): its differences are lost in rounding. Subtract the mean, or drop the column if it is an "
+            "identifier; BalancedNNClassifier subtracts it in float64."
+        )
+    if facts.n_constant:
+        one = facts.n_constant == 1
+        hold, they, them = ("holds", "it carries", "it") if one else ("hold", "they carry", "them")
+        yield (
+            f"{_count(facts.n_constant, 'column')} {hold} only one value: {they} no information. Drop {them}; "
+            f"BalancedNNClassifier sets {them} to 0."
+        )
+    if facts.n_duplicated:
+        equal = "equals" if facts.n_duplicated == 1 else "equal"
+        yield (
+            f"{_count(facts.n_duplicated, 'column')} {equal} an earlier one: what is stated twice counts twice. Keep "
+            "one of each; BalancedNNClassifier trains on all, which does little harm."
+        )
+    if facts.n_features > facts.n_rows:
+        yield (
+            f"There are more columns ({facts.n_features:,}) than rows ({facts.n_rows:,}): a network can memorise the "
+            "rows. Select or reduce the columns (PCA, SelectKBest) inside a pipeline; BalancedNNClassifier stops early "
+            "on held-out rows, but does not select columns."
+        )
 
 
 def _count(number: int, noun: str) -> str:

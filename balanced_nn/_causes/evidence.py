@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -14,25 +15,33 @@ PROBE_ROWS = 256  # of a probe: the statistics that the rules read are steady fr
 
 
 class Cause(StrEnum):
-    """Why a classifier failed."""
+    """Why a classifier failed; `words` says it as a part of a sentence."""
 
-    CLASS_IMBALANCE = "class_imbalance"
-    THRESHOLD = "threshold"
-    LEARNING_RATE_TOO_HIGH = "learning_rate_too_high"
-    LEARNING_RATE_TOO_LOW = "learning_rate_too_low"
-    STOPPED_TOO_EARLY = "stopped_too_early"
-    NETWORK_TOO_SMALL = "network_too_small"
-    OUTPUT_ACTIVATION = "output_activation"
-    LOSS_MISMATCH = "loss_mismatch"
-    HIDDEN_ACTIVATION = "hidden_activation"
-    VANISHING_GRADIENT = "vanishing_gradient"
-    EXPLODING_GRADIENT = "exploding_gradient"
-    DEAD_RELU = "dead_relu"
-    POOR_INITIALIZATION = "poor_initialization"
-    UNSCALED_FEATURES = "unscaled_features"
-    BATCH_NORM_STATISTICS = "batch_norm_statistics"
-    BAD_LABELS = "bad_labels"
-    NO_SIGNAL = "no_signal"
+    CLASS_IMBALANCE = "class_imbalance", "the classes are imbalanced, and training does not compensate for it"
+    THRESHOLD = "threshold", "the decision does not fit how rare the classes are"
+    LEARNING_RATE_TOO_HIGH = "learning_rate_too_high", "the learning rate is too high"
+    LEARNING_RATE_TOO_LOW = "learning_rate_too_low", "the learning rate is too low"
+    STOPPED_TOO_EARLY = "stopped_too_early", "training stopped too early"
+    NETWORK_TOO_SMALL = "network_too_small", "the network is too small"
+    OUTPUT_ACTIVATION = "output_activation", "the activation of the output does not fit the labels"
+    LOSS_MISMATCH = "loss_mismatch", "the loss does not fit the labels and the output"
+    HIDDEN_ACTIVATION = "hidden_activation", "the activation of the hidden layers hinders training"
+    VANISHING_GRADIENT = "vanishing_gradient", "the gradient vanishes before it reaches the first layers"
+    EXPLODING_GRADIENT = "exploding_gradient", "the gradient explodes"
+    DEAD_RELU = "dead_relu", "ReLU units are dead: they output 0 for every row"
+    POOR_INITIALIZATION = "poor_initialization", "the initial weights are badly chosen"
+    UNSCALED_FEATURES = "unscaled_features", "the features are not scaled"
+    BATCH_NORM_STATISTICS = "batch_norm_statistics", "the statistics of BatchNorm do not fit the data"
+    BAD_LABELS = "bad_labels", "something is wrong with the labels"
+    NO_SIGNAL = "no_signal", "the features say nothing about the labels"
+
+    words: str
+
+    def __new__(cls, name: str, words: str = "") -> Self:
+        """Make a cause that is its name, and knows what it is in words."""
+        cause = str.__new__(cls, name)
+        cause._value_, cause.words = name, words
+        return cause
 
 
 class RepairAction(StrEnum):
@@ -144,11 +153,6 @@ class Probe:
         return max((layer.dead for layer in self.hidden), default=0.0)
 
     @property
-    def saturated(self) -> float:
-        """Fraction of saturated outputs in the worst hidden layer."""
-        return max((layer.saturated for layer in self.hidden), default=0.0)
-
-    @property
     def largest(self) -> float:
         """Largest absolute output of a hidden layer; infinity where a number was not finite."""
         if not self.finite:
@@ -174,16 +178,6 @@ class Curve:
             return 0.0
         start = self.loss[-1 - len(self.loss) // 4]
         return (start - self.loss[-1]) / max(abs(start), 1e-12)
-
-    @property
-    def rebound(self) -> float:
-        """How far the last loss lies above the lowest, over the size of the lowest; infinity if not finite."""
-        if not self.loss:
-            return 0.0
-        if not self.finite:
-            return float("inf")
-        lowest = min(self.loss)
-        return (self.loss[-1] - lowest) / max(abs(lowest), 1e-12)
 
 
 @dataclass(frozen=True)

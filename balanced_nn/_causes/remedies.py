@@ -46,6 +46,15 @@ def is_same(value: Any, other: Any) -> bool:
     return value is other or (isinstance(value, str | int | float) and bool(value == other))
 
 
+def use(applies: bool, why: str, **change: Any) -> Option:
+    """Advise to set parameters, for a reason.
+
+    >>> use(True, "The features are not scaled", scaler="standard")[1]
+    'The features are not scaled: use scaler="standard".'
+    """
+    return applies, f"{why}: use {' and '.join(assignments(change))}.", change
+
+
 def first(s: Settings, *options: Option, otherwise: str = "") -> Advice:
     """Take the first option that applies and that changes something; the last one in words alone where none does."""
     for applies, remedy, change in options:
@@ -80,13 +89,12 @@ def decide(model: str) -> str:
 
 
 def less_alpha(s: Settings, usual: float) -> Option:
-    alpha = s["alpha"]
-    return alpha > LARGE_WEIGHT_DECAY, f"alpha={alpha} pulls the weights to zero: use alpha={usual}.", {"alpha": usual}
+    return use(s["alpha"] > LARGE_WEIGHT_DECAY, f"alpha={s['alpha']} pulls the weights to zero", alpha=usual)
 
 
 def resize(applies: bool, widths: tuple[int, ...], sizes: tuple[int, ...]) -> Option:
     layer = f"A hidden layer has {min(widths)} units" if widths else "There is no hidden layer"
-    return applies, f"{layer}: use hidden_layer_sizes={sizes}.", {"hidden_layer_sizes": sizes}
+    return use(applies, layer, hidden_layer_sizes=sizes)
 
 
 def use_relu(s: Settings, change: Parameters) -> Option:
@@ -122,6 +130,11 @@ def show(value: Any) -> str:
     """
     value = value.item() if isinstance(value, np.generic) else value
     return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def assignments(change: Settings) -> list[str]:
+    """Return each parameter with its value as code."""
+    return [f"{name}={show(value)}" for name, value in change.items()]
 
 
 def widths_of(sizes: Any) -> tuple[int, ...]:

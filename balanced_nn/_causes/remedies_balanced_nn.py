@@ -20,6 +20,7 @@ from balanced_nn._causes.remedies import (
     longer,
     resize,
     show,
+    use,
     use_relu,
     widened,
     widths_of,
@@ -54,8 +55,7 @@ def hurtful(s: Settings) -> tuple[Option, ...]:
 
 def _larger_batches(s: Settings) -> Option:
     size = s["batch_size"]
-    small = size != "auto" and size < SMALL_BATCH
-    return small, f'batch_size={size} makes the steps too noisy: use batch_size="auto".', {"batch_size": "auto"}
+    return use(size != "auto" and size < SMALL_BATCH, f"batch_size={size} makes the steps too noisy", batch_size="auto")
 
 
 def _less_dropout(s: Settings) -> Option:
@@ -70,7 +70,7 @@ def _search_rate(s: Settings, **also: Any) -> Option:
 
 
 def _scale(s: Settings) -> Option:
-    return s["scaler"] is None, 'The features are not scaled: use scaler="standard".', {"scaler": "standard"}
+    return use(s["scaler"] is None, "The features are not scaled", scaler="standard")
 
 
 # Causes
@@ -78,15 +78,11 @@ def _scale(s: Settings) -> Option:
 
 def _imbalance(s: Settings) -> Advice:
     weight, sampler = s["class_weight"], s["sampler"]
-    balanced = {"class_weight": "balanced"}
+    by_hand = "class_weight was set to costs by hand, and these do not balance the classes"
     return first(
         s,
-        (weight is None and sampler is None, 'The classes are not balanced: use class_weight="balanced".', balanced),
-        (
-            isinstance(weight, Mapping),
-            'class_weight was set to costs by hand, and these do not balance the classes: use class_weight="balanced".',
-            balanced,
-        ),
+        use(weight is None and sampler is None, "The classes are not balanced", class_weight="balanced"),
+        use(isinstance(weight, Mapping), by_hand, class_weight="balanced"),
         (
             sampler is None,
             'Use sampler="over", which repeats the rows of the rare classes, so that more batches contain them.',
@@ -100,13 +96,10 @@ def _threshold(s: Settings) -> Advice:
     named = s["decision"] if isinstance(s["decision"], str) else ""  # comparing a matrix of costs gives a matrix
     by_costs = named == "auto" and isinstance(s["class_weight"], Mapping)
     given = "class_weight states costs, and predict decides by them" if by_costs else f"decision={show(s['decision'])}"
+    applies = by_costs or named not in {"auto", "balanced"}
     return first(
         s,
-        (
-            by_costs or named not in {"auto", "balanced"},
-            f'{given}, and every row gets the same answer: use decision="balanced".',
-            {"decision": "balanced"},
-        ),
+        use(applies, f"{given}, and every row gets the same answer", decision="balanced"),
         otherwise=(
             "The scores rank the rows, and only the decision is wrong: train longer, or set a threshold as decision."
         ),
@@ -125,43 +118,30 @@ def _rate(word: str, other: float) -> Callable[[Settings], Advice]:
 
 def _epochs(s: Settings) -> Advice:
     epochs, patience = s["max_iter"], s["n_iter_no_change"]
+    plateau, progress = "ends training at the first plateau", "Training still made progress when it ended"
     return first(
         s,
-        (
-            epochs < USUAL_EPOCHS,
-            f"max_iter={epochs} ends training after few epochs: use max_iter={USUAL_EPOCHS}.",
-            {"max_iter": USUAL_EPOCHS},
-        ),
-        (
-            patience < USUAL_PATIENCE,
-            f"n_iter_no_change={patience} ends training at the first plateau: use n_iter_no_change={USUAL_PATIENCE}.",
-            {"n_iter_no_change": USUAL_PATIENCE},
-        ),
-        (
-            True,
-            f"Training still made progress when it ended: use max_iter={2 * epochs} and "
-            f"n_iter_no_change={2 * patience}.",
-            {"max_iter": 2 * epochs, "n_iter_no_change": 2 * patience},
-        ),
+        use(epochs < USUAL_EPOCHS, f"max_iter={epochs} ends training after few epochs", max_iter=USUAL_EPOCHS),
+        use(patience < USUAL_PATIENCE, f"n_iter_no_change={patience} {plateau}", n_iter_no_change=USUAL_PATIENCE),
+        use(True, progress, max_iter=2 * epochs, n_iter_no_change=2 * patience),
     )
 
 
 def _size(s: Settings) -> Advice:
     widths = widths_of(s["hidden_layer_sizes"])
-    twice = tuple(2 * width for width in widths)
     return first(
         s,
         resize(min(widths, default=0) < SOUND_WIDTH, widths, USUAL_WIDTHS),
         _less_dropout(s),
         less_alpha(s, 0.01),
-        (True, f"The network is too small: use hidden_layer_sizes={twice}.", {"hidden_layer_sizes": twice}),
+        use(True, "The network is too small", hidden_layer_sizes=tuple(2 * width for width in widths)),
     )
 
 
 def _output(s: Settings) -> Advice:
     return first(
         s,
-        (True, f'loss={show(s["loss"])} was set by hand: use loss="log_loss".', {"loss": "log_loss"}),
+        use(True, f"loss={show(s['loss'])} was set by hand", loss="log_loss"),
         otherwise=(
             "BalancedNNClassifier chooses output and loss from the labels, so this should not happen: please report "
             "it, with clf.model_.summary()."
@@ -183,11 +163,7 @@ def _gradient(s: Settings) -> Advice:
         (activation == "identity", "Linear units reduce all layers to one: use activation='relu'.", sound),
         use_relu(s, sound),
         (not s["batch_norm"], "Without BatchNorm the gradient vanishes: use batch_norm=True.", sound),
-        (
-            depth >= DEEP,
-            f"{depth} hidden layers are more than a table needs: use hidden_layer_sizes={USUAL_WIDTHS}.",
-            {"hidden_layer_sizes": USUAL_WIDTHS},
-        ),
+        use(depth >= DEEP, f"{depth} hidden layers are more than a table needs", hidden_layer_sizes=USUAL_WIDTHS),
         otherwise=LAYERS_ARE_SOUND,
     )
 
@@ -197,11 +173,7 @@ def _steps(s: Settings) -> Advice:
     return first(
         s,
         _search_rate(s, batch_norm=True),
-        (
-            not s["batch_norm"],
-            "BatchNorm keeps the scale from layer to layer: use batch_norm=True.",
-            {"batch_norm": True},
-        ),
+        use(not s["batch_norm"], "BatchNorm keeps the scale from layer to layer", batch_norm=True),
         _scale(s),
         (
             s["activation"] == "relu",
@@ -216,11 +188,7 @@ def _features(s: Settings) -> Advice:
     return first(
         s,
         _scale(s),
-        (
-            s["scaler"] != "quantile",
-            'Extreme values remain after scaling: use scaler="quantile".',
-            {"scaler": "quantile"},
-        ),
+        use(s["scaler"] != "quantile", "Extreme values remain after scaling", scaler="quantile"),
         otherwise="The features are already scaled by their ranks: look for columns of codes or identifiers.",
     )
 
@@ -229,7 +197,7 @@ def _statistics(s: Settings) -> Advice:
     return first(
         s,
         _larger_batches(s),
-        (True, "BatchNorm's statistics do not fit the rows: use batch_norm=False.", {"batch_norm": False}),
+        use(True, "BatchNorm's statistics do not fit the rows", batch_norm=False),
         otherwise="There is no BatchNorm: its statistics cannot be at fault.",
     )
 

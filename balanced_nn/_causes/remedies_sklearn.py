@@ -17,13 +17,14 @@ from balanced_nn._causes.remedies import (
     Parameters,
     Remedies,
     Settings,
+    assignments,
     decide,
     first,
     less_alpha,
     longer,
     resize,
     say,
-    show,
+    use,
     use_relu,
     widened,
     widths_of,
@@ -59,7 +60,6 @@ import numpy as np
 share = np.unique(y, return_counts=True)[1] / len(y)  # of each class in the training rows
 answers = clf.classes_[(clf.predict_proba(X) / share).argmax(axis=1)]""",
 )
-_SOUND_MLP = {"activation": "relu", "hidden_layer_sizes": (128, 64)}
 
 
 def _use_adam(s: Settings, change: Parameters) -> Option:
@@ -103,9 +103,7 @@ def _mlp_rate_low(s: Settings) -> Advice:
 def _mlp_epochs(s: Settings) -> Advice:
     epochs = max(LONGER_EPOCHS, 2 * s["max_iter"])
     patience = {"n_iter_no_change": LONGER_PATIENCE} if s["n_iter_no_change"] < LONGER_PATIENCE else {}
-    also = f" and n_iter_no_change={LONGER_PATIENCE}" if patience else ""
-    remedy = f"max_iter={s['max_iter']} ends training too early: use max_iter={epochs}{also}."
-    return first(s, (True, remedy, {"max_iter": epochs, **patience}))
+    return first(s, use(True, f"max_iter={s['max_iter']} ends training too early", max_iter=epochs, **patience))
 
 
 def _mlp_size(s: Settings) -> Advice:
@@ -122,14 +120,10 @@ def _mlp_gradient(s: Settings) -> Advice:
             activation != "relu" and depth >= DEEP,
             f"{depth} layers of {activation} units lose the gradient, and MLPClassifier has no BatchNorm: use "
             "activation='relu' and hidden_layer_sizes=(128, 64).",
-            _SOUND_MLP,
+            {"activation": "relu", "hidden_layer_sizes": (128, 64)},
         ),
         use_relu(s, {"activation": "relu"}),
-        (
-            depth >= DEEP,
-            f"{depth} hidden layers are too many without BatchNorm: use hidden_layer_sizes=(128, 64).",
-            _SOUND_MLP,
-        ),
+        use(depth >= DEEP, f"{depth} hidden layers are too many without BatchNorm", hidden_layer_sizes=(128, 64)),
         otherwise=LAYERS_ARE_SOUND,
     )
 
@@ -179,7 +173,7 @@ def _other_imbalance(s: Settings) -> Advice:
     if "class_weight" in s:
         return first(
             s,
-            (True, 'Give the classes equal weight: use class_weight="balanced".', {"class_weight": "balanced"}),
+            use(True, "Give the classes equal weight", class_weight="balanced"),
             otherwise="The classes already have equal weight: the rare ones need more rows.",
         )
     return replace(_WEIGH, remedy="Balance the classes: pass balanced weights to fit, if it takes sample_weight.")
@@ -189,7 +183,7 @@ def _other_epochs(s: Settings) -> Advice:
     for name in ("max_iter", "n_estimators", "max_epochs", "epochs"):
         number = s.get(name)
         if isinstance(number, int) and number > 0:
-            return Advice(f"{name}={number} ends training too early: use {name}={5 * number}.", {name: 5 * number})
+            return first(s, use(True, f"{name}={number} ends training too early", **{name: 5 * number}))
     return Advice("Train longer: raise the number of epochs or iterations.")
 
 
@@ -227,7 +221,7 @@ def sklearn_code(change: Settings, actions: Collection[RepairAction]) -> str:
     imports = []
     model, arguments = "clf", "X, y"
     if change:
-        model = f"clf.set_params({', '.join(f'{name}={show(value)}' for name, value in change.items())})"
+        model = f"clf.set_params({', '.join(assignments(change))})"
     if scale:
         imports += ["from sklearn.pipeline import Pipeline", "from sklearn.preprocessing import StandardScaler"]
         model = f'Pipeline([("scale", StandardScaler()), ("model", {model})])'

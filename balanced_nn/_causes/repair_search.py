@@ -1,7 +1,7 @@
 """Which smallest set of repairs restores the result? A search over trainings, led by the ranking of the causes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from balanced_nn._causes.evidence import RepairAction
 
@@ -17,15 +17,17 @@ class RepairSearch:
     repairs : frozenset of RepairAction or None
         The repairs that together restore the result and none of which could be left out; empty where training again
         unchanged does so too, None where nothing did.
-    n_fits : int
-        Trainings that the search took.
     trials : dict
         For each set of repairs that was trained, whether it restored the result.
     """
 
     repairs: Repairs | None
-    n_fits: int
-    trials: dict[Repairs, bool] = field(default_factory=dict)
+    trials: dict[Repairs, bool]
+
+    @property
+    def n_fits(self) -> int:
+        """Trainings that the search took."""
+        return len(self.trials)
 
     def status(self, action: RepairAction) -> str:
         """Return the status of the causes that `action` repairs: "confirmed", "refuted" or "plausible"."""
@@ -80,9 +82,9 @@ def find_repairs(
     alone = [frozenset({action}) for action in order]  # where repairs stand in one another's way
     chosen = next((repairs for repairs in (*together, *alone) if restored(repairs)), None)
     if chosen is None:
-        return RepairSearch(None, len(trials), trials)
+        return RepairSearch(None, trials)
     for action in reversed([action for action in order if action in chosen]):  # the least probable first
         fewer = chosen - {action}
         if restored(fewer):
             chosen = fewer
-    return RepairSearch(chosen, len(trials), trials)
+    return RepairSearch(chosen, trials)

@@ -14,28 +14,7 @@ from balanced_nn._causes.rules import RULES, Finding
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 
-__all__ = ["CollapseReport"]
-
 MOST_CAUSES = 3  # that a text names
-CAUSE_WORDS: dict[Cause, str] = {
-    Cause.CLASS_IMBALANCE: "the classes are imbalanced, and training does not compensate for it",
-    Cause.THRESHOLD: "the decision does not fit how rare the classes are",
-    Cause.LEARNING_RATE_TOO_HIGH: "the learning rate is too high",
-    Cause.LEARNING_RATE_TOO_LOW: "the learning rate is too low",
-    Cause.STOPPED_TOO_EARLY: "training stopped too early",
-    Cause.NETWORK_TOO_SMALL: "the network is too small",
-    Cause.OUTPUT_ACTIVATION: "the activation of the output does not fit the labels",
-    Cause.LOSS_MISMATCH: "the loss does not fit the labels and the output",
-    Cause.HIDDEN_ACTIVATION: "the activation of the hidden layers hinders training",
-    Cause.VANISHING_GRADIENT: "the gradient vanishes before it reaches the first layers",
-    Cause.EXPLODING_GRADIENT: "the gradient explodes",
-    Cause.DEAD_RELU: "ReLU units are dead: they output 0 for every row",
-    Cause.POOR_INITIALIZATION: "the initial weights are badly chosen",
-    Cause.UNSCALED_FEATURES: "the features are not scaled",
-    Cause.BATCH_NORM_STATISTICS: "the statistics of BatchNorm do not fit the data",
-    Cause.BAD_LABELS: "something is wrong with the labels",
-    Cause.NO_SIGNAL: "the features say nothing about the labels",
-}
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
 UNSEEN = "Evaluate rows that the model was not fitted on; collapse_report_ has the figures of rows that fit held out."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
@@ -167,10 +146,8 @@ class CollapseReport:
 
     def _parts(self) -> Iterator[tuple[str, str]]:
         """Yield the parts of the text with their kind: "headline", "line" or "code"."""
-        yield (
-            "headline",
-            f"{self.headline} ({self.facts.n_rows} {self.judged_on}; {self._numbers()}).{self._beside()}",
-        )
+        rows = f"{self.facts.n_rows} {self.judged_on}"
+        yield "headline", f"{self.headline} ({rows}; {self._numbers()}).{self._beside()}"
         if self.seen_share is not None:
             seen = f"about {self.seen_share:.0%} of these rows, on which a model does better than on new ones."
             yield "line", f"Seen in training: {seen} {self._unseen}".rstrip()
@@ -183,7 +160,7 @@ class CollapseReport:
         )
         leading, others = ordered[:n_leading], ordered[n_leading:]
         for word, finding in zip(("Why", *("And",) * MOST_CAUSES), leading, strict=False):
-            yield "line", f"{word}: {_name(finding)} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
+            yield "line", f"{word}: {finding.cause.words} ({_how_sure(finding)}). {_sentence(finding.seen)}".rstrip()
         if not leading and self.evidence is not None and self.outcome not in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
             yield "line", f"Why: no cause stands out in what was measured.{_ruled_out(self.evidence)}"
         if self.search is not None:
@@ -192,7 +169,7 @@ class CollapseReport:
         for finding in others:
             word = "Ruled out by training again" if finding.status == "refuted" else "Less likely"
             remedy = "" if finding.status == "refuted" else finding.remedy
-            yield "line", " ".join(filter(None, (f"{word}: {_name(finding)}.", _sentence(finding.seen), remedy)))
+            yield "line", " ".join(filter(None, (f"{word}: {finding.cause.words}.", _sentence(finding.seen), remedy)))
         said = {finding.remedy for finding in ordered}
         hints = [hint for hint in self._hints if hint not in said]
         if leading and hints:
@@ -244,11 +221,10 @@ class CollapseReport:
         return None if self.evidence is None else self.evidence.reference
 
     def _comparison(self) -> str:
-        reached = f"balanced accuracy {self.facts.balanced_accuracy:.2f}"
-        if self._reference is None:
+        reached, reference = f"balanced accuracy {self.facts.balanced_accuracy:.2f}", self._reference
+        if reference is None:
             return f"{reached}, which a simple model beats"
-        best, name = self._reference.best, self._reference.name
-        return f"{reached}, against {best:.2f} of {name} on the same rows"
+        return f"{reached}, against {reference.best:.2f} of {reference.name} on the same rows"
 
     def _beside(self) -> str:
         """Say what a simple model reaches where this one collapsed."""
@@ -295,14 +271,10 @@ class CollapseReport:
         if self.outcome is Outcome.CONSTANT:
             return f"probabilities vary by {facts.spread:.2g}, healthy is above {CONSTANT_SPREAD:g}"
         if self.outcome is Outcome.NO_SIGNAL:
-            return (
-                f"balanced accuracy {facts.balanced_accuracy:.2f}{self._quick_models()}, chance is {facts.chance:.2f}"
-            )
-        recall = ", ".join(
-            f"{label!s} {share:.0%}"
-            for label, share in zip(self.classes, facts.recall, strict=True)
-            if share is not None
-        )
+            reached = f"balanced accuracy {facts.balanced_accuracy:.2f}"
+            return f"{reached}{self._quick_models()}, chance is {facts.chance:.2f}"
+        shares = zip(self.classes, facts.recall, strict=True)
+        recall = ", ".join(f"{label!s} {share:.0%}" for label, share in shares if share is not None)
         ranking = "" if facts.roc_auc is None else f"; ROC AUC {facts.roc_auc:.2f}"
         return f"recall {recall}{ranking}"
 
@@ -343,17 +315,13 @@ def _ruled_out(evidence: Evidence) -> str:
     numbers = ((rule.cause, rule.measure(evidence)) for rule in RULES)
     measured = {cause for cause, number in numbers if number is not None and not math.isnan(number)}
     held = {rule.cause for rule in RULES if rule.finding(evidence) is not None}
-    names = [cause.replace("_", " ") for cause in CAUSE_WORDS if cause in measured - held]
+    names = [cause.replace("_", " ") for cause in Cause if cause in measured - held]
     return f" Ruled out: {', '.join(names)}." if names else ""
 
 
 def _in_order(causes: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Put confirmed causes first and refuted ones last."""
     return tuple(sorted(causes, key=lambda finding: {"confirmed": 0, "refuted": 2}.get(finding.status, 1)))
-
-
-def _name(finding: Finding) -> str:
-    return CAUSE_WORDS[finding.cause]
 
 
 def _sentence(text: str) -> str:

@@ -57,7 +57,8 @@ class Finding:
 class Rule:
     """One row of the table: names `cause` where `measure` gives a number above (or below) `threshold`.
 
-    `measure` gives None where the rule does not apply; `seen` is filled with ``number`` and ``threshold``.
+    `measure` gives None where the rule does not apply; `seen` is filled with ``number``, ``threshold``,
+    the fields of the evidence and what `_words` adds.
     """
 
     cause: Cause
@@ -120,23 +121,15 @@ def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _words(e: Evidence) -> dict[str, object]:
-    network, curve = e.network, e.curve
+    """What the sentence of a rule may name, besides the fields of the evidence."""
+    network = e.network
     return {
-        "activation": network.hidden_activations[0] if network and network.hidden_activations else "",
+        **vars(e),
         "depth": len(network.hidden_sizes) if network else 0,
-        "output": network.output_activation if network else "",
-        "n_outputs": network.n_outputs if network else 0,
         "n_classes": len(e.data.class_rows),
-        "loss": network.loss if network else "",
         "steps": f"{network.n_steps} steps" if network and network.n_steps is not None else "training",
         "rate": f" of learning rate {network.learning_rate:g}" if network and network.learning_rate else "",
-        "epochs": network.epochs if network else (len(curve.loss) if curve else None),
-        "reference": f"{e.reference.best:.2f} of {e.reference.name}" if e.reference else "",
-        "accuracy": e.outcome.balanced_accuracy,
-        "ranking": e.outcome.ranking or 0.0,
-        "roc_auc": e.outcome.roc_auc or 0.0,
         "rarest": min((share for share in e.data.class_share if share > 0), default=0.0),
-        "bad_labels": e.data.bad_labels,
         "redrawn": " (weights redrawn by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
     }
 
@@ -151,17 +144,19 @@ RARE = 0.25  # of an even share
 # fmt: off
 RULES: tuple[Rule, ...] = (
     Rule(Cause.BAD_LABELS,             0.99, signals.bad_labels, ">", 0.5,
-         "{bad_labels}"),
+         "{data.bad_labels}"),
     Rule(Cause.OUTPUT_ACTIVATION,      0.96, signals.lone_softmax, ">", 0.5,
          "softmax over a single unit is 1 for every row"),
     Rule(Cause.OUTPUT_ACTIVATION,      0.88, signals.spare_outputs, "<", 0,
-         "{n_outputs} output unit(s) for {n_classes} classes"),
+         "{network.n_outputs} output unit(s) for {n_classes} classes"),
     Rule(Cause.LOSS_MISMATCH,          0.97, signals.wrong_loss, ">", 0.5,
-         "the loss {loss} does not fit {n_outputs} {output} unit(s) and class labels"),
+         "the loss {network.loss} does not fit {network.n_outputs} {network.output_activation} unit(s) and class "
+         "labels"),
     Rule(Cause.NO_SIGNAL,              0.95, signals.no_signal, "<", 1,
-         "baseline models stay at chance on the same rows, with a balanced accuracy of {reference}"),
+         "baseline models stay at chance on the same rows, with a balanced accuracy of {reference.best:.2f} "
+         "of {reference.name}"),
     Rule(Cause.OUTPUT_ACTIVATION,      0.91, signals.no_probability, ">", 0.5,
-         "the output is {output}, but the loss {loss} expects probabilities"),
+         "the output is {network.output_activation}, but the loss {network.loss} expects probabilities"),
     Rule(Cause.NETWORK_TOO_SMALL,      0.95, signals.narrowest, "<", 4,
          "a hidden layer has {number:.0f} unit(s)"),
     Rule(Cause.HIDDEN_ACTIVATION,      0.95, signals.linear_gap, ">", 0.05,
@@ -170,10 +165,10 @@ RULES: tuple[Rule, ...] = (
          "there is no hidden layer, and boosted trees beat a linear model by {number:.2f} in balanced accuracy"),
     Rule(Cause.THRESHOLD,              0.89, signals.decision_gap, ">", 0.1,
          "the scores are fine: with equally frequent classes they reach a balanced accuracy of "
-         "{ranking:.2f}, the answers {accuracy:.2f}"),
+         "{outcome.ranking:.2f}, the answers {outcome.balanced_accuracy:.2f}"),
     Rule(Cause.CLASS_IMBALANCE,        0.86, signals.decision_at_fault, ">", 0.5,
          "the rare classes are seldom the most probable ones, and neither training nor the decision compensates "
-         "for that (ROC AUC {roc_auc:.2f})"),
+         "for that (ROC AUC {outcome.roc_auc:.2f})"),
     Rule(Cause.UNSCALED_FEATURES,      0.93, signals.scale_ratio, ">", 100,
          "the widest feature varies {number:,.0f} times as much as the narrowest"),
     Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
@@ -183,8 +178,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.EXPLODING_GRADIENT,     0.95, signals.first_outputs, ">", 1000,
          "before training, hidden outputs reach {number:.3g} times the inputs{redrawn}"),
     Rule(Cause.VANISHING_GRADIENT,     0.98, signals.spread_of_saturating, "<", 0.01,
-         "before training, the last of {depth} hidden {activation} layers varies {number:.1e} times as much over "
-         "the rows as the first{redrawn}"),
+         "before training, the last of {depth} hidden {network.hidden_activations[0]} layers varies {number:.1e} "
+         "times as much over the rows as the first{redrawn}"),
     Rule(Cause.POOR_INITIALIZATION,    0.97, signals.spread_of_others, "<", 0.001,
          "before training, the last hidden layer varies {number:.1e} times as much over the rows as the "
          "first{redrawn}"),
@@ -211,7 +206,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.50, signals.other_rate, ">", 1,
          "a learning rate of {number:g}; 0.01 is usual"),
     Rule(Cause.LOSS_MISMATCH,          0.50, signals.twice_squashed, ">", 0.5,
-         "from_logits=True, but the output is {output} already"),
+         "from_logits=True, but the output is {network.output_activation} already"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.90, signals.still_falling, ">", 0.02,
          "the loss still fell by {number:.0%} over the last quarter of the epochs"),
     Rule(Cause.LOSS_MISMATCH,          0.88, signals.squared_error, ">", 0.5,

@@ -93,8 +93,7 @@ class OutcomeReport:
     @property
     def balanced_accuracy(self) -> float:
         """Mean recall of the classes that have rows; NaN without rows."""
-        found = [value for value in self.recall if value is not None]
-        return float(np.mean(found)) if found else float("nan")
+        return _mean_recall(self.recall)
 
     @property
     def chance(self) -> float:
@@ -191,7 +190,7 @@ def find_outcome(
         recall=recall,
         missing_classes=missing,
         class_rows=tuple(n_rows_of.tolist()),
-        ranking=float(np.mean([value for value in balanced if value is not None])) if balanced else None,
+        ranking=_mean_recall(balanced) if balanced else None,
     )
 
 
@@ -242,14 +241,9 @@ def _check_part(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp] | None, NDArray[np.float64]]:
     """Return y, proba, predicted and weight over the rows with a positive weight, the largest weight being 1."""
     probabilities = np.asarray(proba, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise ValueError(
-            f"proba has {probabilities.ndim} dimension(s), not 2. Pass one column for each class, "
-            "np.column_stack([1 - p, p]) for two classes."
-        )
-    n_samples, n_classes = probabilities.shape
-    labels = _check_indices("y", y, n_samples, n_classes)
-    answers = None if predicted is None else _check_indices("predicted", predicted, n_samples, n_classes)
+    n_samples = len(probabilities)
+    labels = _check_indices("y", y, n_samples)
+    answers = None if predicted is None else _check_indices("predicted", predicted, n_samples)
     if sample_weight is None:
         return labels, probabilities, answers, np.ones(n_samples)
     weight = np.asarray(sample_weight, dtype=np.float64)
@@ -264,16 +258,11 @@ def _check_part(
     return labels, probabilities, None if answers is None else answers[keep], weight
 
 
-def _check_indices(name: str, values: ArrayLike, n_samples: int, n_classes: int) -> NDArray[np.intp]:
+def _check_indices(name: str, values: ArrayLike, n_samples: int) -> NDArray[np.intp]:
     indices = np.asarray(values)
     if indices.shape != (n_samples,):
         raise ValueError(
             f"{name} has shape {indices.shape}, but proba has {n_samples} rows. Pass one class index for each row."
-        )
-    if indices.size and not (indices.min() >= 0 and indices.max() < n_classes):
-        raise ValueError(
-            f"{name} holds values from {indices.min()!s} to {indices.max()!s}, but proba has {n_classes} columns. "
-            f"Pass class indices from 0 to {n_classes - 1}."
         )
     return indices.astype(np.intp)
 
@@ -291,6 +280,12 @@ def _recall(
     total = np.bincount(y, weights=weight, minlength=n_classes)
     right = np.bincount(y, weights=weight * (predicted == y), minlength=n_classes)
     return tuple(float(r / t) if t > 0 else None for r, t in zip(right, total, strict=True))
+
+
+def _mean_recall(recall: tuple[float | None, ...]) -> float:
+    """Balanced accuracy: the mean over the classes that have rows; NaN without rows."""
+    found = [value for value in recall if value is not None]
+    return float(np.mean(found)) if found else float("nan")
 
 
 def _missing(

@@ -191,29 +191,30 @@ def _kind(model: Any) -> ModelKind:
 
 def unwrap(model: Any) -> tuple[Any, Callable[[Rows], Rows]]:
     """The classifier inside pipelines and searches, and what turns rows into those that it reads."""
+    last, steps = _last_and_steps(model)
+    transformers = [step for step in steps if hasattr(step, "transform")]  # samplers have none
+
+    def read(X: Rows) -> Rows:
+        for step in transformers:
+            X = step.transform(X)
+        return X
+
+    return last, read
+
+
+def _last_and_steps(model: Any) -> tuple[Any, list[Any]]:
+    """The classifier inside pipelines and searches, and the steps in front of it."""
     if hasattr(model, "best_estimator_"):
-        return unwrap(model.best_estimator_)
+        return _last_and_steps(model.best_estimator_)
     if hasattr(model, "steps"):
-        last, read = unwrap(model.steps[-1][1])
-        before = [step for _, step in model.steps[:-1] if hasattr(step, "transform")]  # samplers have none
-
-        def transform(X: Rows) -> Rows:
-            for step in before:
-                X = step.transform(X)
-            return read(X)
-
-        return last, transform
-    return model, lambda X: X
+        last, inner = _last_and_steps(model.steps[-1][1])
+        return last, [*(step for _, step in model.steps[:-1]), *inner]
+    return model, []
 
 
 def _samplers(model: Any) -> list[Any]:
     """The steps of imbalanced-learn's pipelines that change which rows are trained on."""
-    if hasattr(model, "best_estimator_"):
-        return _samplers(model.best_estimator_)
-    if hasattr(model, "steps"):
-        own = [step for _, step in model.steps[:-1] if hasattr(step, "fit_resample")]
-        return own + _samplers(model.steps[-1][1])
-    return []
+    return [step for step in _last_and_steps(model)[1] if hasattr(step, "fit_resample")]
 
 
 def _resampled(samplers: list[Any], X: Rows, y: NDArray[Any]) -> tuple[Rows, NDArray[Any]]:

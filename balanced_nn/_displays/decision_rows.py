@@ -58,6 +58,6 @@ def rows_given(classifier: BalancedNNClassifier, X: Any, y: ArrayLike, sample_we
         np.exp(log_softmax(own + np.log(member.correction.training_prior)))
         for member, own in zip(members, each, strict=True)
     ]
-    scores = classifier._ensemble.combine(each, prior) - np.log(prior)
+    scores = classifier._predictor.ensemble.combine(each, prior) - np.log(prior)
     rows = HeldOut(scores, given.y, given.weight, in_training=False)
     return SeenRows(rows, prior, np.mean(before, axis=0), OF_A_FIT)

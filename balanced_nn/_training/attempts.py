@@ -55,11 +55,6 @@ class Attempt:
         """What it was trained on."""
         return self.task.plan
 
-    @property
-    def initial(self) -> FittedNetwork:
-        """The network before training."""
-        return self.task.initial
-
     @cached_property
     def loss(self) -> float:
         """Log-loss of the judged rows, in nats; infinity where it is not finite."""
@@ -251,7 +246,7 @@ def observe(attempt: Attempt, reference: Reference | None) -> Observation:
         facts=describe_fit(plan.network, attempt.history),
         y=y,
         after=take_snapshot(attempt.network, X, y),
-        before=take_snapshot(attempt.initial, X, y),
+        before=take_snapshot(attempt.task.initial, X, y),
         curve=Curve(attempt.history.train_loss),
     )
     return Observation(attempt.outcome, X, y, plan.network.n_classes, reference, weight=weight, network=network)

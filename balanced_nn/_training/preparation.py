@@ -1,6 +1,6 @@
 """Which rows train and validate, and what is corrected? From a table to weighted rows (steps 1 to 4 of a fit)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,7 +111,7 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
     """
     n_members = None if settings.n_members == "auto" else int(settings.n_members)
     if given is not None:
-        notes = (*_note_absent(given), *_note_other_table(rows, given))
+        notes = tuple(_notes_on_given(rows, given))
         return Split(rows, given, True, notes).repeated(n_members or 1)
     if not settings.early_stopping:
         return Split(rows, None, False, ()).repeated(n_members or 1)
@@ -151,30 +151,21 @@ def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
     )
 
 
-def _note_other_table(rows: LabelledRows, valid: LabelledRows) -> tuple[Warning, ...]:
+def _notes_on_given(rows: LabelledRows, valid: LabelledRows) -> Iterator[Warning]:
+    absent = np.setdiff1d(np.arange(len(valid.classes)), valid.y)
+    if len(absent):
+        yield RareClassWarning(
+            f"y_val holds no row of class {valid.names(absent)}, so early stopping does not see it. "
+            "Add rows of it to X_val and y_val."
+        )
     columns = differing_columns(rows.table, rows.rows, valid.table, valid.rows)
-    if not columns:
-        return ()
-    return (
-        UserWarning(
+    if columns:
+        yield UserWarning(
             f"The columns {listed(map(repr, columns))} of X_val hold other values than those of X, as if one of the "
             "tables had been scaled and the other had not: stopping and probabilities would follow rows of another "
             'kind. Behind a Pipeline, X_val passes the steps only with Pipeline(..., transform_input=["X_val"]) and '
             "metadata routing."
-        ),
-    )
-
-
-def _note_absent(valid: LabelledRows) -> tuple[Warning, ...]:
-    absent = np.setdiff1d(np.arange(len(valid.classes)), valid.y)
-    if len(absent) == 0:
-        return ()
-    return (
-        RareClassWarning(
-            f"y_val holds no row of class {valid.names(absent)}, so early stopping does not see it. "
-            "Add rows of it to X_val and y_val."
-        ),
-    )
+        )
 
 
 def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
@@ -203,7 +194,6 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
     weight = training_weights(resampled.y, resampled.weight, class_weight)
     training_prior = class_frequencies(resampled.y, weight, len(classes))
     data = Dataset(preprocessing.expand(resampled.X), resampled.rows, resampled.y, weight)
-    training, batch_notes = _training_spec(settings, len(data), stops=split.valid is not None)
     if split.valid is not None:
         valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
         judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
@@ -220,7 +210,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
             settings.activation,
             bool(settings.batch_norm),
         ),
-        training=training,
+        training=_training_spec(settings, len(data), stops=split.valid is not None),
         preprocessing=preprocessing,
         width=preprocessing.possible_width,
         class_weight=class_weight,
@@ -235,12 +225,12 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
             settings.loss == "focal",
             settings.label_smoothing,
         ),
-        notes=split.notes
-        + resampled.notes
-        + _note_types(split, preprocessing)
-        + batch_notes
-        + _note_idle_loss(settings, training_prior)
-        + _note_smoothing(settings.label_smoothing, training_prior),
+        notes=(
+            *split.notes,
+            *resampled.notes,
+            *_note_types(split, preprocessing),
+            *_notes_on_settings(settings, len(data), training_prior),
+        ),
     )
 
 
@@ -269,13 +259,8 @@ def _judged_on(split: Split) -> str:
     return "rows given for validation" if split.valid_was_given else "held-out rows"
 
 
-def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[TrainingSpec, tuple[Warning, ...]]:
-    notes: tuple[Warning, ...] = ()
-    batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else int(settings.batch_size)
-    if batch_size > n_rows:
-        text = f"batch_size={batch_size} is larger than the {n_rows} training rows; a step takes all {n_rows} instead."
-        notes = (UserWarning(f'{text} A search on parts of the rows may ignore this; else set batch_size="auto".'),)
-        batch_size = n_rows
+def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> TrainingSpec:
+    batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else min(int(settings.batch_size), n_rows)
     if batch_size == 1 and settings.batch_norm:
         raise ValueError(
             "batch_size=1 gives BatchNorm no variance to measure, so no unit could vary. "
@@ -294,32 +279,25 @@ def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> tuple[
         dropout=settings.dropout,
         keep_best=bool(settings.early_stopping),
         average_weights=bool(settings.average_weights and settings.early_stopping),
-    ), notes
-
-
-def _note_smoothing(label_smoothing: float, training_prior: FloatArray) -> tuple[Warning, ...]:
-    """Smoothing that drowns a rare class: what the network says of it can hardly be undone."""
-    if label_smoothing / len(training_prior) <= SMOOTHING_PER_SHARE * training_prior.min():
-        return ()
-    return (
-        UserWarning(
-            f"label_smoothing={label_smoothing} gives each class {label_smoothing / len(training_prior):.2g} of every "
-            f"row, and the rarest one holds {training_prior.min():.2g} of their weight: its probability will be too "
-            "large. "
-            'Use class_weight="balanced" with it, or label_smoothing=0.'
-        ),
     )
 
 
-def _note_idle_loss(settings: FitSettings, training_prior: FloatArray) -> tuple[Warning, ...]:
-    if settings.loss != "logit_adjusted" or np.ptp(training_prior) > 1e-6:
-        return ()
+def _notes_on_settings(settings: FitSettings, n_rows: int, training_prior: FloatArray) -> Iterator[Warning]:
+    size, smoothing, rarest = settings.batch_size, settings.label_smoothing, training_prior.min()
+    if size != "auto" and int(size) > n_rows:
+        text = f"batch_size={size} is larger than the {n_rows} training rows; a step takes all {n_rows} instead."
+        yield UserWarning(f'{text} A search on parts of the rows may ignore this; else set batch_size="auto".')
     balancer = "sampler" if settings.class_weight is None else "class_weight"
-    if isinstance(settings.class_weight, Mapping) or getattr(settings, balancer) is None:
-        return ()  # balanced by nature, not by a setting
-    return (
-        UserWarning(
+    by_hand = isinstance(settings.class_weight, Mapping) or getattr(settings, balancer) is None  # or by nature
+    if settings.loss == "logit_adjusted" and np.ptp(training_prior) <= 1e-6 and not by_hand:
+        yield UserWarning(
             f'loss="logit_adjusted" does nothing here, because {balancer}={getattr(settings, balancer)!r} already '
             'balances the classes. Use class_weight=None and sampler=None with it, or loss="log_loss".'
-        ),
-    )
+        )
+    of_each = smoothing / len(training_prior)
+    if of_each > SMOOTHING_PER_SHARE * rarest:  # what the network says of a class so rare can hardly be undone
+        yield UserWarning(
+            f"label_smoothing={smoothing} gives each class {of_each:.2g} of every row, and the rarest one holds "
+            f"{rarest:.2g} of their weight: its probability will be too large. "
+            'Use class_weight="balanced" with it, or label_smoothing=0.'
+        )

@@ -129,7 +129,7 @@ def test_repairs_that_harm_what_was_bad_luck_are_refuted(harmful):
 
 def test_where_nothing_restores_only_what_was_tried_alone_is_refuted():
     first, second = ACTIONS[:2]
-    search = RepairSearch(None, 2, {frozenset({first}): False, frozenset({first, second}): False})
+    search = RepairSearch(None, {frozenset({first}): False, frozenset({first, second}): False})
     assert [search.status(action) for action in ACTIONS[:3]] == ["refuted", "plausible", "plausible"]
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
 from balanced_nn._causes.evidence import Cause, Curve, Evidence, data_facts
-from balanced_nn._causes.report import CAUSE_WORDS, SWAPPED, TO_TELL
+from balanced_nn._causes.report import SWAPPED, TO_TELL
 from balanced_nn._causes.rules import Finding
 from balanced_nn._collapse.baseline import Reference, compare_with_reference
 from balanced_nn._collapse.outcome import Outcome, find_outcome
@@ -265,7 +265,7 @@ def test_a_healthy_report_names_no_cause():
 
 
 def test_every_cause_has_words():
-    assert set(CAUSE_WORDS) == set(Cause)
+    assert all(cause.words for cause in Cause)
 
 
 class _Tags(HTMLParser):

@@ -215,10 +215,8 @@ def test_the_callers_arrays_are_not_written_to():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"proba": [0.2, 0.8]}, r"proba has 1 dimension\(s\), not 2"),
         ({"y": [0, 1, 0]}, r"y has shape \(3,\), but proba has 2 rows"),
-        ({"y": [0, 2]}, "y holds values from 0 to 2, but proba has 2 columns"),
-        ({"predicted": [0, -1]}, "predicted holds values from -1 to 0"),
+        ({"predicted": [0, 1, 1]}, r"predicted has shape \(3,\), but proba has 2 rows"),
         ({"sample_weight": [1.0]}, r"sample_weight has shape \(1,\), but proba has 2 rows"),
     ],
 )

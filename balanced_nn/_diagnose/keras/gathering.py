@@ -91,13 +91,9 @@ def probe_model(
     gradients = tape.gradient(loss, [kernel.value for kernel in kernels])
     values = np.asarray(outputs).reshape(len(y), -1)
     found = [] if seen is None else [np.asarray(out).reshape(len(y), -1) for out in seen]
+    parts = zip(units, found, kernels, gradients, strict=True) if found else ()
     return Probe(
-        layers=tuple(
-            layer_probe(unit.activation, out, kernel.numpy(), None if g is None else np.asarray(g))
-            for unit, out, kernel, g in zip(units, found, kernels, gradients, strict=True)
-        )
-        if found
-        else (),
+        layers=tuple(layer_probe(unit.activation, out, kernel.numpy(), slope) for unit, out, kernel, slope in parts),
         loss=float(loss),
         chance_loss=chance_loss(y, facts.n_classes),
         finite=all(bool(np.isfinite(out).all()) for out in (*found, values)),

@@ -1,7 +1,6 @@
 """Which compiled programs does this process keep for further fits? To be asked without loading Keras."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,46 +16,41 @@ class ProgramPool:
 
     def __init__(self, max_idle: int) -> None:
         self._max_idle = max_idle
-        self._idle: OrderedDict[int, TrainingProgram] = OrderedDict()
+        self._idle: list[TrainingProgram] = []
         self._lock = threading.Lock()
         self.n_built = 0
 
     @contextmanager
     def lend(self, key: "ProgramKey") -> "Iterator[TrainingProgram]":
         """Lend a program for `key`, built if none is idle; it comes back when the block ends, however it ends."""
-        program = self._take(key) or self._build(key)
+        program = self._take(key)
+        if program is None:
+            from balanced_nn._training.keras.program import TrainingProgram  # deferred: loads TensorFlow
+
+            program = TrainingProgram(key)
+            with self._lock:
+                self.n_built += 1
         try:
             yield program
         finally:
-            self._put_back(program)
+            with self._lock:
+                self._idle.append(program)
+                while len(self._idle) > self._max_idle:
+                    self._idle.pop(0).thread.shutdown(wait=False)
 
     def clear(self) -> None:
         """Forget all idle programs and what they hold in memory."""
         with self._lock:
-            for program in self._idle.values():
+            for program in self._idle:
                 program.thread.shutdown(wait=False)  # nothing runs in it
             self._idle.clear()
 
     def _take(self, key: "ProgramKey") -> "TrainingProgram | None":
         with self._lock:
-            for name, program in reversed(self._idle.items()):
-                if program.key == key:
-                    return self._idle.pop(name)
-        return None
-
-    def _build(self, key: "ProgramKey") -> "TrainingProgram":
-        from balanced_nn._training.keras.program import TrainingProgram  # deferred: loads TensorFlow
-
-        program = TrainingProgram(key)
-        with self._lock:
-            self.n_built += 1
-        return program
-
-    def _put_back(self, program: "TrainingProgram") -> None:
-        with self._lock:
-            self._idle[id(program)] = program
-            while len(self._idle) > self._max_idle:
-                self._idle.popitem(last=False)[1].thread.shutdown(wait=False)
+            program = next((idle for idle in reversed(self._idle) if idle.key == key), None)
+            if program is not None:
+                self._idle.remove(program)
+            return program
 
 
 POOL = ProgramPool(MAX_IDLE_PROGRAMS)

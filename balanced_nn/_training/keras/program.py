@@ -58,18 +58,6 @@ class ProgramKey:
         return int(np.clip(min(by_bytes, CHUNK_MULTIPLICATIONS // multiplications), 1, BATCHES_PER_CHUNK))
 
 
-@dataclass(frozen=True, eq=False)
-class ProgramSettings:
-    """Values of the variables of a program, for one fit."""
-
-    weight_decay: float
-    dropout: float
-    batch_norm_momentum: float
-    label_smoothing: float
-    logit_offset: FloatArray  # shape (n_classes,)
-    seed: int
-
-
 class Chunk:
     """The batches of one call: NumPy buffers of the size that a program was compiled for, and tensors that share them.
 
@@ -171,18 +159,32 @@ class TrainingProgram:
         return tf.function(start, autograph=False)
 
     @in_own_thread
-    def load(self, network: FittedNetwork, settings: ProgramSettings) -> None:
-        """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings."""
+    def load(
+        self, network: FittedNetwork, training: TrainingSpec, *, momentum: float, logit_offset: FloatArray, seed: int
+    ) -> None:
+        """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings.
+
+        Parameters
+        ----------
+        network : FittedNetwork
+            The weights and statistics to start from.
+        training : TrainingSpec
+            Weight decay, dropout and label smoothing.
+        momentum : float
+            That of BatchNorm's running statistics.
+        logit_offset : ndarray of shape (n_classes,)
+            Added to the logits in the loss.
+        seed : int
+            Seed of the dropout masks.
+        """
         first, *others = network.arrays()
         first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
-        scalars = (
-            settings.dropout, settings.weight_decay, settings.batch_norm_momentum, settings.label_smoothing
-        )  # fmt: skip
+        scalars = training.dropout, training.weight_decay, momentum, training.label_smoothing
         self._start(
             [tf.constant(array, tf.float32) for array in (first, *others)],
             [tf.constant(scalar, tf.float32) for scalar in scalars],
-            tf.constant(settings.logit_offset, tf.float32),
-            tf.constant(settings.seed, tf.int32),
+            tf.constant(logit_offset, tf.float32),
+            tf.constant(seed, tf.int32),
         )
         for chunk in self._chunks:
             chunk.X[:] = 0.0

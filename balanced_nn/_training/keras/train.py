@@ -16,7 +16,7 @@ from balanced_nn._probability.correction import Correction, balance, balanced_ac
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import Chunk, ProgramKey, ProgramSettings, TrainingProgram
+from balanced_nn._training.keras.program import Chunk, ProgramKey, TrainingProgram
 from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
@@ -40,17 +40,11 @@ class TrainingTask:
         """
         return ceil(len(self.plan.data) / (min(self.plan.data.copies, MAX_COPIES) * self.plan.training.batch_size))
 
-    def settings(self) -> ProgramSettings:
-        """Values of the program's variables."""
-        window = np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW)
-        return ProgramSettings(
-            self.plan.training.weight_decay,
-            self.plan.training.dropout,
-            1.0 - 1.0 / float(window),
-            self.plan.training.label_smoothing,
-            self.plan.correction.logit_offset,
-            self.seed,
-        )
+    def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
+        """Start afresh in `program`, with the weights of `network`."""
+        momentum = 1.0 - 1.0 / float(np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW))
+        offset = self.plan.correction.logit_offset
+        program.load(network, self.plan.training, momentum=momentum, logit_offset=offset, seed=self.seed)
 
     def key(self) -> ProgramKey:
         """Key of the compiled program."""
@@ -121,14 +115,14 @@ def train_network(
         for epoch in range(1, task.plan.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
-            if on_epoch is not None and on_epoch(record.last()) and not record.stop_reason:
+            if on_epoch is not None and on_epoch(record.epochs[-1]) and not record.stop_reason:
                 record.stop_reason = "callback"
             if record.stop_reason:
                 break
         outputs = record.best_outputs
         if outputs is None:
             if record.stop_reason == "diverged":
-                program.load(record.best, task.settings())
+                task.load(program, record.best)
             outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
 
@@ -136,7 +130,7 @@ def train_network(
 def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
     """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
     with POOL.lend(task.key()) as program:
-        program.load(network, task.settings())
+        task.load(program, network)
         return program.outputs(task.plan.judged.X)
 
 
@@ -145,7 +139,7 @@ def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[Tr
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
     order = BatchStream(len(task.plan.data), task.seed, stream)
     with POOL.lend(task.key()) as program:
-        program.load(task.initial, task.settings())
+        task.load(program, task.initial)
         with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
 
@@ -176,23 +170,25 @@ class _Record:
         self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
         self._tol = self._plan.training.tol * balance(self._plan.judged.y, self._plan.judged.weight)
         self._mean = WeightMean()
-        self.train_loss: list[float] = []
-        self.valid_loss: list[float] = []
-        self._valid_accuracy: list[float] = []
+        self.epochs: list[Epoch] = []
         self.stop_reason = ""
 
     def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
         """Record an epoch, after which `program` holds the network."""
-        self.train_loss.append(train_loss)
+        scores: tuple[float, float] | tuple[None, None] = (None, None)
         outputs = program.outputs(self._plan.judged.X) if self._plan.held_out else None
         if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
         elif outputs is None:
             self._keep(epoch, program.network(self._plan.network), None)
         else:
-            self._compare(epoch, program, outputs)
+            scores = self._compare(epoch, program, outputs)
+        self.epochs.append(Epoch(epoch, train_loss, *scores))
 
-    def _compare(self, epoch: int, program: TrainingProgram, outputs: FloatArray) -> None:
+    def _compare(
+        self, epoch: int, program: TrainingProgram, outputs: FloatArray
+    ) -> tuple[float, float] | tuple[None, None]:
+        """Return loss and balanced accuracy of the held-out rows; none where the network diverged."""
         loss, accuracy = validation_scores(outputs, self._plan.judged, self._plan.correction)
         averaged = self._plan.training.average_weights and epoch >= FIRST_EPOCH
         better = loss < self._best_loss or not self._plan.training.keep_best
@@ -202,14 +198,13 @@ class _Record:
         if better:
             self._keep(epoch, network, outputs)
             if self.stop_reason:
-                return
+                return None, None
             self._best_loss = loss
-        self.valid_loss.append(loss)
-        self._valid_accuracy.append(accuracy)
         if loss < self._reference_loss - self._tol:
             self._reference_loss, self._reference_epoch = loss, epoch
         if epoch - self._reference_epoch >= self._plan.training.patience:
             self.stop_reason = "patience"
+        return loss, accuracy
 
     def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
         if network.is_finite:
@@ -221,26 +216,15 @@ class _Record:
         """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
         return None if self.stop_reason == "diverged" else self._mean.network()
 
-    def last(self) -> Epoch:
-        """Return the epoch that was added last; one that diverged has no numbers of held-out rows."""
-        number = len(self.train_loss)
-        judged = len(self.valid_loss) == number
-        return Epoch(
-            number,
-            self.train_loss[-1],
-            self.valid_loss[-1] if judged else None,
-            self._valid_accuracy[-1] if judged else None,
-        )
-
     def history(self) -> History:
         """Return what was recorded."""
         return History(
-            tuple(self.train_loss),
-            tuple(self.valid_loss),
-            tuple(self._valid_accuracy),
+            tuple(e.train_loss for e in self.epochs),
+            tuple(e.validation_loss for e in self.epochs if e.validation_loss is not None),
+            tuple(e.validation_balanced_accuracy for e in self.epochs if e.validation_balanced_accuracy is not None),
             self._learning_rate,
             self._best_epoch,
-            len(self.train_loss) * self._steps_per_epoch,
+            len(self.epochs) * self._steps_per_epoch,
             self.stop_reason or "max_iter",
         )
 
