@@ -82,7 +82,7 @@ def sklearn_case(model: Any, request: Request) -> Case:
         tuple(answers.labels.tolist()),
         request.judged_on,
         partial(_prepare_training, subject, request.seed),
-        last.get_params(deep=False),
+        _settings(last),
         MLPClassifier().get_params(deep=False) if kind is ModelKind.MLP else None,  # a subclass may hide some
     )
 
@@ -123,6 +123,11 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
 
 
 def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference | None]:
+    if not hasattr(subject.model, "get_params"):
+        raise ValueError(
+            f"confirm trains copies of the model, and {type(subject.model).__name__} cannot be copied: it has no "
+            "get_params. Use confirm=False."
+        )
     X, y, X_val, y_val = subject.X, subject.y, subject.X_val, subject.y_val
     if y_val is None:
         kept, out = split_rows(y, seed)
@@ -134,17 +139,31 @@ def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference 
 
 
 def _check_classifier(model: Any) -> None:
-    if isinstance(model, type) or not hasattr(model, "__sklearn_tags__") or not is_classifier(model):
+    if isinstance(model, type) or not (_has_classifier_tags(model) or _answers_like_a_classifier(model)):
         name = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise TypeError(
             f"model must be a fitted classifier or a keras.Model; got {name}. "
             "For a pipeline or a search, the last step must be a classifier."
         )
-    check_is_fitted(model)
+    if _has_classifier_tags(model):
+        check_is_fitted(model)
     if not hasattr(model, "classes_"):
         raise NotFittedError(
             f"This {type(model).__name__} instance has no classes yet. Fit it; a search needs refit=True."
         )
+
+
+def _has_classifier_tags(model: Any) -> bool:
+    with suppress(AttributeError, TypeError):  # an estimator for an earlier scikit-learn has none, or broken ones
+        return hasattr(model, "__sklearn_tags__") and is_classifier(model)
+    return False
+
+
+def _answers_like_a_classifier(model: Any) -> bool:
+    """Whether what stands at the end of a model says that it is a classifier, or shows it."""
+    last, _ = unwrap(model)
+    named = getattr(last, "_estimator_type", None) == "classifier"
+    return hasattr(last, "predict") and (named or hasattr(last, "classes_") or hasattr(last, "predict_proba"))
 
 
 def _checked_rows(
@@ -166,6 +185,10 @@ def _checked_rows(
             f"{', '.join(map(str, model.classes_[:10]))}. Pass labels of the same kind."
         )
     return X, values
+
+
+def _settings(model: Any) -> dict[str, Any]:
+    return model.get_params(deep=False) if hasattr(model, "get_params") else {}
 
 
 def _kind(model: Any) -> ModelKind:
@@ -219,7 +242,7 @@ def _balancing(subject: _Subject) -> FloatArray:
         except ValueError:  # too few rows of a class for this sampler: on these rows it would have balanced nothing
             drawn = y
         weight *= np.array([np.mean(drawn == label) / np.mean(y == label) for label in labels])[positions]
-    params = subject.model.get_params(deep=False)
+    params = _settings(subject.model)
     balance = params.get("class_weight")
     if subject.kind is ModelKind.OURS and params["sampler"] is not None:
         balance = "balanced"  # the sampler does it, and weights after it do not multiply
