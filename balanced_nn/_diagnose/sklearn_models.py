@@ -24,6 +24,7 @@ from balanced_nn._classifier import BalancedNNClassifier
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
+from balanced_nn._data.column_shift import far_apart, off_scale
 from balanced_nn._data.target import read_weights
 from balanced_nn._diagnose.case import Case, Request, Trainer, find_baseline, is_keras, split_rows
 from balanced_nn._diagnose.sklearn_retraining import SklearnTrainer
@@ -111,6 +112,7 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
         n_classes=len(answers.labels),
         reference=find_baseline(X, y, judged, importance, len(answers.labels)),
         weight=weight,
+        other_table=_judges_another_table(subject, X, judged),
         earlier=model.collapse_report_.evidence if kind is ModelKind.OURS else None,
     )
     if kind is ModelKind.OTHER or seen.earlier is not None:
@@ -120,6 +122,14 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
     X, y = X[known], np.searchsorted(model.classes_, labels[known])
     network = _observe_ours(model, X, y) if kind is ModelKind.OURS else _observe_mlp(model, X, y, seen.n_classes)
     return replace(seen, network=network)
+
+
+def _judges_another_table(subject: _Subject, X: FloatArray, judged: tuple[FloatArray, IntArray] | None) -> bool:
+    """Whether the rows that are judged hold other values than those of training, as far as these are known."""
+    rows = X if judged is None else judged[0]
+    if subject.kind is ModelKind.OURS and isinstance(subject.model.scaler, str):
+        return off_scale(rows[:, : subject.model.members_[0].preprocessing.scaler.width]).size > 0
+    return judged is not None and far_apart(X, rows).size > 0
 
 
 def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference | None]:

@@ -254,7 +254,16 @@ def observe(attempt: Attempt, reference: Reference | None) -> Observation:
         before=take_snapshot(attempt.initial, X, y),
         curve=Curve(attempt.history.train_loss),
     )
-    return Observation(attempt.outcome, X, y, plan.network.n_classes, reference, weight=weight, network=network)
+    return Observation(
+        attempt.outcome,
+        X,
+        y,
+        plan.network.n_classes,
+        reference,
+        weight=weight,
+        other_table=plan.other_table,
+        network=network,
+    )
 
 
 def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:
