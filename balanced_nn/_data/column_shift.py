@@ -13,7 +13,6 @@ FAR_APART = 0.4  # Kolmogorov-Smirnov distance; of two samples of 20 rows of one
 FEWEST_COLUMNS = 2  # one may be the time
 # Of a column that was scaled to a deviation (or quartiles) of 1, a quarter of the rows (or half) lies beyond at most.
 BEYOND, MOST_BEYOND = 2.0, 0.6
-NARROW = 0.05  # deviation
 SHARE_OF_COLUMNS = 0.5  # that are far apart in tables of two kinds; where time has moved a column, others stay
 
 
@@ -77,7 +76,7 @@ def off_scale(scaled: FloatArray) -> IntArray:
     if len(scaled) < FEWEST_ROWS:
         return np.empty(0, dtype=np.intp)
     beyond = np.mean(np.abs(scaled) > BEYOND, axis=0) > MOST_BEYOND
-    return _most(beyond | (scaled.std(axis=0) < NARROW), beyond | (np.ptp(scaled, axis=0) > 0))
+    return _most(beyond, beyond | (np.ptp(scaled, axis=0) > 0))
 
 
 def _most(far: NDArray[np.bool_], varies: NDArray[np.bool_]) -> IntArray:

@@ -127,9 +127,11 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
 def _judges_another_table(subject: _Subject, X: FloatArray, judged: tuple[FloatArray, IntArray] | None) -> bool:
     """Whether the rows that are judged hold other values than those of training, as far as these are known."""
     rows = X if judged is None else judged[0]
-    if subject.kind is ModelKind.OURS and isinstance(subject.model.scaler, str):
-        return off_scale(rows[:, : subject.model.members_[0].preprocessing.scaler.width]).size > 0
-    return judged is not None and far_apart(X, rows).size > 0
+    ours = subject.kind is ModelKind.OURS
+    width = subject.model.members_[0].preprocessing.scaler.width if ours else X.shape[1]  # behind it stand its bins
+    if ours and isinstance(subject.model.scaler, str) and off_scale(rows[:, :width]).size:
+        return True
+    return judged is not None and far_apart(X[:, :width], rows[:, :width]).size > 0
 
 
 def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference | None]:
