@@ -19,6 +19,7 @@ from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler, TabularP
 from balanced_nn._probability.prior_shift import correct_prior, estimate_prior
 from balanced_nn._sampling.resampler import ClassResampler
 from balanced_nn._training.keras.pool import clear_compiled_programs
+from balanced_nn._training.keras.process import quiet_start
 from balanced_nn._training.learning_rate import suggest_learning_rate
 
 __all__ = [
@@ -52,7 +53,8 @@ __version__ = version("balanced-nn")
 def __getattr__(name: str) -> Any:
     """Load the Keras callback, and with it TensorFlow, on first access."""
     if name == "CollapseMonitor":
-        from balanced_nn._diagnose.keras.monitor import CollapseMonitor
+        with quiet_start():
+            from balanced_nn._diagnose.keras.monitor import CollapseMonitor
 
         return CollapseMonitor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

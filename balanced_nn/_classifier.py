@@ -40,7 +40,7 @@ from balanced_nn._sklearn import (
 )
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
-from balanced_nn._training.keras.process import check_process
+from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.members import Calibrated, Trained, average_weights, calibrate_members, train_members
 from balanced_nn._training.preparation import read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
@@ -656,7 +656,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             network, model = self.__dict__.get("_keras_model", (None, None))
             if network is not self.network_:
                 check_process()
-                from balanced_nn._training.keras.model import fitted_keras_model  # deferred: loads TensorFlow
+                with quiet_start():
+                    from balanced_nn._training.keras.model import fitted_keras_model  # deferred: loads TensorFlow
 
                 network, model = self._keras_model = self.network_, fitted_keras_model(self.network_)
         return model

@@ -1,16 +1,21 @@
 """Do rows that belong together stay on one side of the hold-out, and does the report then say what other rows show?"""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from imblearn.over_sampling import RandomOverSampler
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from balanced_nn import BalancedNNClassifier
+from balanced_nn import BalancedNNClassifier, diagnose
+from balanced_nn.exceptions import CollapseWarning, RareClassWarning
 
 
 def small(**params):
@@ -130,6 +135,47 @@ def test_validation_rows_of_another_scale_are_told_by_name(kind, turned):
     with pytest.warns(UserWarning, match="The columns '[xa].* of X_val hold other values than those of X") as record:
         small(max_iter=1, on_collapse="ignore").fit(kind(rows), Y, X_val=kind(given), y_val=Y[:300])
     assert record[0].filename == __file__
+
+
+RAW = 40.0 + 15.0 * X
+SCALED = StandardScaler().fit_transform(RAW)
+SEEN = np.clip(X[:, 0] + 1, 0, None) > 1.3
+
+
+def assert_nothing_is_told(report):
+    assert report.outcome == "unknown"
+    assert not report.causes
+    assert "Nothing can be told: the columns of these rows hold other values than those of training" in str(report)
+    (remedy,) = report.remedies
+    assert remedy == "Pass these rows through all steps that the training rows have passed, and judge again."
+
+
+@pytest.mark.parametrize(("rows", "given"), [(SCALED, RAW), (RAW, SCALED)])
+def test_nothing_is_told_of_a_model_by_rows_of_another_scale(rows, given):
+    columns = pytest.warns(UserWarning, match="of X_val hold other values than those of X")
+    with columns, pytest.warns(CollapseWarning, match="Nothing can be told"):
+        judged = small(max_iter=3, n_members=1).fit(rows, SEEN, X_val=given[:300], y_val=SEEN[:300])
+    assert_nothing_is_told(judged.collapse_report_)
+    clf = small(n_members=1, on_collapse="ignore").fit(rows, SEEN)
+    assert_nothing_is_told(diagnose(clf, given, SEEN))
+    assert_nothing_is_told(diagnose(clf, rows, SEEN, X_val=given, y_val=SEEN))
+    assert diagnose(clf, rows, SEEN).outcome == "healthy"
+
+
+def test_nothing_is_told_of_any_classifier_by_rows_of_another_scale():
+    mlp = MLPClassifier((16,), max_iter=40, random_state=0, learning_rate_init=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mlp.fit(SCALED, SEEN)
+    assert_nothing_is_told(diagnose(mlp, SCALED, SEEN, X_val=RAW, y_val=SEEN))
+    assert diagnose(mlp, SCALED, SEEN, X_val=SCALED[:300], y_val=SEEN[:300]).outcome == "healthy"
+
+
+def test_a_class_that_some_networks_cannot_hold_out_is_told_of():
+    y = np.where(PATIENT < 4, 2, Y)  # four groups of a class, and four networks
+    told = r"For [123] of 4 networks no rows could be held out of class 2 \(48\); rows of a group stay together"
+    with pytest.warns(RareClassWarning, match=told):
+        small(max_iter=1, n_members=4, on_collapse="ignore").fit(X, y, groups=PATIENT)
 
 
 def test_routed_validation_rows_pass_the_steps_before():

@@ -92,6 +92,7 @@ class DataFacts:
     n_duplicated: int  # columns that equal an earlier one
     n_not_finite: int  # cells
     bad_labels: str = ""  # what is wrong with them, empty if nothing was found
+    other_table: bool = False  # whether the rows that are judged hold other values than those of training
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
 from balanced_nn._collapse.baseline import Reference, compare_with_reference
-from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
 from balanced_nn._network.specs import History, NetworkSpec
 from balanced_nn._typing import FloatArray, IntArray
@@ -44,6 +44,7 @@ class Observation:
     reference: Reference | None
     weight: FloatArray | None = None  # with which training saw the rows; None weighs each 1
     bad_labels: str = ""  # what is known to be wrong with them
+    other_table: bool = False  # whether the rows that are judged hold other values than those of training
     network: ObservedNetwork | None = None
     earlier: Evidence | None = None  # that the fit itself gathered: of the network no more can be seen
 
@@ -52,10 +53,13 @@ def gather_evidence(seen: Observation) -> Evidence:
     """Compare with the quick models, look at the data, and probe the network before and after training."""
     reference, network = seen.reference, seen.network
     outcome = seen.outcome if reference is None else compare_with_reference(seen.outcome, reference)
+    if seen.other_table and outcome.outcome is not Outcome.HEALTHY:
+        outcome = replace(outcome, outcome=Outcome.UNKNOWN)
     if seen.earlier is not None:
-        return replace(seen.earlier, outcome=outcome, reference=reference)
+        data = replace(seen.earlier.data, other_table=seen.other_table)
+        return replace(seen.earlier, outcome=outcome, reference=reference, data=data)
     data = data_facts(seen.X, seen.y, seen.n_classes, seen.weight)
-    data = replace(data, bad_labels=seen.bad_labels or data.bad_labels)
+    data = replace(data, bad_labels=seen.bad_labels or data.bad_labels, other_table=seen.other_table)
     if network is None:
         return Evidence(outcome, data, reference)
     rows, before, after = probe_rows(network.y), network.before, network.after

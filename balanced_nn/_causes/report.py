@@ -18,6 +18,7 @@ MOST_CAUSES = 3  # that a text names
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
 UNSEEN = "Evaluate rows that the model was not fitted on; collapse_report_ has the figures of rows that fit held out."
 SWAPPED = "Compare the labels and the columns of these rows with those of training: two may be swapped."
+ANOTHER_TABLE = "Pass these rows through all steps that the training rows have passed, and judge again."
 # How sure a share of right answers makes us, from this share on.
 SURENESS = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.25, "possible"), (0.0, "a guess"))
 
@@ -106,12 +107,19 @@ class CollapseReport:
     def _hints(self) -> tuple[str, ...]:
         if self.outcome is not Outcome.UNKNOWN:
             return self.hints
+        if self._judges_another_table:
+            return (ANOTHER_TABLE,)
         return (*self.hints, TO_TELL if self.facts.roc_auc is None else SWAPPED)
 
     @property
     def _unseen(self) -> str:
         """What to do where rows of training flatter: a collapse on them is one on new rows, too."""
         return "" if self.seen_share is None or self.collapsed else UNSEEN
+
+    @property
+    def _judges_another_table(self) -> bool:
+        several = sum(rows > 0 for rows in self.facts.class_rows) > 1
+        return several and self.evidence is not None and self.evidence.data.other_table
 
     def __repr__(self) -> str:
         """Return the outcome and the most likely causes in a line."""
@@ -259,6 +267,11 @@ class CollapseReport:
 
     def _doubt(self) -> str:
         labels = [label for label, rows in zip(self.classes, self.facts.class_rows, strict=True) if rows]
+        if self._judges_another_table:
+            return (
+                "the columns of these rows hold other values than those of training, as if one of the tables had been "
+                "scaled and the other had not"
+            )
         if len(labels) > 1:
             return "the scores rank these rows the wrong way round"
         return f"all rows to judge on are labelled {labels[0]!s}" if labels else "there is no row to judge on"

@@ -1,12 +1,11 @@
 """How does a command communicate? Checked arguments, one-line errors, exit codes, and messages beside the output."""
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeAlias
+
+from balanced_nn._training.keras.process import quiet_start
 
 FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
 LARGEST_SEED = 2**32 - 1
@@ -83,24 +82,9 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-@contextmanager
-def quiet_tensorflow_start() -> Iterator[None]:
-    """Keep TensorFlow's start-up messages, which C++ writes before any level can be set, off the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def load_tensorflow(*, quiet: bool = False) -> None:
     """Load TensorFlow, which takes a few seconds, before anything is drawn on the terminal."""
     if not quiet and "tensorflow" not in sys.modules:
         tell("Loading TensorFlow ...")
-    with quiet_tensorflow_start():
+    with quiet_start():
         import balanced_nn._training.keras.train  # noqa: F401

@@ -9,22 +9,34 @@ import lzma
 import re
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import IO, Any, TextIO
 
 from balanced_nn._cli.console import OneLineError
 
-SEPARATORS = (";", "\t", "|", " ")  # tried where commas do not divide the first two rows
+SEPARATORS = (
+    ",",
+    ";",
+    "\t",
+    "|",
+)  # the earlier of two that divide equally well; a blank where none does
+_DECLARED = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # the first line that Excel reads and writes
+# A number as any country writes it, with or without thousands.
+_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}([.,'\u2019\xa0 ]\d{3})+)?([.,]\d*)?(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)
 _OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
 _JSON = re.compile(r"(\{|\[\s*[\[{\"\d-])")
 # How other formats begin, by what they are.
 _BEGINNINGS = {b"PAR1": "Parquet", b"PK\x03\x04": "a workbook or a ZIP archive", b"\x1f\x8b": "what gzip wrote"}
 _MARKUP = re.compile(r"<(!|\?xml|(html|head|table)[\s>])", re.IGNORECASE)
 _SNIFFED = 200  # bytes at the beginning
+_LINES = 100  # by which the separator is chosen
+_POINTED = re.compile(r"\s*[-+]?[1-9]\d{0,2}\.\d{3}\s*")
+_FEWEST_POINTED = 10  # of measurements as many would hardly all end in three digits
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,15 @@ class CsvLayout:
         The fields that are columns.
     notes : tuple of str
         What the user is told of how the file was read.
+    n_skipped : int, default=0
+        Lines above the names: one where it declares the separator.
     """
 
     separator: str
     fields: tuple[str, ...]
     positions: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    n_skipped: int = 0
 
 
 @contextmanager
@@ -82,12 +97,14 @@ def read_layout(path: Path, encoding: str) -> CsvLayout:
     with open_text(path, encoding) as text:
         _refuse_other_formats(path, text.buffer.read(_SNIFFED), encoding)
     with open_text(path, encoding) as text:
-        quoted = all(line.startswith('"') for line in islice(text, 2))
-    with open_text(path, encoding) as text:
-        separator = _find_separator(text)
+        lines = list(islice(text, _LINES))
+    declared = _DECLARED.fullmatch(lines[0]) if lines else None
+    n_skipped = 1 if declared else 0
+    quoted = all(line.startswith('"') for line in lines[n_skipped : n_skipped + 2])
+    separator = declared[1] if declared else _find_separator(lines)
     with open_text(path, encoding) as text, _long_cells():
         reader = csv.reader(text, delimiter=separator)
-        rows = _skip_blank(reader)
+        rows = _skip_blank(islice(reader, n_skipped, None))
         header = next(rows, None)
         if header is None:
             raise OneLineError(f"cannot read {path}: No columns to parse from file, which is empty")
@@ -95,7 +112,9 @@ def read_layout(path: Path, encoding: str) -> CsvLayout:
         seen = _Seen(len(header), [i for i, name in enumerate(header) if not name.strip()])
         for row in rows:
             seen.add(row, reader.line_num)
-    return _lay_out(path, separator, header, seen, quoted=quoted)
+        layout = _lay_out(path, separator, header, seen, quoted=quoted)
+        thousands = tuple(_note_thousands(path, list(csv.reader(lines[n_skipped:], delimiter=separator))))
+    return replace(layout, notes=(*layout.notes, *thousands), n_skipped=n_skipped)
 
 
 def _refuse_other_formats(path: Path, beginning: bytes, encoding: str) -> None:
@@ -117,17 +136,40 @@ def _refuse_other_formats(path: Path, beginning: bytes, encoding: str) -> None:
         )
 
 
-def _find_separator(text: Iterable[str]) -> str:
-    lines = [line for line in islice(text, 100) if line.strip()]
+def _find_separator(lines: list[str]) -> str:
+    """Choose what divides names and rows into equally many fields, and of several such marks that of most numbers."""
     with _long_cells():
-        if len(next(csv.reader(lines), [])) > 1:
-            return ","
-        for mark in SEPARATORS:
-            rows = list(_skip_blank(csv.reader(lines, delimiter=mark)))
-            widths = {len(row) for row in (rows if mark == " " else rows[:2])}
-            if rows and min(widths) > 1 and (mark != " " or len(widths) <= 2):
-                return mark
-    return ","
+        rows = {mark: list(_skip_blank(csv.reader(lines, delimiter=mark))) for mark in (*SEPARATORS, " ")}
+    best = max(SEPARATORS, key=lambda mark: _fitness(rows[mark]))
+    if _fitness(rows[best]) == 0:
+        widths = {len(row) for row in rows[" "]}
+        return " " if widths and min(widths) > 1 and len(widths) <= 2 else ","
+    return best
+
+
+def _fitness(rows: list[list[str]]) -> float:
+    """How well a mark divides; 0 where most rows have one field. Names count, then equal widths and numbers."""
+    filled = max((i + 1 for row in rows for i, cell in enumerate(row) if cell.strip()), default=0)
+    widths = [min(len(row), filled) for row in rows]  # empty last fields are nothing
+    usual, n_usual = max(Counter(widths).items(), key=lambda item: (item[1], item[0]), default=(0, 0))
+    if usual < 2:
+        return 0.0
+    cells = [cell for row in rows[1:] for cell in row if cell.strip()]
+    n_numbers = sum(1 for cell in cells if _NUMBER.fullmatch(cell))
+    n_blank = sum(cell.startswith(" ") for cell in cells)  # as after a comma in a sentence
+    return 2 * (widths[0] == usual) + n_usual / len(rows) + (n_numbers - 0.1 * n_blank) / max(1, len(cells))
+
+
+def _note_thousands(path: Path, rows: list[list[str]]) -> Iterator[str]:
+    """Tell of columns such as 1.234, 12.500 and 999, which would be read as 1.234, 12.5 and 999."""
+    for name, *cells in zip_longest(*rows, fillvalue=""):
+        pointed = [cell for cell in cells if "." in cell]
+        whole = sum(cell.strip().isdecimal() for cell in cells)
+        if len(pointed) >= _FEWEST_POINTED and whole and all(map(_POINTED.fullmatch, pointed)):
+            yield (
+                f"Column {name!r} of {path} holds {pointed[0].strip()!r} beside whole numbers: the point is read as a "
+                "decimal point. If it divides thousands, remove it."
+            )
 
 
 def _skip_blank(rows: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -195,7 +237,7 @@ def _lay_out(path: Path, separator: str, header: list[str], seen: _Seen, *, quot
             line, n = seen.surplus
             raise OneLineError(
                 f"cannot read {path}: line {line} has {n} fields, and the first line {len(header)} names. Give each "
-                f"field a name, or put cells that hold {separator!r} in quotes"
+                f"field a name, put cells that hold {separator!r} in quotes, and remove a title above the names"
             )
         names, offset = ["", *header], 1
     elif (wrong := next((i for i in seen.filled if i > 0), None)) is not None:

@@ -2,7 +2,8 @@
 
 import argparse
 
-from balanced_nn._cli.console import Commands, quiet_tensorflow_start, read_count, read_seed, tell
+from balanced_nn._cli.console import Commands, read_count, read_seed, tell
+from balanced_nn._training.keras.process import quiet_start
 
 DESCRIPTION = """\
 Fits the plain Keras MLP of the tutorials and BalancedNNClassifier on the same
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from balanced_nn._demo.report import format_comparison, format_seeds
 
     tell("Loading TensorFlow ...")
-    with quiet_tensorflow_start():
+    with quiet_start():
         load_keras()
     if arguments.seeds is None:
         print(format_comparison(compare(arguments.seed, tell=tell)))

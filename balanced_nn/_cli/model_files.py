@@ -8,8 +8,9 @@ from typing import Any
 
 import joblib
 
-from balanced_nn._cli.console import OneLineError, join_lines, quiet_tensorflow_start
+from balanced_nn._cli.console import OneLineError, join_lines
 from balanced_nn._export.skops import SKOPS_TYPES
+from balanced_nn._training.keras.process import quiet_start
 
 
 def _dump_joblib(model: Any, path: Path) -> None:
@@ -32,7 +33,7 @@ def _import_skops(path: Path) -> ModuleType:
 
 
 def _load_keras(path: Path) -> Any:
-    with quiet_tensorflow_start():
+    with quiet_start():
         from balanced_nn._diagnose.keras.layers import load_model  # deferred: loads TensorFlow
 
         return load_model(path)

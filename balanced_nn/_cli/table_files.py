@@ -125,6 +125,7 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
 def _read_csv(pandas: ModuleType, path: Path, encoding: str, layout: CsvLayout, **options: Any) -> "DataFrame":
     settings = {
         "sep": layout.separator,
+        "skiprows": layout.n_skipped,
         "header": 0,
         "names": layout.fields,
         "usecols": layout.positions,

@@ -1,6 +1,7 @@
 """Do the columns of two tables hold the same kind of values?"""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from balanced_nn._data.table import Table
@@ -10,6 +11,8 @@ FEWEST_ROWS = 20  # of each table, below which columns are not compared
 ROWS_COMPARED = 2_000  # of each table, at most
 FAR_APART = 0.4  # Kolmogorov-Smirnov distance; of two samples of 20 rows of one column it exceeds this in one of 15
 FEWEST_COLUMNS = 2  # one may be the time
+# Of a column that was scaled to a deviation (or quartiles) of 1, a quarter of the rows (or half) lies beyond at most.
+BEYOND, MOST_BEYOND = 2.0, 0.6
 SHARE_OF_COLUMNS = 0.5  # that are far apart in tables of two kinds; where time has moved a column, others stay
 
 
@@ -42,11 +45,41 @@ def differing_columns(table: Table, rows: IntArray, other: Table, other_rows: In
         part.numeric[chosen[:: -(-len(chosen) // ROWS_COMPARED)]][:, np.searchsorted(part.numeric_positions, shared)]
         for part, chosen in ((table, rows), (other, other_rows))
     )
-    distances = np.array([_distance(one[:, column], two[:, column]) for column in range(len(shared))])
-    far = shared[distances > FAR_APART]
-    if len(far) < FEWEST_COLUMNS or len(far) < SHARE_OF_COLUMNS * np.count_nonzero(np.isfinite(distances)):
-        return ()
-    return tuple(table.name(int(position)) for position in far)
+    return tuple(table.name(int(position)) for position in shared[far_apart(one, two)])
+
+
+def far_apart(one: FloatArray, two: FloatArray) -> IntArray:
+    """Positions of the columns of two matrices that are far apart, if they are at least half of those that vary.
+
+    Examples
+    --------
+    >>> one = np.random.default_rng(0).normal(size=(50, 3))
+    >>> far_apart(one, one * [1.0, 100.0, 100.0] + 500.0)
+    array([0, 1, 2])
+    """
+    one, two = (rows[:: max(1, -(-len(rows) // ROWS_COMPARED))] for rows in (one, two))
+    distances = np.array([_distance(one[:, column], two[:, column]) for column in range(one.shape[1])])
+    return _most(distances > FAR_APART, np.isfinite(distances))
+
+
+def off_scale(scaled: FloatArray) -> IntArray:
+    """Positions of the columns that are no scaled training rows, if they are at least half of those that vary.
+
+    Examples
+    --------
+    >>> off_scale(np.random.default_rng(0).normal(size=(50, 2)) * 100.0)
+    array([0, 1])
+    """
+    if len(scaled) < FEWEST_ROWS:
+        return np.empty(0, dtype=np.intp)
+    beyond = np.mean(np.abs(scaled) > BEYOND, axis=0) > MOST_BEYOND
+    return _most(beyond, beyond | (np.ptp(scaled, axis=0) > 0))
+
+
+def _most(far: NDArray[np.bool_], varies: NDArray[np.bool_]) -> IntArray:
+    positions = np.flatnonzero(far & varies)
+    few = len(positions) < max(FEWEST_COLUMNS, SHARE_OF_COLUMNS * np.count_nonzero(varies))
+    return positions[:0] if few else positions
 
 
 def _distance(one: FloatArray, two: FloatArray) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from balanced_nn._data.names import listed_labels
 from balanced_nn._typing import FloatArray
 
 
@@ -45,7 +46,7 @@ def find_positive(classes: Sequence[Any], frequencies: Sequence[float] | FloatAr
             )
         if pos_label not in labels:
             raise ValueError(
-                f"pos_label={pos_label!r} is not in y, which holds {', '.join(map(repr, labels))}. Take one of these."
+                f"pos_label={pos_label!r} is not in y, which holds {listed_labels(labels)}. Take one of these."
             )
         return labels.index(pos_label)
     if len(labels) != 2:

@@ -50,7 +50,9 @@ def diagnose(
     y_val : like `y`, default=None
         Their labels.
     sample_weight : array-like of shape (n_rows,), default=None
-        Non-negative weights of the rows that are judged: those of `X_val` where given, else of `X`. None weighs each 1.
+        Non-negative weights of the rows that are judged: those of `X_val` where given, else of `X`. They stand
+        in the order in which a dataset gives its rows; one that is shuffled has to give them along, as
+        ``(rows, labels, weights)``, which None takes. Else None weighs each 1.
     confirm : bool, default=False
         Whether to train copies of the model again, with the repair of the named cause, then with more, then with
         fewer, until the smallest set of repairs is known that restores the result. Where no `X_val` is given, 30 %

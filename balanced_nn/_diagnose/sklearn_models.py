@@ -25,6 +25,7 @@ from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
 from balanced_nn._data.column_checks import suspicious_columns
+from balanced_nn._data.column_shift import far_apart, off_scale
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._data.target import read_weights
 from balanced_nn._diagnose.case import Case, Request, Trainer, find_baseline, is_keras, split_rows
@@ -86,7 +87,7 @@ def sklearn_case(model: Any, request: Request) -> Case:
         tuple(answers.labels.tolist()),
         request.judged_on,
         partial(_prepare_training, subject, request.seed),
-        last.get_params(deep=False),
+        _settings(last),
         MLPClassifier().get_params(deep=False) if kind is ModelKind.MLP else None,  # a subclass may hide some
     )
     if kind is not ModelKind.OURS:  # what the steps in front of others make of columns is not known
@@ -126,6 +127,7 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
         n_classes=len(answers.labels),
         reference=find_baseline(X, y, judged, importance, len(answers.labels)),
         weight=weight,
+        other_table=_judges_another_table(subject, X, judged),
         earlier=model.collapse_report_.evidence if kind is ModelKind.OURS else None,
     )
     if kind is ModelKind.OTHER or seen.earlier is not None:
@@ -137,7 +139,22 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
     return replace(seen, network=network)
 
 
+def _judges_another_table(subject: _Subject, X: FloatArray, judged: tuple[FloatArray, IntArray] | None) -> bool:
+    """Whether the rows that are judged hold other values than those of training, as far as these are known."""
+    rows = X if judged is None else judged[0]
+    ours = subject.kind is ModelKind.OURS
+    width = subject.model.members_[0].preprocessing.scaler.width if ours else X.shape[1]  # behind it stand its bins
+    if ours and isinstance(subject.model.scaler, str) and off_scale(rows[:, :width]).size:
+        return True
+    return judged is not None and far_apart(X[:, :width], rows[:, :width]).size > 0
+
+
 def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference | None]:
+    if not hasattr(subject.model, "get_params"):
+        raise ValueError(
+            f"confirm trains copies of the model, and {type(subject.model).__name__} cannot be copied: it has no "
+            "get_params. Use confirm=False."
+        )
     X, y, X_val, y_val = subject.X, subject.y, subject.X_val, subject.y_val
     if y_val is None:
         kept, out = split_rows(y, seed)
@@ -149,17 +166,31 @@ def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference 
 
 
 def _check_classifier(model: Any) -> None:
-    if isinstance(model, type) or not hasattr(model, "__sklearn_tags__") or not is_classifier(model):
+    if isinstance(model, type) or not (_has_classifier_tags(model) or _answers_like_a_classifier(model)):
         name = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise TypeError(
             f"model must be a fitted classifier or a keras.Model; got {name}. "
             "For a pipeline or a search, the last step must be a classifier."
         )
-    check_is_fitted(model)
+    if _has_classifier_tags(model):
+        check_is_fitted(model)
     if not hasattr(model, "classes_"):
         raise NotFittedError(
             f"This {type(model).__name__} instance has no classes yet. Fit it; a search needs refit=True."
         )
+
+
+def _has_classifier_tags(model: Any) -> bool:
+    with suppress(AttributeError, TypeError):  # an estimator for an earlier scikit-learn has none, or broken ones
+        return hasattr(model, "__sklearn_tags__") and is_classifier(model)
+    return False
+
+
+def _answers_like_a_classifier(model: Any) -> bool:
+    """Whether what stands at the end of a model says that it is a classifier, or shows it."""
+    last, _ = unwrap(model)
+    named = getattr(last, "_estimator_type", None) == "classifier"
+    return hasattr(last, "predict") and (named or hasattr(last, "classes_") or hasattr(last, "predict_proba"))
 
 
 def _checked_rows(
@@ -181,6 +212,10 @@ def _checked_rows(
             f"{', '.join(map(str, model.classes_[:10]))}. Pass labels of the same kind."
         )
     return X, values
+
+
+def _settings(model: Any) -> dict[str, Any]:
+    return model.get_params(deep=False) if hasattr(model, "get_params") else {}
 
 
 def _kind(model: Any) -> ModelKind:
@@ -235,7 +270,7 @@ def _balancing(subject: _Subject) -> FloatArray:
         except ValueError:  # too few rows of a class for this sampler: on these rows it would have balanced nothing
             drawn = y
         weight *= np.array([np.mean(drawn == label) / np.mean(y == label) for label in labels])[positions]
-    params = subject.model.get_params(deep=False)
+    params = _settings(subject.model)
     balance = params.get("class_weight")
     if subject.kind is ModelKind.OURS and params["sampler"] is not None:
         balance = "balanced"  # the sampler does it, and weights after it do not multiply

@@ -19,6 +19,7 @@ from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._preprocessing.preprocessor import Preprocessing
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import FOCAL_GAMMA, SMALLEST_UNSMOOTHED, Correction
+from balanced_nn._training.keras.process import quiet_start
 from balanced_nn._typing import FloatArray
 
 Codes: TypeAlias = Callable[[Encoding], Node]
@@ -92,7 +93,8 @@ def keras_model(predictor: Predictor) -> Any:
             f"to_keras exports only numeric tables, but {names} held categories when fitted. "
             "Use to_onnx, which accepts string columns, or turn categories into numbers before fit."
         )
-    from balanced_nn._export.keras import model_of  # deferred: loads TensorFlow
+    with quiet_start():
+        from balanced_nn._export.keras import model_of  # deferred: loads TensorFlow
 
     return model_of(len(predictor.columns), lambda graph, numbers: write_log_proba(graph, predictor, numbers))
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from balanced_nn._collapse.outcome import Outcome, find_outcome
 from balanced_nn._collapse.predictions import Answers, read_answers
+from balanced_nn._data.names import listed_labels, quoted
 from balanced_nn._decision.positive_class import find_positive
 from balanced_nn._sklearn import scorer_parts, scorer_response_methods
 
@@ -71,7 +72,7 @@ class CollapseAwareScorer:
             labels = estimator.classes_.tolist()
             positive = labels[find_positive(labels, [np.mean(np.asarray(y) == label) for label in labels])]
             raise ValueError(
-                f"{self!r} looks for a positive class (pos_label) that is not among {', '.join(map(repr, labels))}. "
+                f"{self!r} looks for a positive class (pos_label) that is not among {listed_labels(labels)}. "
                 f"Name it, for example make_collapse_aware_scorer({_with_positive_class(parts, positive)})."
             ) from error
         if not collapsed:
@@ -215,7 +216,9 @@ def _with_positive_class(parts: tuple[Any, int, dict[str, Any], tuple[str, ...]]
     if "predict" not in methods:
         settings["response_method"] = "predict_proba"
     settings |= kwargs | {"pos_label": label}
-    return f"make_scorer({function.__name__}, {', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+    return (
+        f"make_scorer({function.__name__}, {', '.join(f'{name}={quoted(value)}' for name, value in settings.items())})"
+    )
 
 
 def _collapsed(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, *, reads_predict: bool) -> bool:

@@ -23,7 +23,7 @@ from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.callbacks import NOBODY, Training, Watcher
-from balanced_nn._training.keras.process import check_process, log_fatal_errors_only
+from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
 from balanced_nn._training.settings import FitSettings
@@ -114,7 +114,7 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
         Which attempt.
     """
     check_process()
-    with log_fatal_errors_only():
+    with quiet_start():
         from balanced_nn._training.keras.model import check_modes, product, share_the_processor  # loads TensorFlow
         from balanced_nn._training.keras.train import TrainingTask
 
@@ -249,7 +249,16 @@ def observe(attempt: Attempt, reference: Reference | None) -> Observation:
         before=take_snapshot(attempt.task.initial, X, y),
         curve=Curve(attempt.history.train_loss),
     )
-    return Observation(attempt.outcome, X, y, plan.network.n_classes, reference, weight=weight, network=network)
+    return Observation(
+        attempt.outcome,
+        X,
+        y,
+        plan.network.n_classes,
+        reference,
+        weight=weight,
+        other_table=plan.other_table,
+        network=network,
+    )
 
 
 def judge(plan: Plan, scores: FloatArray) -> OutcomeReport:

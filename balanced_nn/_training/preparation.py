@@ -1,6 +1,7 @@
 """Which rows train and validate, and what is corrected? From a table to weighted rows (steps 1 to 4 of a fit)."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator
 from balanced_nn._data.column_shift import differing_columns
 from balanced_nn._data.copies import find_copies
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
-from balanced_nn._data.hold_outs import grouped_hold_outs, hold_outs
+from balanced_nn._data.hold_outs import HoldOut, grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
@@ -42,6 +43,7 @@ class Split:
     valid_was_given: bool
     notes: tuple[Warning, ...]
     number: int = 0  # of the network that they are for
+    other_table: bool = False  # whether the rows that were given hold other values
 
     def repeated(self, n_networks: int) -> "tuple[Split, ...]":
         """Return the same rows for each network."""
@@ -64,6 +66,7 @@ class Plan:
     judged_on: str
     correction: Correction
     notes: tuple[Warning, ...]
+    other_table: bool = False  # whether the judged rows hold other values than those of training
 
 
 def read_given_rows(
@@ -111,8 +114,9 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
     """
     n_members = None if settings.n_members == "auto" else int(settings.n_members)
     if given is not None:
-        notes = tuple(_notes_on_given(rows, given))
-        return Split(rows, given, True, notes).repeated(n_members or 1)
+        other = differing_columns(rows.table, rows.rows, given.table, given.rows)
+        notes = tuple(_notes_on_given(given, other))
+        return Split(rows, given, True, notes, other_table=bool(other)).repeated(n_members or 1)
     if not settings.early_stopping:
         return Split(rows, None, False, ()).repeated(n_members or 1)
     rng = np.random.default_rng([seed, _HOLD_OUT])
@@ -125,7 +129,7 @@ def split_rows(settings: FitSettings, rows: LabelledRows, given: LabelledRows | 
         parts = hold_outs(rows.y, fraction, rng, n_classes, n_parts, copies=copies)
     if len(parts[0].valid) == 0:
         return Split(rows, None, False, (_no_hold_out(rows, settings.max_iter),)).repeated(n_members or 1)
-    notes = (_kept_whole(rows, parts[0].classes_without),) if parts[0].classes_without else ()
+    notes = _note_kept_whole(rows, parts)
     return tuple(
         Split(rows.take(part.train), rows.take(part.valid), False, notes, number) for number, part in enumerate(parts)
     )
@@ -141,24 +145,41 @@ def _no_hold_out(rows: LabelledRows, max_iter: int) -> Warning:
     )
 
 
-def _kept_whole(rows: LabelledRows, kept: tuple[int, ...]) -> Warning:
+def _note_kept_whole(rows: LabelledRows, parts: Sequence[HoldOut]) -> tuple[Warning, ...]:
+    """Tell of classes of which no network, or not each, holds rows out."""
+    lacking = Counter(label for part in parts for label in part.classes_without)
     counts = np.bincount(rows.y, minlength=len(rows.classes))
-    named = listed((f"{rows.classes[i]!s} ({counts[i]})" for i in kept), MOST_LABELS)
+
+    def named(labels: Iterable[int]) -> str:
+        return listed((f"{rows.classes[i]!s} ({counts[i]})" for i in sorted(labels)), MOST_LABELS)
+
+    never = [label for label, n_parts in lacking.items() if n_parts == len(parts)]
+    seldom = lacking.keys() - set(never)
     together = "copies of a row" if rows.groups is None else "rows of a group"
-    return RareClassWarning(
-        f"Too few rows to hold two of them out: class {named}; {together} stay together. All of them train the "
-        "network, and early stopping does not see these classes. Collect more rows of them, or pass X_val and y_val."
-    )
+    texts = []
+    if never:
+        texts.append(
+            f"Too few rows to hold two of them out: class {named(never)}; {together} stay together. All of them train "
+            "the network, and early stopping does not see these classes."
+        )
+    if seldom:
+        n_some = sum(not seldom.isdisjoint(part.classes_without) for part in parts)
+        texts.append(
+            f"For {n_some} of {len(parts)} networks no rows could be held out of class {named(seldom)}; {together} "
+            "stay together. Early stopping of these networks does not see these classes."
+        )
+    if not texts:
+        return ()
+    return (RareClassWarning(" ".join((*texts, "Collect more rows of them, or pass X_val and y_val."))),)
 
 
-def _notes_on_given(rows: LabelledRows, valid: LabelledRows) -> Iterator[Warning]:
+def _notes_on_given(valid: LabelledRows, columns: Sequence[str]) -> Iterator[Warning]:
     absent = np.setdiff1d(np.arange(len(valid.classes)), valid.y)
     if len(absent):
         yield RareClassWarning(
             f"y_val holds no row of class {valid.names(absent)}, so early stopping does not see it. "
             "Add rows of it to X_val and y_val."
         )
-    columns = differing_columns(rows.table, rows.rows, valid.table, valid.rows)
     if columns:
         yield UserWarning(
             f"The columns {listed(map(repr, columns))} of X_val hold other values than those of X, as if one of the "
@@ -231,6 +252,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
             *_note_types(split, preprocessing),
             *_notes_on_settings(settings, len(data), training_prior),
         ),
+        other_table=split.other_table,
     )
 
 

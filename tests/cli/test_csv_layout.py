@@ -148,6 +148,50 @@ def test_a_first_line_of_numbers_is_doubted(write: Any, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # commas in names and decimal commas: as many fields by commas, but no numbers
+        ("x, m;y, m;z\n1,5;2,5;0\n2,5;3,5;1\n", {"x, m": ["1,5", "2,5"], "y, m": ["2,5", "3,5"], "z": [0, 1]}),
+        ("x, m\ty\n1,5\t0\n2,5\t1\n", {"x, m": ["1,5", "2,5"], "y": [0, 1]}),
+        ("x, m;y;\n1,5;0;\n2,5;1;\n", {"x, m": ["1,5", "2,5"], "y": [0, 1]}),
+        (
+            "id\ttext, raw\ty\n1\tHello, world\t0\n2\tno\t1\n",
+            {"id": [1, 2], "text, raw": ["Hello, world", "no"], "y": [0, 1]},
+        ),
+        (
+            "name, first;city\nSmith, A;Rome\nBlue, C;Oslo\n",
+            {"name, first": ["Smith, A", "Blue, C"], "city": ["Rome", "Oslo"]},
+        ),
+        ("a, b|y\n1,5|0\n2,5|1\n", {"a, b": ["1,5", "2,5"], "y": [0, 1]}),
+        ("id,lists\n1,3;4\n2,5;6\n", {"id": [1, 2], "lists": ["3;4", "5;6"]}),
+        ("id,a;b,y\n1,u;v,0\n2,w;x,1\n", {"id": [1, 2], "a;b": ["u;v", "w;x"], "y": [0, 1]}),
+        ('a;"b;c"\n"1;5";2\n3;4\n', {"a": ["1;5", "3"], "b;c": [2, 4]}),
+        ("sep=;\na,b;y\n1,5;0\n", {"a,b": ["1,5"], "y": [0]}),  # Excel's first line
+        ('\ufeff"sep=\t"\r\na,b\ty\r\n1,5\t0\r\n', {"a,b": ["1,5"], "y": [0]}),
+    ],
+)
+def test_the_separator_is_what_divides_all_lines(text: str, expected: dict[str, Any], write: Any) -> None:
+    assert read(write(text)) == expected
+
+
+@pytest.mark.parametrize("title", ["Report", "Sales, 2024"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_title_above_the_names_is_refused(title: str, mark: str, write: Any) -> None:
+    rows = f"{title}\na,b,c,y\n1,2,3,0\n3,4,5,1\n".replace(",", mark)
+    with pytest.raises(OneLineError, match=r"line 2 has 4 fields, .*and remove a title above the names$"):
+        read_frame(write(rows))
+
+
+def test_points_that_may_divide_thousands_are_told_of(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    amounts = [f"{n:,}".replace(",", ".") for n in range(500, 5_000, 250)]
+    read_frame(write("amount;y\n" + "".join(f"{cell};1\n" for cell in amounts)))
+    assert "Column 'amount' of " in (told := capsys.readouterr().err)
+    assert "holds '1.000' beside whole numbers: the point is read as a decimal point. If it divides thousands" in told
+    read_frame(write("length;y\n" + "".join(f"{n / 1000};1\n" for n in range(500, 5_000, 250))))
+    assert capsys.readouterr().err == ""
+
+
 # Encodings and formats
 
 

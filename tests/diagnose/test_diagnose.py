@@ -342,6 +342,45 @@ def wrapped() -> Any:
         return make_pipeline(StandardScaler(), Wrapper()).fit(FRAME, TEXT)
 
 
+class Bare:
+    """A classifier of nobody's base class, which tells what it is as scikit-learn asked for before tags."""
+
+    _estimator_type: str | None = "classifier"
+
+    def fit(self, rows: Any, labels: Any) -> "Bare":
+        self.inner = LogisticRegression().fit(rows, labels)
+        self.classes_ = self.inner.classes_.tolist()
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        return self.inner.predict(rows)
+
+    def predict_proba(self, rows: Any) -> Any:
+        return self.inner.predict_proba(rows)
+
+
+class Unnamed(Bare, BaseEstimator):
+    _estimator_type = None
+
+
+class Broken(Bare):
+    def __sklearn_tags__(self) -> Any:
+        return super().__sklearn_tags__()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", [Bare, Unnamed, Broken])
+def test_what_behaves_as_a_classifier_is_one(kind):
+    expected = diagnose(LogisticRegression().fit(X, TEXT), X, TEXT).to_dict()
+    assert diagnose(kind().fit(X, TEXT), X, TEXT).to_dict() == expected
+    with pytest.raises(NotFittedError, match=f"This {kind.__name__} instance has no classes yet. Fit it"):
+        diagnose(kind(), X, TEXT)
+
+
+def test_a_classifier_without_parameters_cannot_be_trained_again():
+    with pytest.raises(ValueError, match=r"Bare cannot be copied: it has no get_params. Use confirm=False"):
+        diagnose(Bare().fit(X * 1e-9, TEXT), X * 1e-9, TEXT, confirm=True)
+
+
 def test_the_keras_model_inside_a_wrapper_is_looked_at(wrapped):
     report = diagnose(wrapped, FRAME, TEXT, X_val=FRAME, y_val=TEXT)
     assert (report.outcome, report.classes, report.judged_on) == ("constant", ("no", "yes"), "held-out rows")

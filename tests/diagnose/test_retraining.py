@@ -307,16 +307,9 @@ def test_training_longer_stops_on_the_training_rows_where_none_can_be_held_out(m
     assert sum(len(batch[0]) for batch in seen["rows"]) == len(seen["validation_data"][0]) == 200
 
 
-@pytest.mark.parametrize(
-    ("fit_params", "message"),
-    [
-        ({"epoch": 3}, "fit_params holds epoch, which keras.Model.fit does not accept"),
-        ({"sample_weight": [1.0]}, r"fit_params\['sample_weight'\] has 1 entries for 200 rows"),
-    ],
-)
-def test_fit_params_that_fit_does_not_take_are_refused(fit_params, message):
-    with pytest.raises(ValueError, match=message):
-        trainer(net(), **fit_params)
+def test_fit_params_that_fit_does_not_take_are_refused():
+    with pytest.raises(ValueError, match="fit_params holds epoch, which keras.Model.fit does not accept"):
+        trainer(net(), epoch=3)
 
 
 # scikit-learn classifiers

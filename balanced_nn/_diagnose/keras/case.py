@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import keras
-import numpy as np
 
 from balanced_nn._causes.advise import ModelKind
 from balanced_nn._collapse.baseline import Reference
@@ -18,34 +18,39 @@ from balanced_nn._diagnose.keras.retraining import KerasTrainer
 
 def keras_case(model: keras.Model, request: Request) -> Case:
     """Look at a Keras model."""
-    X, labels = data.materialise(request.X, request.y, name="X")
+    trained = data.materialise(request.X, request.y, name="X")
+    X, labels = trained.X, trained.labels
     layers.check_model(model, X)
     facts = layers.network_facts(model, len(data.class_indices(labels)[1]))
     classes = data.known_classes(labels, facts)
     y = data.class_indices(labels, classes)[0]
-    judged, judged_y = X, y
+    judged, judged_y = trained, y
     if request.X_val is not None:
-        judged, judged_labels = data.materialise(request.X_val, request.y_val, name="X_val")
-        judged_y = data.class_indices(judged_labels, classes)[0]
-    weight = None if request.sample_weight is None else read_weights(request.sample_weight, judged_y)
-    rows = KerasRows(X, y, judged, judged_y, len(classes), weight, data.find_bad_labels(labels, facts))
+        judged = data.materialise(request.X_val, request.y_val, name="X_val")
+        judged_y = data.class_indices(judged.labels, classes)[0]
+    weight = judged.weights(request.sample_weight, "sample_weight")
+    weight = None if weight is None else read_weights(weight, judged_y)
+    rows = KerasRows(X, y, judged.X, judged_y, len(classes), weight, data.find_bad_labels(labels, facts))
+    params = dict(request.fit_params or {})
+    params["sample_weight"] = trained.weights(params.get("sample_weight"), "fit_params['sample_weight']")
     return Case(
         model,
         ModelKind.KERAS,
         observe(model, rows),
         classes,
         request.judged_on,
-        partial(_prepare_training, model, rows, request),
+        partial(_prepare_training, model, rows, params, request),
         settings=vars(layers.network_facts(model, len(classes))),
     )
 
 
-def _prepare_training(model: keras.Model, rows: KerasRows, request: Request) -> tuple[Trainer, Reference | None]:
-    params = dict(request.fit_params or {})
+def _prepare_training(
+    model: keras.Model, rows: KerasRows, params: dict[str, Any], request: Request
+) -> tuple[Trainer, Reference | None]:
     if request.X_val is None:
         kept, out = split_rows(rows.y, request.seed)
-        if params.get("sample_weight") is not None:
-            params["sample_weight"] = np.asarray(params["sample_weight"])[kept]
+        if params["sample_weight"] is not None:
+            params = {**params, "sample_weight": params["sample_weight"][kept]}
         train, held = data.take_rows(rows.X, kept), data.take_rows(rows.X, out)
         rows = replace(rows, X=train, y=rows.y[kept], X_val=held, y_val=rows.y[out])
     judged = data.as_matrix(rows.X_val), rows.y_val

@@ -1,6 +1,6 @@
 """How are rows, labels and outputs of a given Keras model read?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -31,6 +31,39 @@ class KerasRows:
     n_classes: int
     weight_val: FloatArray | None = None
     bad_labels: str = ""  # what is wrong with them
+
+
+@dataclass(frozen=True, eq=False)
+class ReadRows:
+    """Rows and labels as arrays, and which of all rows that were given they are."""
+
+    X: Rows
+    labels: NDArray[Any]
+    numbers: IntArray | slice
+    n_given: int
+    own_weight: FloatArray | None = None  # that a dataset gives along with them
+
+    def weights(self, given: ArrayLike | None, name: str) -> FloatArray | None:
+        """Weights of these rows: out of those of all rows, or else the dataset's own."""
+        if given is None:
+            return self.own_weight
+        if len(np.atleast_1d(given)) != self.n_given:
+            raise ValueError(
+                f"{name} has {len(np.atleast_1d(given))} entries for {self.n_given} rows. Pass one for each row."
+            )
+        weights: FloatArray = np.asarray(given)[self.numbers]
+        return weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Rows of a dataset, a random number for each, and what goes with it."""
+
+    X: Rows
+    labels: NDArray[Any]
+    lot: FloatArray
+    number: IntArray
+    weight: FloatArray
 
 
 def class_probabilities(outputs: FloatArray, facts: NetworkFacts) -> FloatArray:
@@ -87,8 +120,8 @@ def encode_labels(y: IntArray, facts: NetworkFacts) -> FloatArray:
     return one_hot
 
 
-def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArray[Any]]:
-    """Rows and labels as arrays; of a dataset 5,000 rows, drawn from all of it.
+def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> ReadRows:
+    """Read rows and labels as arrays; of a dataset 5,000 rows, drawn from all of it.
 
     Parameters
     ----------
@@ -109,7 +142,7 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
     if isinstance(X, tf.data.Dataset):
         if y is not None:
             raise ValueError(f"{name} is a tf.data.Dataset, which contains its own labels. Pass {labels_name}=None.")
-        rows, labels = _draw_rows(X, name)
+        read = _draw_rows(X, name)
         labels_name = f"the dataset {name}"
     elif y is None:
         raise ValueError(
@@ -117,8 +150,9 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
         )
     else:
         table = isinstance(X, list) and np.ndim(keras.tree.flatten(X)[0]) == 0  # nested lists of numbers
-        rows, labels = np.asarray(X) if table else X, np.asarray(y)
-    rows = keras.tree.map_structure(_as_numbers, rows)
+        labels = np.asarray(y)
+        read = ReadRows(np.asarray(X) if table else X, labels, slice(None), len(np.atleast_1d(labels)))
+    rows, labels = keras.tree.map_structure(_as_numbers, read.X), read.labels
     for part in keras.tree.flatten(rows):
         if part.ndim == 0 or labels.ndim == 0 or len(part) != len(labels):
             raise ValueError(
@@ -126,46 +160,57 @@ def materialise(X: Rows, y: ArrayLike | None, *, name: str) -> tuple[Rows, NDArr
                 "Pass arrays with one label for each row."
             )
     _check_labels(labels, labels_name)
-    return rows, labels
+    return replace(read, X=rows)
 
 
-def _draw_rows(dataset: tf.data.Dataset, name: str) -> tuple[Rows, NDArray[Any]]:
+def _draw_rows(dataset: tf.data.Dataset, name: str) -> ReadRows:
     """Draw rows from all batches with equal chances, in their order, while at most twice as many are in memory."""
     rng = np.random.default_rng(0)
     endless = dataset.cardinality() == tf.data.INFINITE_CARDINALITY
     most = ENDLESS_ROWS if endless else UNCERTAIN_ROWS if dataset.cardinality() < 0 else np.inf
-    parts: list[tuple[Rows, NDArray[Any], FloatArray]] = []
+    parts: list[_Drawn] = []
     n_held = n_read = 0
+    weighted = False
     for batch in dataset:
         if not isinstance(batch, tuple) or len(batch) < 2:
             raise ValueError(f"{name} must give batches of (rows, labels); got {type(batch).__name__}.")
         labels = np.asarray(batch[1])
         if labels.ndim == 0:
             raise ValueError(f"{name} gives single rows. Pass {name}.batch(32), as model.fit needs it too.")
-        parts.append((keras.tree.map_structure(np.asarray, batch[0]), labels, rng.random(len(labels))))
-        n_held, n_read = n_held + len(labels), n_read + len(labels)
+        n_rows, weighted = len(labels), len(batch) > 2
+        weight = np.asarray(batch[2] if weighted else np.ones(n_rows), dtype=np.float64)
+        if weight.size != n_rows:
+            raise ValueError(f"{name} gives weights of shape {weight.shape} for {n_rows} rows. Pass one for each row.")
+        X, numbers = keras.tree.map_structure(np.asarray, batch[0]), np.arange(n_read, n_read + n_rows)
+        parts.append(_Drawn(X, labels, rng.random(n_rows), numbers, weight.ravel()))
+        n_held, n_read = n_held + n_rows, n_read + n_rows
         if n_held > 2 * DATASET_ROWS:
             parts = [_thinned(parts)]
-            n_held = len(parts[0][1])
+            n_held = len(parts[0].labels)
         if n_read >= most:
             break
     if not parts:
         raise ValueError(f"{name} is an empty tf.data.Dataset. Pass one that gives rows.")
-    return _thinned(parts)[:2]
+    drawn = _thinned(parts)
+    return ReadRows(drawn.X, drawn.labels, drawn.number, n_read, drawn.weight if weighted else None)
 
 
-def _thinned(parts: list[tuple[Rows, NDArray[Any], FloatArray]]) -> tuple[Rows, NDArray[Any], FloatArray]:
-    """Put batches together and keep the rows of the lowest numbers drawn: of all rows, and some of each class."""
-    rows = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(part[0] for part in parts))
-    labels, drawn = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+def _thinned(parts: list[_Drawn]) -> _Drawn:
+    """Put batches together and keep the rows of the lowest lots: of all rows, and some of each class."""
+    X = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *(part.X for part in parts))
+    labels, lot, number, weight = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "lot", "number", "weight")
+    )
+    joined = _Drawn(X, labels, lot, number, weight)
     if len(labels) <= DATASET_ROWS:
-        return rows, labels, drawn
+        return joined
     y, classes = class_indices(labels)
-    order = np.lexsort((drawn, y))
+    order = np.lexsort((lot, y))
     rank = np.arange(len(y)) - np.searchsorted(y[order], y[order])  # of a row within its class
-    kept = drawn <= np.partition(drawn, DATASET_ROWS - 1)[DATASET_ROWS - 1]
+    kept = lot <= np.partition(lot, DATASET_ROWS - 1)[DATASET_ROWS - 1]
     kept[order[rank < min(ROWS_OF_A_CLASS, max(1, DATASET_ROWS // len(classes)))]] = True
-    return take_rows(rows, np.flatnonzero(kept)), labels[kept], drawn[kept]
+    chosen = np.flatnonzero(kept)
+    return _Drawn(take_rows(X, chosen), labels[chosen], lot[chosen], number[chosen], weight[chosen])
 
 
 def _as_numbers(part: ArrayLike) -> NDArray[Any]:

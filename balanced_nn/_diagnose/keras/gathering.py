@@ -13,6 +13,7 @@ from balanced_nn._causes.evidence import Curve, NetworkFacts, Probe, chance_loss
 from balanced_nn._causes.layer_statistics import layer_probe
 from balanced_nn._causes.observation import Observation, ObservedNetwork, Snapshot
 from balanced_nn._collapse.outcome import OutcomeReport, find_outcome
+from balanced_nn._data.column_shift import far_apart
 from balanced_nn._diagnose.case import find_baseline
 from balanced_nn._diagnose.keras.data import KerasRows, as_matrix, class_probabilities, decide, encode_labels, take_rows
 from balanced_nn._diagnose.keras.layers import (
@@ -193,6 +194,7 @@ def observe(model: keras.Model, rows: KerasRows, training: WatchedTraining | Non
         n_classes=rows.n_classes,
         reference=find_baseline(X, rows.y, judged, rows.weight_val, rows.n_classes),
         bad_labels=rows.bad_labels,
+        other_table=judged is not None and far_apart(X, judged[0]).size > 0,
         network=observe_network(model, facts, rows, initial_weights, curve),
     )
 

@@ -48,7 +48,8 @@ class CollapseMonitor(keras.callbacks.Callback):
     y_val : array-like of shape (n_rows,) or (n_rows, n_classes) or None, default=None
         Their labels: class indices, any other labels in sorted order, or one-hot rows. None with a dataset.
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Their weights.
+        Their weights; of a dataset one for each row in the order in which it gives them. None takes those that a
+        dataset gives along, as ``(rows, labels, weights)``; else each weighs 1.
     X_train : like `X_val`, default=None
         Some training rows, for facts about the features and to train the baseline models on. None takes the
         held-out ones, and evaluates the baseline models on folds of them.
@@ -111,7 +112,8 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read the rows and keep a copy of the weights."""
-        rows, labels = materialise(self.X_val, self.y_val, name="X_val")
+        read = materialise(self.X_val, self.y_val, name="X_val")
+        rows, labels = read.X, read.labels
         if self.model.built:
             check_model(self.model, rows)
         self._raw_labels = labels
@@ -119,15 +121,15 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self.model.built:
             self._classes = known_classes(labels, network_facts(self.model, len(self._classes)))
         y = class_indices(labels, self._classes)[0]
-        weight = read_weights(self.sample_weight, y)
+        weight = read_weights(read.weights(self.sample_weight, "sample_weight"), y)
         kept = np.flatnonzero(weight)
         chosen, self._weight = thin_out(y[kept], weight[kept], JUDGED_ROWS)
         self._X, self._y = take_rows(rows, kept[chosen]), y[kept[chosen]]
         self._seen: tuple[Rows, IntArray] | None = None
         if self.X_train is not None:
-            train_rows, train_labels = materialise(self.X_train, self.y_train, name="X_train")
-            self._seen = train_rows, class_indices(train_labels, self._classes)[0]
-            self._raw_labels = train_labels
+            train = materialise(self.X_train, self.y_train, name="X_train")
+            self._seen = train.X, class_indices(train.labels, self._classes)[0]
+            self._raw_labels = train.labels
         self._initial = self.model.get_weights() if self.model.built else None
         self._steps_before = int(self.model.optimizer.iterations)
         self._losses: list[float] = []

@@ -65,11 +65,6 @@ class KerasTrainer:
                 f"fit_params holds {', '.join(sorted(unknown))}, which keras.Model.fit does not accept. "
                 'Pass what fit was given, such as {"epochs": 20, "batch_size": 32}.'
             )
-        weight, n_rows = self.fit_params.get("sample_weight"), len(self.rows.y)
-        if weight is not None and len(weight) != n_rows:
-            raise ValueError(
-                f"fit_params['sample_weight'] has {len(weight)} entries for {n_rows} rows. Pass one for each row."
-            )
 
     def __call__(self, repairs: frozenset[RepairAction]) -> OutcomeReport:
         """Train with `repairs` and say what becomes of it."""

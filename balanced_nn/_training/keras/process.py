@@ -2,10 +2,13 @@
 
 import multiprocessing
 import os
+import re
 import sys
+import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 # A compiled program takes some 200 maps of memory, which TensorFlow keeps until the process ends. Past the limit of the
@@ -17,6 +20,14 @@ NOT_TENSORFLOW = (
     "Keras runs on {!r} in this process, and this package trains with TensorFlow. "
     'Set KERAS_BACKEND="tensorflow" before Keras is imported, or train in another process; predict works here.'
 )
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+CHATTER = re.compile(
+    rb"All log messages before absl::InitializeLog|oneDNN custom operations are on|Could not find cuda drivers|"
+    rb"Unable to register cu\w+ factory|computation placer already registered|Could not find TensorRT|"
+    rb"This TensorFlow binary is optimized|To enable the following instructions"
+)
+_STARTING = threading.RLock()
 
 _forked_from: list[int] = []  # process id of the parent, where it had loaded TensorFlow when it forked
 
@@ -53,17 +64,55 @@ def check_process() -> None:
 
 
 @contextmanager
-def log_fatal_errors_only() -> Iterator[None]:
-    """Let TensorFlow, loaded in this block, log no more, unless the user has set what it logs or has loaded it."""
-    level = "TF_CPP_MIN_LOG_LEVEL"
-    ours = level not in os.environ and "tensorflow" not in sys.modules
-    if ours:
-        os.environ[level] = "3"  # read while TensorFlow is loaded
-    try:
-        yield
-    finally:
+def quiet_start() -> Iterator[None]:
+    """Load TensorFlow in this block, without what it always writes on its way.
+
+    Its first lines come from C++ before any level is read, so what arrives at the file descriptor of standard error is
+    kept until the block ends; then all but `CHATTER` is written there, that of other threads and of a failed import
+    included. Nothing is kept back where TensorFlow is loaded already, or where the user has set TF_CPP_MIN_LOG_LEVEL to
+    0, as is to be done where the system ends the process in these seconds.
+    """
+    with _STARTING:
+        if "tensorflow" in sys.modules or os.environ.get(LEVEL) == "0":
+            yield
+            return
+        ours = LEVEL not in os.environ
         if ours:
-            del os.environ[level]
+            os.environ[LEVEL] = "3"  # read while TensorFlow is loaded
+        try:
+            with _without_chatter():
+                yield
+        finally:
+            if ours:
+                del os.environ[LEVEL]
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            terminal = os.dup(2)
+        except OSError:  # closed: nothing would be seen
+            yield
+            return
+        stack.callback(os.close, terminal)
+        written = stack.enter_context(tempfile.TemporaryFile())
+        _flush_errors()
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            _flush_errors()
+            os.dup2(terminal, 2)
+            written.seek(0)
+            told = b"".join(line for line in written if not CHATTER.search(line))
+            with suppress(OSError), open(2, "wb", closefd=False) as errors:
+                errors.write(told)
+
+
+def _flush_errors() -> None:
+    with suppress(AttributeError, OSError, ValueError):  # None without a console, closed, or another's
+        sys.stderr.flush()
 
 
 def threads_of_a_worker() -> int | None:

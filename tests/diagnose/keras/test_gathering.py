@@ -254,7 +254,7 @@ def test_a_dataset_is_read_like_its_arrays(labels):
 
 def test_an_endless_dataset_is_read_up_to_a_limit():
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).repeat().batch(100)
-    assert len(materialise(dataset, None, name="X")[1]) == DATASET_ROWS
+    assert len(materialise(dataset, None, name="X").labels) == DATASET_ROWS
 
 
 MANY = np.arange(23_000, dtype=np.float32)[:, None]
@@ -277,21 +277,52 @@ def batches():
     ids=["batches", "one-hot in one batch", "generator"],
 )
 def test_rows_are_drawn_from_all_of_a_sorted_dataset(dataset):
-    rows, labels = materialise(dataset, None, name="X")
+    read = materialise(dataset, None, name="X")
+    rows, labels = read.X, read.labels
     y = class_indices(labels)[0]
     assert len(rows) == DATASET_ROWS
     assert (y == (rows[:, 0] >= 12_000)).all()
     assert abs(y.mean() - 11 / 23) < 0.03
     assert abs(rows.mean() / MANY.mean() - 1) < 0.03
     assert (np.diff(rows[:, 0]) > 0).all()  # each once, in their order
-    assert (materialise(dataset, None, name="X")[0] == rows).all()
+    assert (rows == materialise(dataset, None, name="X").X).all()
+
+
+def test_weights_stay_with_the_rows_that_are_drawn():
+    weight = MANY[:, 0] + 1.0
+    labels = (MANY >= 12_000).astype(int)
+    plain = materialise(tf.data.Dataset.from_tensor_slices((MANY, labels)).batch(64), None, name="X")
+    assert plain.weights(None, "sample_weight") is None
+    assert (plain.weights(weight, "sample_weight") == plain.X[:, 0] + 1).all()
+    with pytest.raises(ValueError, match="sample_weight has 5000 entries for 23000 rows. Pass one for each row"):
+        plain.weights(np.ones(DATASET_ROWS), "sample_weight")
+    shuffled = tf.data.Dataset.from_tensor_slices((MANY, labels, weight[:, None])).shuffle(23_000, seed=0).batch(64)
+    own = materialise(shuffled, None, name="X")
+    assert (own.weights(None, "sample_weight") == own.X[:, 0] + 1).all()
+    with pytest.raises(ValueError, match=r"X gives weights of shape \(64, 2\) for 64 rows"):
+        materialise(tf.data.Dataset.from_tensor_slices((MANY, labels, np.ones((23_000, 2)))).batch(64), None, name="X")
+
+
+def test_weights_of_a_large_dataset_reach_the_report_and_the_trainings():
+    """A class that weighs nothing among the rows that are judged is not missed."""
+    features = np.random.default_rng(0).normal(size=(6_000, 4)).astype(np.float32)
+    labels = (features[:, 0] > 0).astype(int)
+    model = net()
+    dataset = tf.data.Dataset.from_tensor_slices((features, labels)).batch(500)
+    report = diagnose(model, dataset, sample_weight=1.0 - labels)
+    assert report.outcome == "unknown"
+    weighted = tf.data.Dataset.from_tensor_slices((features, labels, 1.0 - labels)).batch(500)
+    assert diagnose(model, weighted).to_dict() == report.to_dict()
+    with pytest.raises(ValueError, match=r"fit_params\['sample_weight'\] has 5000 entries for 6000 rows"):
+        diagnose(model, dataset, fit_params={"sample_weight": np.ones(5_000)}, confirm=True)
 
 
 def test_a_class_of_a_few_rows_anywhere_in_a_dataset_is_drawn():
     y = np.zeros(len(MANY), dtype=int)
     y[[3, 9_999, 22_999]] = 1
     y[12_000:12_100] = 2
-    rows, labels = materialise(tf.data.Dataset.from_tensor_slices((MANY, y)).batch(100), None, name="X")
+    read = materialise(tf.data.Dataset.from_tensor_slices((MANY, y)).batch(100), None, name="X")
+    rows, labels = read.X, read.labels
     assert rows[labels == 1, 0].tolist() == [3, 9_999, 22_999]
     assert np.count_nonzero(labels == 2) >= ROWS_OF_A_CLASS
     assert len(rows) <= DATASET_ROWS + ROWS_OF_A_CLASS + 3

@@ -234,7 +234,7 @@ def test_a_patience_that_is_no_number_of_epochs_is_refused(patience):
         ({"X_val": X, "y_val": Y, "X_train": X}, "y_train is None. Pass one label for each row of X_train"),
         ({"X_val": X, "y_val": Y[:-1]}, r"X_val has rows of shape .* the labels \(y_val\)"),
         ({"X_val": X, "y_val": Y, "X_train": X, "y_train": Y + 1}, "labelled 2, which are not among the classes 0, 1"),
-        ({"X_val": X, "y_val": Y, "sample_weight": [1.0]}, r"sample_weight has shape \(1,\); X has 400 rows"),
+        ({"X_val": X, "y_val": Y, "sample_weight": [1.0]}, "sample_weight has 1 entries for 400 rows"),
         ({"X_val": X, "y_val": Y, "sample_weight": np.r_[-1.0, np.ones(399)]}, "sample_weight holds 1 negative"),
         ({"X_val": X, "y_val": Y, "sample_weight": np.r_[np.nan, np.ones(399)]}, "sample_weight contains NaN"),
         ({"X_val": X, "y_val": Y, "sample_weight": np.zeros(400)}, "sample_weight is zero for every row"),

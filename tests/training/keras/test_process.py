@@ -1,13 +1,15 @@
 """Does training know in what kind of process it runs?"""
 
+import io
 import os
 import subprocess
 import sys
 from importlib.metadata import version
+from unittest.mock import Mock
 
 import pytest
 
-from balanced_nn._training.keras.process import MAPS_TO_SPARE, MAX_MAPS, may_compile, threads_of_a_worker
+from balanced_nn._training.keras.process import MAPS_TO_SPARE, MAX_MAPS, may_compile, quiet_start, threads_of_a_worker
 
 
 @pytest.mark.parametrize(
@@ -125,10 +127,37 @@ assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == before
 
 
 @pytest.mark.skipif(version("tensorflow") < "2.21", reason="2.19 logs these lines as errors, whatever the level")
-@pytest.mark.parametrize(("level", "speaks"), [(None, False), ("3", False), ("0", True)])
-def test_a_first_fit_tells_nothing_of_the_compiler_unless_it_is_asked_to(level, speaks):
+@pytest.mark.parametrize(("level", "speaks"), [(None, False), ("0", True)])
+def test_a_first_fit_writes_nothing_beside_the_output_unless_it_is_asked_to(level, speaks):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     environment |= {} if level is None else {"TF_CPP_MIN_LOG_LEVEL": level}
     command = [sys.executable, "-c", QUIET]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, env=environment).stderr
-    assert ("XLA" in said) == speaks
+    assert ("XLA" in said and "InitializeLog" in said) if speaks else said == ""
+
+
+@pytest.fixture
+def not_loaded(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+
+
+def test_a_start_keeps_back_only_what_tensorflow_always_writes(not_loaded, capfd):
+    def fail():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"I0000 00:00:1.1 1 port.cc:153] oneDNN custom operations are on. You may see\nE0000 no memory\n")
+        raise ImportError("no libdevice")
+
+    with pytest.raises(ImportError, match="no libdevice"), quiet_start(), quiet_start():
+        fail()
+    os.write(2, b", and on")
+    assert capfd.readouterr().err == "E0000 no memory\n, and on"
+
+
+@pytest.mark.parametrize("errors", [None, io.StringIO()])
+def test_a_start_needs_no_standard_error(errors, not_loaded, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", errors)
+    monkeypatch.setattr(os, "dup", Mock(side_effect=OSError))  # as where descriptor 2 is closed
+    with quiet_start():
+        print("said", file=sys.stderr or io.StringIO())
+    assert errors is None or errors.getvalue() == "said\n"
