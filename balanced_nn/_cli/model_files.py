@@ -6,15 +6,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import joblib
-
 from balanced_nn._cli.console import OneLineError, join_lines
 from balanced_nn._export.skops import SKOPS_TYPES
 from balanced_nn._training.keras.process import quiet_start
 
 
 def _dump_joblib(model: Any, path: Path) -> None:
-    joblib.dump(model, path, compress=3)
+    importlib.import_module("joblib").dump(model, path, compress=3)  # it comes with scikit-learn
 
 
 def _dump_skops(model: Any, path: Path) -> None:
@@ -66,7 +64,7 @@ def load_model(path: Path) -> Any:
     if not path.is_file():
         raise OneLineError(f"there is no file {path}")
     try:
-        return READERS.get(path.suffix.lower(), joblib.load)(path)
+        return READERS.get(path.suffix.lower(), importlib.import_module("joblib").load)(path)
     except Exception as error:  # a pickle can raise anything
         raise OneLineError(f"cannot read a model from {path}: {type(error).__name__}: {join_lines(error)}") from error
 
