@@ -34,6 +34,7 @@ TREES, LEAVES, FOLDS = 40, 15, 3
 # classes by the hundred do not make quick models dearer than the network.
 TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 120, 10
 ROWS_TIMES_CLASSES = 1_000_000
+MOST_VALUES = 255  # of a column, that boosted trees see
 _ONE_AT_A_TIME = threading.Lock()
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 
@@ -299,6 +300,7 @@ def _linear(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) 
 def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -> IntArray:
     leaf = max(1, min(20, len(y) // 20))
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin a column without a number
+    X, tested = _coarsen(X, tested)
     model = HistGradientBoostingClassifier(
         max_iter=max(1, min(TREES, TREES_IN_ALL // len(np.unique(y)))),
         max_leaf_nodes=LEAVES,
@@ -308,3 +310,20 @@ def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -
     )
     answers: IntArray = model.fit(X, y, sample_weight=weight).predict(tested)
     return answers
+
+
+def _coarsen(X: FloatArray, tested: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Replace the numbers of columns that have very many by their bins, as scikit-learn would on its own.
+
+    With weights it computes the borders of a column in a tenth of a second: for hundreds of columns, that is nine
+    tenths of the time of the trees.
+    """
+    X, tested = X.copy(), tested.copy()
+    for j, column in enumerate(X.T):
+        values = np.sort(column[~np.isnan(column)])
+        if len(values) > MOST_VALUES and np.count_nonzero(np.diff(values)) >= MOST_VALUES:
+            borders = np.unique(values[np.linspace(0, len(values) - 1, MOST_VALUES).round().astype(np.intp)])
+            for cells in (X, tested):
+                known = ~np.isnan(cells[:, j])
+                cells[known, j] = np.searchsorted(borders, cells[known, j])
+    return X, tested
