@@ -84,6 +84,7 @@ bench-probability: .venv-peers/.installed  ## log-loss, calibration and decision
 	.venv-peers/bin/python -m benchmarks.probability.run run sets
 	.venv-peers/bin/python -m benchmarks.probability.run run decisions --seeds 0 1 2
 	.venv-peers/bin/python -m benchmarks.probability.run run synthetic
+	.venv-peers/bin/python -m benchmarks.probability.run run averaging
 	.venv-peers/bin/python -m benchmarks.probability.run report
 
 bench-composition: $(STAMP)  ## what meta-estimators keep of probabilities and decisions
@@ -95,6 +96,7 @@ bench-quality: $(STAMP) .venv-peers/.installed  ## predictions beside networks a
 	.venv-peers/bin/python -m benchmarks.quality.run run --table large
 	.venv-peers/bin/python -m benchmarks.quality.run ablate
 	.venv-peers/bin/python -m benchmarks.quality.run tune
+	.venv-peers/bin/python -m benchmarks.quality.run distort
 	$(BIN)/python -m benchmarks.quality.run report
 
 # pip first: without a version, or through uv, PyTorch comes with gigabytes of CUDA.

@@ -3,6 +3,7 @@
     python -m benchmarks.probability.run run sets --data FOLDER        probabilities on real tables
     python -m benchmarks.probability.run run decisions --data FOLDER   answers for a metric or for costs, same tables
     python -m benchmarks.probability.run run synthetic                 probabilities where the true ones are known
+    python -m benchmarks.probability.run run averaging                 temperature of 1, 4 and 16 networks, likewise
     python -m benchmarks.probability.run report                        write the tables into benchmarks/README.md
 
 Each run appends to its file in benchmarks/results, and what is there already is skipped, so it may be interrupted.
@@ -41,6 +42,7 @@ from benchmarks.common.command_line import add_data_folder, make_parser
 from benchmarks.common.paths import RESULTS
 from benchmarks.common.tables import Part, attempt, measures, read_part
 from benchmarks.common.workers import add_workers, share
+from benchmarks.probability.averaging import N_NETWORKS, N_PROBLEMS, Problem, run_averaging
 from benchmarks.probability.peers import PEERS, Remembered, build_peer, timed
 from benchmarks.probability.report import DECISIONS, DEFAULT, OK, SECTIONS, SKIPPED, TUNED, Results, write_reports
 
@@ -260,7 +262,7 @@ def compare(
 class Plan:
     """What the command line asks of a section."""
 
-    jobs: list[tuple[Any, int]]  # a file or a mixture, and a seed
+    jobs: list[tuple[Any, int]]  # a file, a mixture or a problem, and a seed
     run: Callable[[Any, Results, Any], None]
     methods: Sequence[Any]
     chosen: Callable[[dict[str, str]], bool]  # whether a row of the results is part of it
@@ -273,7 +275,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_reports(arguments.out)
         return 0
     try:
-        plan = plan_synthetic(arguments) if arguments.section == "synthetic" else plan_tables(arguments)
+        plan = PLANS.get(arguments.section, plan_tables)(arguments)
     except ValueError as error:
         print(f"probability: {error}", file=sys.stderr)
         return 2
@@ -340,6 +342,19 @@ def plan_synthetic(arguments: argparse.Namespace) -> Plan:
         list(product(CLASS_WEIGHTS, SAMPLERS, LOSSES)),
         lambda row: (row["classes"], row["prevalence"], row["seed"]) in rows,
     )
+
+
+def plan_averaging(arguments: argparse.Namespace) -> Plan:
+    seeds = arguments.seeds or [0]
+    return Plan(
+        [(Problem(number), seed) for seed in seeds for number in range(N_PROBLEMS)],
+        run_averaging,
+        N_NETWORKS,
+        lambda row: int(row["seed"]) in seeds,
+    )
+
+
+PLANS: dict[str, Callable[[argparse.Namespace], Plan]] = {"synthetic": plan_synthetic, "averaging": plan_averaging}
 
 
 def run_jobs(plan: Plan, jobs: Sequence[tuple[Any, int]], results: Results) -> int:

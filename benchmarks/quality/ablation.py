@@ -23,6 +23,7 @@ SMALLEST = 1e-6  # log-loss that the results can tell from 0
 DEFAULTS = {**BalancedNNClassifier().get_params(), "n_members": auto_members(MAX_TRAINING_ROWS)}
 SETTINGS: dict[str, dict[str, Any]] = {
     "no bins": {"n_bins": None},
+    "no screening of columns": {"screen_columns": False},
     "no class weights": {"class_weight": None},
     "weights of the best epoch": {"average_weights": False},
     "one network": {"n_members": 1},
@@ -37,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "learning rate 0.001": {"learning_rate_init": 1e-3},
     "oversampling": {"sampler": "over"},
     "focal loss": {"loss": "focal"},
+    "standard scaling": {"scaler": "standard"},
     "quantile scaling": {"scaler": "quantile"},
     "robust scaling": {"scaler": "robust"},
     "smaller layers": {"hidden_layer_sizes": (64, 32)},

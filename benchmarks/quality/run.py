@@ -5,14 +5,16 @@
     python -m benchmarks.quality.run run --data FOLDER --table large    the same with up to 30,000 training rows
     python -m benchmarks.quality.run ablate --data FOLDER   fit variants of ours, and append to quality_ablation.csv
     python -m benchmarks.quality.run tune --data FOLDER     search, then fit the best of ours; into quality_tuned.csv
-    python -m benchmarks.quality.run report                 write tables and pictures of all three into docs/quality.md,
+    python -m benchmarks.quality.run distort --data FOLDER  fit to distorted tables; into quality_distorted.csv
+    python -m benchmarks.quality.run report                 write tables and pictures of all four into docs/quality.md,
                                                             and a few lines into README.md
 
 A fit is a row, and what is there already is skipped, so that a run may be interrupted; `--again` drops the rows of the
 methods that are named, with `ablate` those of the variants. FOLDER holds one .parquet file for each set, with the label
 in the last column, `target`; it may also be named by the environment variable BALANCED_NN_DATA. Sets that a
-manifest.json in it calls of role "scale" are left out of all but the large table. Each process computes on one thread;
-`--workers` says how many share the work.
+manifest.json in it calls of role "scale" are left out of all but the large table. `--half` takes the half of the sets
+on which settings are chosen, or the half on which they are confirmed: every other name. Each process computes on one
+thread; `--workers` says how many share the work.
 """
 
 import argparse
@@ -55,9 +57,10 @@ from benchmarks.common.tables import (
 )
 from benchmarks.common.workers import add_workers, share
 from benchmarks.quality.ablation import ABLATION, ABLATION_METHODS
+from benchmarks.quality.distortions import DISTORTED, DISTORTED_METHODS, DISTORTIONS, Distort
 from benchmarks.quality.peers import METHODS, SLOW, TUNED, Build
 from benchmarks.quality.report import write_report, write_short_table
-from benchmarks.quality.statistics import LARGE, RANKING, Row
+from benchmarks.quality.statistics import HALVES, LARGE, RANKING, Row, half_of
 from benchmarks.quality.tuning import TUNING, tuned
 
 LARGE_SETS = 8  # those with the most rows
@@ -73,6 +76,7 @@ class Task:
     methods: Mapping[str, Build]
     n_splits: int
     if_named: Mapping[str, Build] = field(default_factory=dict)  # further methods, which are fitted only on demand
+    distortions: Mapping[str, Distort] = field(default_factory=lambda: {"": lambda part: part})  # by the name's end
     max_rows: tuple[int, int] = (MAX_ROWS, MAX_TRAINING_ROWS)  # of a set, and of those trained on
 
 
@@ -80,6 +84,7 @@ TASKS = {
     "run": Task(RANKING, "quality.csv", METHODS, 3, {TUNED: tuned}),
     "ablate": Task(ABLATION, "quality_ablation.csv", ABLATION_METHODS, 2),
     "tune": Task(TUNING, "quality_tuned.csv", {TUNED: tuned}, 1),
+    "distort": Task(DISTORTED, "quality_distorted.csv", DISTORTED_METHODS, 3, distortions=DISTORTIONS),
 }
 LARGE_TASK = replace(TASKS["run"], table=LARGE, n_splits=1, max_rows=(100_000, 30_000))
 
@@ -99,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fetch(arguments.data)
     task = LARGE_TASK if arguments.table == LARGE else TASKS[arguments.command]
     files, builds = find_sets(arguments.data, task.table), {**task.methods, **task.if_named}
+    if arguments.half is not None:
+        files = {name: files[name] for name in half_of(files, arguments.half)}
     names, methods = arguments.only or list(files), arguments.methods or list(task.methods)
     if unknown := (set(names) - set(files)) | (set(methods) - set(builds)):
         print(f"quality: no set or method {', '.join(sorted(unknown))}.", file=sys.stderr)
@@ -106,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     out = arguments.out or RESULTS / task.file
     if arguments.again and arguments.shard is None:
-        keys = set(product([task.table], names, methods))
+        keys = set(product([task.table + kind for kind in task.distortions], names, methods))
         drop_rows(out, Row, lambda row: (row.table, row.set, row.method) in keys)
     if arguments.workers > 1 and arguments.shard is None:
         return share(__spec__.name, argv, arguments.workers)
@@ -122,6 +129,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add_data_folder(parser)
     parser.add_argument("--out", type=Path, help="CSV file that results are appended to, if not that in results")
     parser.add_argument("--table", choices=[RANKING, LARGE], default=RANKING, help="of the command run")
+    parser.add_argument("--half", choices=list(HALVES), help="of the sets")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="names of sets")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="names of methods or variants")
     parser.add_argument("--seeds", type=int, nargs="+", help="splits, from 0 on")
@@ -167,15 +175,15 @@ def run(
     import balanced_nn._training.keras.program  # noqa: F401, loads Keras before the clock runs
 
     done = {(row.table, row.set, row.seed, row.method) for row in read_rows(out, Row)}
-    for seed, file, method in product(seeds or range(task.n_splits), files, methods):
+    for seed, file, kind, method in product(seeds or range(task.n_splits), files, task.distortions, methods):
         if method in SLOW and seed > 0 and seeds is None:
             continue
-        if (task.table, file.stem, seed, method) in done:
+        if (task.table + kind, file.stem, seed, method) in done:
             continue
-        part = read_part(file, seed, *task.max_rows)
+        part = task.distortions[kind](read_part(file, seed, *task.max_rows))
         clear_compiled_programs()  # of variants alike, the first would otherwise compile for all
         found = attempt(partial(scores, method, methods[method], part))
-        row = replace(describe(part, task.table, method), **found)
+        row = replace(describe(part, task.table + kind, method), **found)
         append_row(out, row)
         figures = f"{row.average_precision:.3f} {row.balanced_accuracy:.3f} {row.fit_seconds:.1f} s"
         print(f"{seed} {row.set:20} {method:30} {figures} {row.status}", flush=True)

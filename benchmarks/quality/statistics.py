@@ -5,7 +5,7 @@ The tests on ranks follow J. Demsar, "Statistical Comparisons of Classifiers ove
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,20 @@ COMPARED = {"average_precision": "average precision", DECISION: "balanced accura
 LOWER_IS_BETTER = {"log_loss"}
 LEVEL = 0.05  # of the tests
 DIGITS = 9  # results have 6; their means are compared without the noise of summing
+
+
+HALVES = {"choosing": 0, "confirming": 1}  # where every other set begins, in the order of their names
+
+
+def half_of(sets: Iterable[str], half: str) -> list[str]:
+    """Sets on which settings are chosen, or those on which they are confirmed: the same for good.
+
+    Examples
+    --------
+    >>> half_of(["yeast", "abalone", "glass"], "choosing")
+    ['abalone', 'yeast']
+    """
+    return sorted(set(sets))[HALVES[half] :: 2]
 
 
 # Fits and their means over splits
@@ -66,9 +80,8 @@ class Row:
 
 def as_frame(rows: Iterable[Row]) -> pd.DataFrame:
     """A line for each fit; where one was made twice, the last counts."""
-    key = ["table", "set", "seed", "method"]
-    frame = pd.DataFrame([asdict(row) for row in rows])
-    return frame.drop_duplicates(key, keep="last") if len(frame) else pd.DataFrame(columns=key)
+    frame = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Row)])
+    return frame.drop_duplicates(["table", "set", "seed", "method"], keep="last")
 
 
 def of_ranking(fits: pd.DataFrame) -> pd.DataFrame:

@@ -9,11 +9,13 @@ import pytest
 
 from benchmarks.quality import report
 from benchmarks.quality.ablation import ABLATION, DEFAULT
+from benchmarks.quality.distortions import DISTORTED
 from benchmarks.quality.peers import METHODS, OURS, SLOW, TUNED
 from benchmarks.quality.statistics import Row
 from benchmarks.quality.tuning import TUNING
 from tests.helpers.fits import fit, frame, three_by_three
 
+NOISE = "50 columns of noise"
 PICTURES = ("quality_ranks.png", "quality_scatter.png", "quality_time.png")
 
 
@@ -142,6 +144,33 @@ def test_the_large_table_says_over_how_many_sets_a_mean_is() -> None:
     assert "| CatBoost | 0.400 | - | 0.400 (1 of 2) |" in text
 
 
+# The confirming half, and distorted tables
+
+
+def test_the_confirming_half_is_compared_alone() -> None:
+    text = report.report_confirming(frame(*three_by_three()))  # the half is b
+    assert "The 1 sets of the half that is kept for confirming, 1 splits." in text
+    lines = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
+    assert lines["| CatBoost"] == "| CatBoost | 1.50 | 1.50 | 1.50 | 50% | +0.000 |"
+    assert lines[f"| {OURS}"].endswith("| 1.50 | 1.50 | 1.50 | - | - |")
+
+
+def test_one_set_confirms_nothing() -> None:
+    assert report.report_confirming(frame(fit("a", OURS, 0.5))) == ""
+
+
+def test_the_table_of_distortions_has_a_line_for_each_kind_and_method() -> None:
+    rows = [fit(name, OURS, 0.8, table=table) for name in "ab" for table in ("ranking", f"{DISTORTED}{NOISE}")]
+    rows[-1] = fit("b", OURS, 0.6, table=f"{DISTORTED}{NOISE}")
+    text = report.report_distortions(report.as_frame(rows))
+    assert text.startswith("### Distorted tables")
+    assert f"| {NOISE} | {OURS} | 2 | 0.700 | -0.100 | -0.200 | 1.50 |" in text
+
+
+def test_without_distorted_tables_there_is_no_table_of_them() -> None:
+    assert report.report_distortions(report.as_frame([fit("a", OURS, 0.5)])) == ""
+
+
 # Page and pictures
 
 
@@ -149,9 +178,16 @@ def test_the_report_fills_the_page_and_draws_the_pictures(tmp_path: Path) -> Non
     methods = list(METHODS)
     rows = [*many(methods, 6, "ranking", seeds=2), *many(methods[:4], 2, "large", seeds=1)]
     rows += [*many([TUNED], 6, TUNING, seeds=1), *many([DEFAULT, "no bins"], 6, ABLATION, seeds=2)]
+    rows += many(methods[:2], 6, f"{DISTORTED}{NOISE}", seeds=2)
     text = write(rows, tmp_path)
     headings = ("All methods", "Mean ranks", "Ours against each method", "Worst sets", "Large sets")
-    for heading in (*headings, "Tuned beside the default", "What each component pays"):
+    for heading in (
+        *headings,
+        "Sets kept for confirming",
+        "Distorted tables",
+        "Tuned beside the default",
+        "What each component pays",
+    ):
         assert f"### {heading}" in text
     for name in PICTURES:
         assert f"](images/{name})" in text

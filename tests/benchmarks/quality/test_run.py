@@ -16,6 +16,7 @@ from sklearn.dummy import DummyClassifier
 with patch.dict(os.environ):  # quality.run asks for single threads, which other tests must not inherit
     from benchmarks.quality import run as quality
 from benchmarks.common.records import read_rows
+from benchmarks.quality.distortions import DISTORTED, DISTORTED_METHODS
 from benchmarks.quality.peers import METHODS, OURS, TUNED
 from benchmarks.quality.statistics import Row
 from tests.helpers.fits import fit
@@ -33,7 +34,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         frame.to_parquet(tmp_path / f"{name}.parquet")
     tasks = {
         name: replace(
-            task, methods=dict.fromkeys(list(task.methods)[:2], dummy), if_named=dict.fromkeys(task.if_named, dummy)
+            task,
+            methods=dict.fromkeys(list(task.methods)[:2], dummy),
+            if_named=dict.fromkeys(task.if_named, dummy),
+            distortions={"as it was": lambda part: part} if name == "distort" else task.distortions,
         )
         for name, task in quality.TASKS.items()
     }
@@ -53,6 +57,7 @@ def rows_of(folder: Path, file: str) -> list[tuple[str, str, int, str, str]]:
         ("run", "quality.csv", "ranking", list(METHODS)[:2], 3),
         ("ablate", "quality_ablation.csv", "ablation", ["default", "no bins"], 2),
         ("tune", "quality_tuned.csv", "tuned", [TUNED], 1),
+        ("distort", "quality_distorted.csv", f"{DISTORTED}as it was", list(DISTORTED_METHODS)[:2], 3),
     ],
 )
 def test_a_command_fits_its_methods_once_and_goes_on_where_it_was(
@@ -79,6 +84,19 @@ def test_again_drops_what_is_named_and_fits_it_anew(folder: Path) -> None:
     assert [row[3] for row in rows_of(folder, "quality_ablation.csv")] == ["no bins", "default"]
 
 
+@pytest.mark.parametrize(("half", "name"), [("choosing", "one"), ("confirming", "two")])
+def test_a_run_may_take_one_half_of_the_sets(half: str, name: str, folder: Path) -> None:
+    quality.main(["ablate", "--data", str(folder), "--half", half, "--seeds", "0", "--methods", "default"])
+    assert rows_of(folder, "quality_ablation.csv") == [("ablation", name, 0, "default", "ok")]
+
+
+def test_again_drops_the_distorted_fits_of_each_kind(folder: Path) -> None:
+    command = ["distort", "--data", str(folder), "--only", "one", "--seeds", "0", "--methods", OURS]
+    quality.main(command)
+    quality.main([*command, "--again"])
+    assert rows_of(folder, "quality_distorted.csv") == [(f"{DISTORTED}as it was", "one", 0, OURS, "ok")]
+
+
 def test_unknown_names_are_refused_with_those_there_are(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert quality.main(["ablate", "--data", str(folder), "--methods", OURS]) == 2
     assert "no set or method BalancedNNClassifier." in (message := capsys.readouterr().err)
@@ -90,7 +108,7 @@ def test_the_large_table_belongs_to_run(folder: Path) -> None:
         quality.main(["tune", "--data", str(folder), "--table", "large"])
 
 
-@pytest.mark.parametrize("there", [[], ["run"], ["run", "ablate", "tune"]])
+@pytest.mark.parametrize("there", [[], ["run"], ["run", "ablate", "tune", "distort"]])
 def test_the_report_reads_the_files_that_there_are(there: list[str], folder: Path, monkeypatch: Any) -> None:
     for name in there:
         quality.append_row(quality.RESULTS / quality.TASKS[name].file, fit("a", name, 0.5))

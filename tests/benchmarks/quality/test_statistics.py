@@ -108,6 +108,15 @@ def test_a_peer_has_the_decision_with_the_higher_mean_on_each_set_and_ours_has_i
     assert decision["b", OURS] == pytest.approx(0.6)
 
 
+# Halves of the sets
+
+
+def test_each_set_is_in_one_half_whatever_the_order_and_the_repetition_of_names() -> None:
+    names = ["d", "b", "a", "e", "c", "a"]
+    assert statistics.half_of(names, "choosing") == ["a", "c", "e"]
+    assert statistics.half_of(names, "confirming") == ["b", "d"]
+
+
 # Pairs
 
 
