@@ -15,7 +15,8 @@ from balanced_nn._export.skops import SKOPS_TYPES
 from balanced_nn._model_selection.range_test import learning_rate_range_test
 from balanced_nn._model_selection.scoring import collapse_aware_scorer, make_collapse_aware_scorer
 from balanced_nn._model_selection.search_space import SearchSpace, search_space
-from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler, TabularPreprocessor
+from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
+from balanced_nn._preprocessing.scalers import RobustSmoothScaler
 from balanced_nn._probability.prior_shift import correct_prior, estimate_prior
 from balanced_nn._sampling.resampler import ClassResampler
 from balanced_nn._training.keras.pool import clear_compiled_programs

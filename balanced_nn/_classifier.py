@@ -41,7 +41,14 @@ from balanced_nn._sklearn import (
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.keras.process import check_process, quiet_start
-from balanced_nn._training.members import Calibrated, Trained, average_weights, calibrate_members, train_members
+from balanced_nn._training.members import (
+    Calibrated,
+    Trained,
+    allow_for_averaging,
+    average_weights,
+    calibrate_members,
+    train_members,
+)
 from balanced_nn._training.preparation import read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
 from balanced_nn._training.settings import FitSettings
@@ -79,18 +86,25 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         How the training rows are resampled, before class weights are computed. Validation rows never are. "over"
         repeats rows until each class has as many as the largest, but no row more than four times; beyond that they
         weigh more. ``ClassResampler("over")`` repeats them as often as needed. An object sees the preprocessed
-        matrix: scaled numbers, then one column of codes for each category column and each missing-value indicator; its
-        parameter `categorical_features`, if it has one, is set accordingly.
+        matrix: scaled numbers and normal scores, then one column of codes for each category column and each
+        missing-value indicator; its parameter `categorical_features`, if it has one, is set accordingly.
     loss : {"log_loss", "focal", "logit_adjusted"}, default="log_loss"
         Training loss: cross-entropy, focal loss with exponent 2, or cross-entropy of logits shifted by the log of the
         class frequencies. As the shift is undone in the probabilities and the output bias is free, the last trains
         the same network as "log_loss" up to rounding; where the classes are already balanced there is no shift.
-    scaler : {"standard", "robust", "minmax", "quantile"}, transformer or None, default="standard"
-        How numeric columns are scaled; see :class:`TabularPreprocessor`.
+    scaler : {"auto", "standard", "robust", "minmax", "quantile"}, transformer or None, default="auto"
+        How numeric columns are scaled; see :class:`TabularPreprocessor`. "auto" is "auto" there for the first network
+        and every other one; those between have "robust" in the place of "standard". For all of them, a column with a
+        value beyond 8 standard deviations also gets its normal scores.
+    screen_columns : bool, default=True
+        Whether numeric columns that say little about the classes by themselves are multiplied by a number below 1 where
+        columns are many for few rows, so that a network learns less of their noise. Rows count as in ``n_bins="auto"``;
+        from ten of them per column on, every column keeps its size. No column is dropped.
     n_bins : "auto", int or None, default="auto"
         Most bins of a numeric column; their piecewise linear encoding is added beside the scaled number, so that the
         output can turn where classes separate; see :class:`TabularPreprocessor`. "auto" takes up to 16, fewer where
-        classes are rare, columns are many or the table is large. None adds no bins.
+        classes are rare, columns are many or the table is large. A column has no more bins than the labels give
+        evidence for, which may be none; where it has normal scores, the bins are theirs. None adds no bins.
     learning_rate_init : "auto" or float, default="auto"
         Learning rate of AdamW. "auto" runs a range test first; see :func:`suggest_learning_rate`.
     batch_size : "auto" or int, default="auto"
@@ -168,14 +182,19 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     class_weight_ : ndarray of shape (n_classes,)
         Weight of each class in the training of the first network, before row weights are scaled to mean 1.
     temperature_ : float
-        Divisor of the scores that calibrates the probabilities on held-out rows; 1.0 where nothing
-        was done, because no rows were held out, or fewer than 20 of a class and no sampler changed what it looks like.
+        Divisor of the scores of each network, before the probabilities of all are averaged: the temperature that
+        calibrates single networks on held-out rows, times `averaging_factor_`. 1.0 where nothing was done, because no
+        rows were held out, or fewer than 20 of a class and no sampler changed what it looks like.
+    averaging_factor_ : float
+        Factor, in (0, 1], by which the temperature of single networks was multiplied, because averaging takes away a
+        part of the noise that makes each of them overconfident. 1.0 with one network, where every network was judged on
+        the same rows, and where nothing was calibrated.
     average_share_ : float
         How far the weights were moved, from 0.0, those of the best epoch, to 1.0, the mean of those of the last epochs.
         Also 0.0 if no rows were held out, or if a network ran for fewer than five epochs, diverged or was hardly
         better than chance.
     calibration_ : Calibration
-        The temperature together with an intercept for each class.
+        `temperature_` together with an intercept for each class; applied to each network before averaging.
     decision_rule_ : DecisionRule
         The rule that `predict` follows; printing it shows it in words.
     members_ : tuple of Member
@@ -253,10 +272,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "sampler": [StrOptions({"over", "under", "smote"}), HasMethods("fit_resample"), None],
         "loss": [StrOptions({"log_loss", "focal", "logit_adjusted"})],
         "scaler": [
-            StrOptions({"standard", "robust", "minmax", "quantile"}),
+            StrOptions({"auto", "standard", "robust", "minmax", "quantile"}),
             HasMethods(["fit", "transform"]),
             None,
         ],
+        "screen_columns": ["boolean"],
         "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left"), None],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -286,7 +306,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         class_weight: str | Mapping[Any, float] | None = "balanced",
         sampler: Any = None,
         loss: str = "log_loss",
-        scaler: Any = "standard",
+        scaler: Any = "auto",
+        screen_columns: bool = True,
         n_bins: str | int | None = "auto",
         learning_rate_init: str | float = "auto",
         batch_size: str | int = "auto",
@@ -313,6 +334,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.sampler = sampler
         self.loss = loss
         self.scaler = scaler
+        self.screen_columns = screen_columns
         self.n_bins = n_bins
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
@@ -404,9 +426,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 prior, synthetic = rows.prior, not draws_at_random(self.sampler)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
+                result = allow_for_averaging(result, rows, prior)
                 report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
-                ensemble = Ensemble(fitted.members_, result.calibration, prior)
+                ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
             if self.on_collapse == "raise" and report.collapsed:
@@ -754,8 +777,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         trained, members = result.trained, result.trained.members
         first, attempt = members[0], trained.attempts[0]
         self.classes_, self._costs = rows.classes, costs
-        self.members_, self.calibration_, self._held_out = members, result.calibration, result.held_out
-        self.temperature_, self.average_share_ = result.calibration.temperature, trained.average_share
+        self.members_, self.calibration_ = members, result.of_ensemble
+        self._held_out, self._calibration_of_one = result.held_out, result.calibration
+        self.temperature_, self.averaging_factor_ = self.calibration_.temperature, result.averaging_factor
+        self.average_share_ = trained.average_share
         self.lr_search_, self.class_weight_, self.repairs_ = attempt.search, attempt.plan.class_weight, trained.repairs
         self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history
         self.learning_rate_ = first.history.learning_rate

@@ -14,6 +14,7 @@ from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
+from balanced_nn._preprocessing.normal_scores import KNOTS
 from balanced_nn._training.auto_settings import auto_batch_size, auto_members
 from balanced_nn._training.keras.model import padded_width
 from balanced_nn._training.keras.pool import POOL
@@ -123,6 +124,17 @@ def test_a_pickle_holds_the_weights_in_float32_and_little_else(hidden):
     clf.model_  # noqa: B018, built on first use, and not pickled
     n_weights = sum(array.size for array in clf.network_.arrays())
     assert len(pickle.dumps(clf)) < 4 * n_weights + 15_000
+
+
+def test_normal_scores_add_at_most_256_pairs_of_numbers_for_each_heavy_column():
+    heavy = np.sinh(5.0 * np.random.default_rng(0).normal(size=(1500, 3)))
+    n_bytes = []
+    for table in (heavy, np.arcsinh(heavy)):
+        clf = BalancedNNClassifier(n_bins=None, **QUICK).fit(table, np.arange(1500) % 3 > 0)
+        n_weights = sum(array.size for array in clf.network_.arrays())
+        n_bytes.append(len(pickle.dumps(clf)) - 4 * n_weights)
+    assert len(clf.preprocessing_.scores) == 0
+    assert 2_000 < (n_bytes[0] - n_bytes[1]) / 3 < 2 * 8 * KNOTS + 300
 
 
 # Modules

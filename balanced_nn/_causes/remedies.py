@@ -49,8 +49,8 @@ def is_same(value: Any, other: Any) -> bool:
 def use(applies: bool, why: str, **change: Any) -> Option:
     """Advise to set parameters, for a reason.
 
-    >>> use(True, "The features are not scaled", scaler="standard")[1]
-    'The features are not scaled: use scaler="standard".'
+    >>> use(True, "The features are not scaled", scaler="auto")[1]
+    'The features are not scaled: use scaler="auto".'
     """
     return applies, f"{why}: use {' and '.join(assignments(change))}.", change
 

@@ -32,7 +32,7 @@ OVERSAMPLE = {"sampler": "over"}
 
 # The parameters that stand for a repair: what a copy is trained with, and what a fit may set by itself.
 OUR_CHANGES: Changes = {
-    RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] == "standard" else "standard"},
+    RepairAction.SCALE_FEATURES: lambda s: {"scaler": "quantile" if s["scaler"] in ("auto", "standard") else "auto"},
     RepairAction.BALANCE_CLASSES: lambda s: {
         "class_weight": "balanced",
         "decision": "auto" if is_same(s["decision"], "auto") else "balanced",  # the same with balanced weights
@@ -70,7 +70,7 @@ def _search_rate(s: Settings, **also: Any) -> Option:
 
 
 def _scale(s: Settings) -> Option:
-    return use(s["scaler"] is None, "The features are not scaled", scaler="standard")
+    return use(s["scaler"] is None, "The features are not scaled", scaler="auto")
 
 
 # Causes

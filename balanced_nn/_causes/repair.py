@@ -83,7 +83,7 @@ def next_change(
 
     Examples
     --------
-    >>> settings = {"learning_rate_init": "auto", "max_iter": 200, "n_iter_no_change": 10, "scaler": "standard",
+    >>> settings = {"learning_rate_init": "auto", "max_iter": 200, "n_iter_no_change": 10, "scaler": "auto",
     ...             "class_weight": "balanced", "sampler": None, "batch_size": "auto"}
     >>> finding = Finding(Cause.UNSCALED_FEATURES, "features reach 1e9", 1e9, 100.0, 0.9)
     >>> print(next_change([finding], settings, settings, []))

@@ -1,1 +1,1 @@
-"""Which class is answered, given the probabilities? (Step 11 of a fit.)"""
+"""Which class is answered, given the probabilities? (Step 12 of a fit.)"""

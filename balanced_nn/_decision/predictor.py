@@ -9,7 +9,7 @@ from balanced_nn._decision.rule import DecisionRule
 from balanced_nn._network.ensemble import Ensemble
 from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
-from balanced_nn._preprocessing.preprocessor import Preprocessing
+from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._typing import FloatArray
 
 BLOCK_BYTES = 2**21  # of the rows preprocessed at a time: bounded memory, and they stay in the cache

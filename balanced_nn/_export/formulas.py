@@ -16,7 +16,8 @@ from balanced_nn._export.graph import Graph, Node, Stored
 from balanced_nn._network.ensemble import Member
 from balanced_nn._preprocessing import scalers
 from balanced_nn._preprocessing.encoding import Encoding
-from balanced_nn._preprocessing.preprocessor import Preprocessing
+from balanced_nn._preprocessing.normal_scores import NormalScores
+from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import FOCAL_GAMMA, SMALLEST_UNSMOOTHED, Correction
 from balanced_nn._training.keras.process import quiet_start
@@ -115,8 +116,12 @@ def _features(graph: Graph, preprocessing: Preprocessing, numbers: Node | None, 
             numbers = graph.subtract(numbers, preprocessing.pivot)
         imputed = graph.where(missing, preprocessing.fill, numbers)
         scaled = graph.cast(_scaled(graph, preprocessing.scaler, imputed), "float32")
+        if len(preprocessing.scores):
+            scores = graph.cast(_normal_scores(graph, preprocessing.scores, imputed), "float32")
+            scaled = graph.join([scaled, scores])
         cleaned.append(scaled)
-        expanded.append(scaled)
+        weighed = scaled if preprocessing.weights is None else graph.multiply(scaled, preprocessing.weights)
+        expanded.append(weighed)
         if len(preprocessing.bins):
             expanded.append(_bins(graph, preprocessing, scaled))
         if len(preprocessing.indicators):
@@ -137,14 +142,45 @@ def _bins(graph: Graph, preprocessing: Preprocessing, scaled: Node) -> Node:
     return _clip(graph, passed, 0.0, 1.0)
 
 
+def _normal_scores(graph: Graph, scores: NormalScores, x: Node) -> Node:
+    """As `NormalScores.apply`."""
+    x = _clip(graph, graph.columns(x, scores.source), -scalers.LARGEST / 4, scalers.LARGEST / 4)
+    x = graph.where(graph.less(graph.maximum(x, graph.subtract(0.0, x)), scalers.NEXT_TO_ZERO), 0.0, x)
+    lowest, highest = (np.array([knots[end] for knots in scores.knots]) for end in (0, -1))
+    x = graph.minimum(graph.maximum(x, lowest), highest)
+    size = 2 ** max(map(len, scores.knots)).bit_length()
+    knots = np.stack([_extended(own, size, scalers.LARGEST) for own in scores.knots])
+    values = np.stack([_extended(own, size, own[-1]) for own in scores.values])
+    each = [np.diff(own) / np.diff(at) for own, at in zip(scores.values, scores.knots, strict=True)]
+    slopes = np.stack([_extended(own, size, 0.0) for own in each])
+    table = graph.table(knots)
+    last = _last_not_above(graph, knots, table, x)
+    beyond = graph.subtract(x, graph.lookup(table, last))
+    return graph.add(
+        graph.lookup(graph.table(values), last), graph.multiply(graph.lookup(graph.table(slopes), last), beyond)
+    )
+
+
+def _extended(array: FloatArray, size: int, value: float) -> FloatArray:
+    return np.append(array, np.full(size - len(array), value))
+
+
 def _scaled(graph: Graph, scaler: scalers.Scaler, x: Node) -> Node:
     if isinstance(scaler, scalers.QuantileScaler):
         return _normal_quantile(graph, _shares(graph, scaler, x))
     assert isinstance(scaler, scalers.AffineScaler)
     centered = _clip(graph, graph.subtract(x, scaler.center), -scalers.LARGEST, scalers.LARGEST)
     scaled = graph.multiply(centered, scaler.factor)
-    if not scaler.smooth:
-        return _clip(graph, scaled, -scaler.limit, scaler.limit)
+    bounded = _smooth_clip(graph, scaled) if scaler.smooth else _clip(graph, scaled, -scaler.limit, scaler.limit)
+    if scaler.without_tails is None:
+        return bounded
+    plain = np.zeros(scaler.width)
+    plain[scaler.without_tails] = 1.0
+    whole = _clip(graph, scaled, -scalers.SCALED_LIMIT, scalers.SCALED_LIMIT)
+    return graph.add(graph.multiply(bounded, 1.0 - plain), graph.multiply(whole, plain))
+
+
+def _smooth_clip(graph: Graph, scaled: Node) -> Node:
     z = _clip(graph, scaled, -scalers.SMOOTH_FROM, scalers.SMOOTH_FROM)
     relative = graph.divide(z, scalers.SMOOTH_LIMIT)
     return graph.divide(z, graph.sqrt(graph.add(graph.multiply(relative, relative), 1.0)))

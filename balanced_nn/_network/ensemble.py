@@ -8,10 +8,10 @@ import numpy as np
 from balanced_nn._data.table import Table
 from balanced_nn._network.network import FittedNetwork
 from balanced_nn._network.specs import History
-from balanced_nn._preprocessing.preprocessor import Preprocessing
+from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import Correction, log_softmax
-from balanced_nn._typing import FloatArray
+from balanced_nn._typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +38,13 @@ class Member:
     history: History
     attempts: tuple[History, ...] = field(repr=False)
 
-    def features(self, table: Table) -> FloatArray:
-        """Matrix that the network reads, float32."""
-        return self.preprocessing.expand(self.preprocessing.clean(table))
+    def features(self, table: Table, rows: IntArray | None = None) -> FloatArray:
+        """Matrix that the network reads, float32; None means all rows."""
+        return self.preprocessing.expand(self.preprocessing.clean(table, rows))
 
-    def scores(self, table: Table) -> FloatArray:
-        """Log-probabilities at uniform class frequencies, of shape (n_samples, n_classes)."""
-        return self.correction.log_posterior(self.network.logits(self.features(table)))
+    def scores(self, table: Table, rows: IntArray | None = None) -> FloatArray:
+        """Log-probabilities at uniform class frequencies, of shape (n_rows, n_classes); None means all rows."""
+        return self.correction.log_posterior(self.network.logits(self.features(table, rows)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
-from balanced_nn._data.dataset import thin_out
+from balanced_nn._data.dataset import effective_rows, thin_out
 from balanced_nn._typing import FloatArray, IntArray
 
 MAX_ROWS_OF_A_LEAF = 64  # that a bin must hold at least; fewer where there are few rows
 ROWS_OF_A_CLASS = 20_000  # that the tree looks at, at most
 SHARE_OF_A_LEAF, MIN_ROWS_OF_A_LEAF = 0.02, 5
 MIN_GAIN = 1e-4  # bits of entropy, of all rows, that a cut must save
+MIN_EVIDENCE = 2.0  # by how much a cut must raise twice the log-likelihood: Akaike's price of a parameter
 SMALLEST_BIN = 1e-30  # slopes must be finite in float32
 SMALLEST_BIN_IN_STEPS = 8  # from one float32 to the next: slopes must be right
 
@@ -105,7 +106,7 @@ def fit_bins(columns: FloatArray, y: IntArray, weight: FloatArray, most: int) ->
     Returns
     -------
     Bins
-        None for a column of less than three values, or where no cut tells the training rows apart.
+        None for a column of less than three values, or where no cut tells the training rows apart better than chance.
 
     Examples
     --------
@@ -118,11 +119,12 @@ def fit_bins(columns: FloatArray, y: IntArray, weight: FloatArray, most: int) ->
         return NO_BINS
     seen, weight = thin_out(y, weight, ROWS_OF_A_CLASS)
     columns, y = columns[seen], y[seen]
+    evidence = 2.0 * np.log(2.0) * effective_rows(np.unique(y, return_counts=True)[1])  # of a bit
     tree = DecisionTreeClassifier(
         criterion="entropy",
         max_leaf_nodes=most,
         min_samples_leaf=int(np.clip(SHARE_OF_A_LEAF * len(y), MIN_ROWS_OF_A_LEAF, MAX_ROWS_OF_A_LEAF)),
-        min_impurity_decrease=MIN_GAIN,
+        min_impurity_decrease=max(MIN_GAIN, MIN_EVIDENCE / evidence),
         random_state=0,
     )
     balanced = weight / np.bincount(y, weights=weight)[y]

@@ -30,11 +30,13 @@ __all__ = [
     "fit_built_in_scaler",
     "fit_custom_scaler",
     "row_blocks",
+    "standardize",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
 
-BUILT_IN_SCALERS = ("standard", "robust", "minmax", "quantile")
+BUILT_IN_SCALERS = ("auto", "standard", "robust", "minmax", "quantile")
+AUTO_SCALERS = {"auto": "standard", "auto-robust": "robust"}  # what stands beside the normal scores of some columns
 
 SCALED_LIMIT = 1e6  # scaled values beyond this are outliers that float32 training could not square safely
 UNSCALED_LIMIT = 1e30  # unscaled or scaled by the user's transformer: only what float32 cannot hold is cut
@@ -42,6 +44,7 @@ COLUMN_BLOCK_BYTES = 2**25  # of float64 per block of columns, all rows, when fi
 ROW_BLOCK_BYTES = 2**21  # of float64 per block of rows, all columns: stays in the processor's cache
 
 LARGEST = float(np.finfo(np.float64).max)
+AUTO_LIMIT = 8.0  # the same beside normal scores
 SMOOTH_LIMIT = 3.0  # that smoothly clipped values tend to
 SMOOTH_FROM = 1e9  # where they have reached it, to the last bit
 MARGIN = 1e-7  # scikit-learn's BOUNDS_THRESHOLD
@@ -68,12 +71,16 @@ class Scaler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class AffineScaler:
-    """``(x - center) * factor``, then the smooth clip if ``smooth``, then a hard one at ``limit``."""
+    """``(x - center) * factor``, then the smooth clip if ``smooth``, then a hard one at ``limit``.
+
+    Columns without tails are cut at a million only: two values, one of them rare, lie far apart in deviations.
+    """
 
     center: Floats  # shape (n_columns,)
     factor: Floats  # shape (n_columns,), 0 for a column that was constant
     limit: float
     smooth: bool = False
+    without_tails: IntArray | None = None  # positions of columns of two values; None: all are treated alike
 
     @property
     def width(self) -> int:
@@ -81,7 +88,11 @@ class AffineScaler:
 
     def apply(self, block: Floats) -> Floats:
         scaled = _center_and_scale(block, self.center, self.factor)
-        return _smooth_clip(scaled) if self.smooth else _clip(scaled, self.limit)
+        plain = None if self.without_tails is None else _clip(scaled[:, self.without_tails], SCALED_LIMIT)
+        scaled = _smooth_clip(scaled) if self.smooth else _clip(scaled, self.limit)
+        if plain is not None:
+            scaled[:, self.without_tails] = plain
+        return scaled
 
     def names(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
@@ -289,13 +300,21 @@ def find_medians(block: Floats) -> tuple[Floats, BoolArray]:
     return medians, some & ~every
 
 
+def standardize(block: Floats) -> Floats:
+    """Return a block with mean 0 and standard deviation 1 in each column; 0 where it is constant or all missing."""
+    block = block.copy()
+    _zero_constants(block)
+    _bring_to_scale(block)
+    return StandardScaler(copy=False).fit_transform(block)
+
+
 def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
     """Fit a scaler by name to all training rows, block of columns by block of columns.
 
     Parameters
     ----------
-    name : {None, "standard", "robust", "minmax", "quantile"}
-        None leaves the values as they are.
+    name : {None, "auto", "auto-robust", "standard", "robust", "minmax", "quantile"}
+        None leaves the values as they are. "auto" is "standard", cut off at 8, and "auto-robust" is "robust".
     blocks : iterable of ndarray of shape (n_rows, any number of columns)
         At least one block. NaN is missing, and ignored. The blocks are overwritten.
 
@@ -308,8 +327,26 @@ def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
         parts = [_fit_quantiles(block) for block in blocks]
         quantiles, unit, constant = map(np.concatenate, zip(*parts, strict=True))
         return QuantileScaler(quantiles, np.linspace(0, 1, quantiles.shape[1]), unit, constant)
+    if name in AUTO_SCALERS:
+        return _fit_auto(AUTO_SCALERS[name], blocks)
     center, factor = map(np.concatenate, zip(*(_fit_affine(name, block) for block in blocks), strict=True))
     return AffineScaler(center, factor, UNSCALED_LIMIT if name is None else SCALED_LIMIT, smooth=name == "robust")
+
+
+def _fit_auto(name: str, blocks: Iterable[Floats]) -> AffineScaler:
+    """Fit "standard", cut at 8, or "robust", but to columns of two values "standard" as it is."""
+    fitted, of_two = [], []
+    for block in blocks:
+        lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+        two = (lowest < highest) & ((block == lowest) | (block == highest) | np.isnan(block)).all(axis=0)
+        plain = _fit_affine("standard", block[:, two]) if two.any() else (np.empty(0), np.empty(0))
+        center, factor = _fit_affine(name, block)
+        center[two], factor[two] = plain
+        fitted.append((center, factor))
+        of_two.append(two)
+    center, factor = map(np.concatenate, zip(*fitted, strict=True))
+    without_tails = np.flatnonzero(np.concatenate(of_two))
+    return AffineScaler(center, factor, AUTO_LIMIT, name == "robust", without_tails if len(without_tails) else None)
 
 
 def fit_custom_scaler(transformer: Transformer, imputed: Floats) -> Scaler:

@@ -14,6 +14,8 @@ from balanced_nn._typing import FloatArray, IntArray
 MIN_ROWS_OF_RAREST = 20
 # How far it may go without much evidence: standard deviations of normal priors on log(temperature) and the intercepts.
 TEMPERATURE_SD, INTERCEPT_SD = 0.25, 0.2
+SMALLEST_MEAN = 1e-300  # of a class, whose logarithm is still finite
+MEAN_STEPS = 10  # towards the mean probabilities that are kept; each leaves a fraction of the difference
 SYNTHETIC_SD = 0.5  # of both where a sampler changed what a class looks like
 
 
@@ -83,6 +85,11 @@ class Calibration:
         """The calibration that changes nothing."""
         return cls(1.0, np.zeros(n_classes))
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is that of :meth:`none`."""
+        return self.temperature == 1.0 and not self.intercepts.any()
+
     def log_posterior(self, scores: FloatArray, prior: FloatArray) -> FloatArray:
         """Log-probabilities at the class frequencies `prior`, of shape (n_samples, n_classes).
 
@@ -104,6 +111,81 @@ class Calibration:
                [0.9  , 0.1  ]])
         """
         return log_softmax(scores / self.temperature + (self.intercepts + np.log(prior)))
+
+
+def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: FloatArray) -> float:
+    """By what the temperature of single networks is multiplied for the mean of several, which has less noise.
+
+    A score is taken for signal plus noise, the noise independent between networks. What a temperature divides the
+    scores by is then their variance over that of the signal, up to what all networks share. The mean of K networks
+    keeps the signal, and a K-th of the noise.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_networks, n_samples, n_classes)
+        What each network scores the same rows, log-probabilities at uniform class frequencies.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    networks_a_row : ndarray of shape (n_held_out,)
+        Over how many networks each score was averaged that the temperature was fitted to.
+
+    Returns
+    -------
+    float
+        In (0, 1] where each score is that of one network.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> signal, noise = rng.normal(size=(1, 10_000)), rng.normal(size=(4, 10_000))
+    >>> scores = np.stack([np.zeros((4, 10_000)), signal + noise], axis=2)
+    >>> averaging_factor(scores, np.ones(10_000), np.ones(10_000))  # doctest: +ELLIPSIS
+    0.62...
+    """
+    n_networks = len(scores)
+    if n_networks == 1:
+        return 1.0
+    centered = scores - scores.mean(axis=2, keepdims=True)
+    of_one = float(np.mean([_variance(each, weight) for each in centered]))
+    of_mean = _variance(centered.mean(axis=0), weight)
+    noise = max(0.0, of_one - of_mean) * n_networks / (n_networks - 1)
+    fitted_to = of_mean + noise * (float(np.mean(1.0 / networks_a_row)) - 1.0 / n_networks)
+    return of_mean / fitted_to if fitted_to > 0.0 else 1.0
+
+
+def calibrate_mean(
+    calibration: Calibration, factor: float, scores: FloatArray, weight: FloatArray, prior: FloatArray
+) -> Calibration:
+    """Multiply the temperature for the mean of several networks, and keep the mean probability of each class.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        That of single networks.
+    factor : float
+        What :func:`averaging_factor` returns.
+    scores : ndarray of shape (n_networks, n_samples, n_classes)
+        What each network scores the same rows, log-probabilities at uniform class frequencies.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    prior : ndarray of shape (n_classes,)
+        Class frequencies at which the probabilities of the networks are averaged.
+    """
+
+    def mean_proba(calibration: Calibration) -> FloatArray:
+        proba = np.exp(calibration.log_posterior(scores, prior))
+        return np.maximum(np.average(proba.mean(axis=0), axis=0, weights=weight), SMALLEST_MEAN)
+
+    wanted = mean_proba(calibration)
+    found = replace(calibration, temperature=calibration.temperature * factor)
+    for _ in range(MEAN_STEPS):
+        found = replace(found, intercepts=found.intercepts + np.log(wanted / mean_proba(found)))
+    return found
+
+
+def _variance(scores: FloatArray, weight: FloatArray) -> float:
+    """Variance from row to row, summed over the classes."""
+    return float(np.sum(np.average((scores - np.average(scores, axis=0, weights=weight)) ** 2, axis=0, weights=weight)))
 
 
 def calibrate(held_out: HeldOut, prior: FloatArray, *, synthetic: bool) -> Calibration:

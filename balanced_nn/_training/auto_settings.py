@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from balanced_nn._data.dataset import effective_rows
+
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # training rows, batch size up to there
 LARGEST_BATCH = 1024
 SEVERAL_MEMBERS, SEVERAL_UP_TO = 4, 50_000  # networks, and rows up to which they are so many
@@ -40,12 +44,27 @@ def auto_members(n_rows: int) -> int:
     return SEVERAL_MEMBERS if n_rows <= SEVERAL_UP_TO else 1
 
 
+def auto_scaler(network: int) -> str:
+    """How a network of an ensemble scales its numbers: networks that see a table differently err differently.
+
+    Parameters
+    ----------
+    network : int
+        Its number, from 0.
+
+    Examples
+    --------
+    >>> [auto_scaler(network) for network in range(4)]
+    ['auto', 'auto-robust', 'auto', 'auto-robust']
+    """
+    return ("auto", "auto-robust")[network % 2]
+
+
 def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
     """Most bins of a numeric column; 0 for none.
 
     A bin helps if there are rows to learn its slope from, and the rare classes have the fewest: the rows that count
-    are ``n_classes ** 2 / sum(1 / class_counts)``, which is all of them where the classes are balanced, and four times
-    the rarer class where it is very rare. There is one bin for 80 of them, 512 of all columns at most, and 64 MB for
+    are those of :func:`effective_rows`. There is one bin for 80 of them, 512 of all columns at most, and 64 MB for
     all rows. Rows are counted, whatever they weigh.
 
     Parameters
@@ -64,10 +83,9 @@ def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
     """
     if n_columns == 0:
         return 0
-    effective = len(class_counts) ** 2 / sum(1 / count for count in class_counts)
     most = min(
         MOST_BINS,
-        int(effective) // ROWS_OF_A_BIN,
+        int(effective_rows(np.asarray(class_counts))) // ROWS_OF_A_BIN,
         COLUMNS_OF_BINS // n_columns,
         int(CELLS_OF_BINS / (sum(class_counts) * n_columns)),
     )

@@ -9,9 +9,10 @@ import numpy as np
 from balanced_nn._causes.repair import Repair
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.dataset import thin_out
+from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
-from balanced_nn._probability.calibration import Calibration, HeldOut, calibrate
+from balanced_nn._probability.calibration import Calibration, HeldOut, averaging_factor, calibrate, calibrate_mean
 from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
@@ -19,6 +20,7 @@ from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
+COMPARED_ROWS = 1_000  # of a class, at most, on which the networks are compared
 SMALLEST_PROBABILITY = 1e-300  # whose logarithm is still finite
 # Outcomes of a training that did not fail, the mildest first.
 _DOUBTS = (Outcome.HEALTHY, Outcome.THRESHOLD, Outcome.NO_SIGNAL, Outcome.UNKNOWN)
@@ -102,7 +104,18 @@ class Calibrated:
 
     trained: Trained
     held_out: HeldOut
-    calibration: Calibration
+    calibration: Calibration  # of the networks one by one, as the held-out rows were answered
+    of_mean: Calibration | None = None  # of the networks whose probabilities are averaged, where it is another one
+
+    @property
+    def of_ensemble(self) -> Calibration:
+        """The calibration of each network before their probabilities are averaged."""
+        return self.calibration if self.of_mean is None else self.of_mean
+
+    @property
+    def averaging_factor(self) -> float:
+        """By what the temperature is multiplied for the mean of the networks."""
+        return self.of_ensemble.temperature / self.calibration.temperature
 
 
 def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
@@ -124,8 +137,9 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
     for number, split in enumerate(splits):
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
         plan = make_plan(settings, split, own_seed)
-        if networks:  # folds differ by a column or two, and a program takes seconds to compile
-            plan = replace(plan, width=max(plan.width, networks[0].kept.plan.width))
+        if networks:  # folds differ by some columns, and a program takes seconds to compile
+            widest = max(network.kept.plan.width for network in networks)
+            plan = replace(plan, width=widest if plan.network.n_inputs <= widest else max(plan.width, widest))
         search = networks[0].kept.search if networks else None
         networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
         if watcher.network_ends():
@@ -181,3 +195,27 @@ def average_weights(best: Calibrated, prior: FloatArray, *, synthetic: bool) -> 
     if result is not best and any(in_doubt(attempt.outcome) for attempt in result.trained.attempts):
         return best
     return result
+
+
+def allow_for_averaging(result: Calibrated, rows: LabelledRows, prior: FloatArray) -> Calibrated:
+    """Step 11: find how much less the temperature of the ensemble has to cool, as averaging takes noise away.
+
+    Parameters
+    ----------
+    result : Calibrated
+    rows : LabelledRows
+        All rows passed as `X`.
+
+    Returns
+    -------
+    Calibrated
+        `result` itself of one network, or where no calibration was fitted.
+    """
+    members = result.trained.members
+    if len(members) == 1 or result.calibration.changes_nothing:
+        return result
+    chosen, weight = thin_out(rows.y, rows.weight, COMPARED_ROWS)
+    scores = np.stack([member.scores(rows.table, rows.rows[chosen]) for member in members])
+    judged = np.concatenate([attempt.plan.judged_rows for attempt in result.trained.attempts])
+    factor = averaging_factor(scores, weight, np.unique(judged, return_counts=True)[1])
+    return replace(result, of_mean=calibrate_mean(result.calibration, factor, scores, weight, prior))

@@ -18,11 +18,11 @@ from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
-from balanced_nn._preprocessing.preprocessor import Preprocessing, fit_preprocessing
+from balanced_nn._preprocessing.preprocessing import Preprocessing, fit_preprocessing
 from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
 from balanced_nn._sampling.weights import class_weight_vector, training_weights
-from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members
+from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members, auto_scaler
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
 from balanced_nn.exceptions import RareClassWarning
@@ -201,7 +201,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         Seed of the fit.
     """
     train, classes = split.train, split.train.classes
-    preprocessing, cleaned = _clean(settings, train)
+    preprocessing, cleaned = _clean(settings, train, split.number)
     resampled = resample_rows(
         cleaned,
         train.y,
@@ -264,12 +264,15 @@ def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ..
     return notes + range_notes(table, [preprocessing.dates])
 
 
-def _clean(settings: FitSettings, train: LabelledRows) -> tuple[Preprocessing, FloatArray]:
-    """Fit the preprocessing to the training rows, bins included, and return it with the cleaned rows."""
-    preprocessing = fit_preprocessing(train.table, train.rows, scaler=settings.scaler)
+def _clean(settings: FitSettings, train: LabelledRows, network: int) -> tuple[Preprocessing, FloatArray]:
+    """Fit the preprocessing to the training rows, bins and weights included, and return it with the cleaned rows."""
+    scaler = auto_scaler(network) if settings.scaler == "auto" else settings.scaler
+    preprocessing = fit_preprocessing(train.table, train.rows, scaler=scaler)
     cleaned = preprocessing.clean(train.table, train.rows)
+    if settings.screen_columns:
+        preprocessing = preprocessing.with_weights(cleaned, train.y, train.weight)
     if settings.n_bins == "auto":
-        most = auto_bins(np.bincount(train.y).tolist(), preprocessing.scaler.width)
+        most = auto_bins(np.bincount(train.y).tolist(), len(preprocessing.binned))
     else:
         most = int(settings.n_bins or 0)
     return preprocessing.with_bins(cleaned, train.y, train.weight, most), cleaned

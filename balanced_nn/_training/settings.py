@@ -22,6 +22,7 @@ class FitSettings:
     sampler: Any
     loss: str
     scaler: Any
+    screen_columns: bool
     n_bins: str | int | None
     learning_rate_init: str | float
     batch_size: str | int

@@ -77,8 +77,8 @@ def test_every_cause_has_a_remedy_for_every_kind_of_model(cause, kind):
         (
             Cause.UNSCALED_FEATURES,
             {"scaler": None},
-            'The features are not scaled: use scaler="standard".',
-            {"scaler": "standard"},
+            'The features are not scaled: use scaler="auto".',
+            {"scaler": "auto"},
         ),
         (
             Cause.UNSCALED_FEATURES,
@@ -191,9 +191,9 @@ def test_confirmed_causes_share_one_code():
     settings = {"scaler": None, "learning_rate_init": 10.0, "max_iter": 3}
     early, scale, rate = advise(findings, "balanced_nn", settings=settings, defaults=DEFAULTS)
     assert early.code == "clf.set_params(max_iter=200).fit(X, y)"
-    assert scale.code == 'clf.set_params(learning_rate_init="auto", scaler="standard").fit(X, y)'
+    assert scale.code == 'clf.set_params(learning_rate_init="auto", scaler="auto").fit(X, y)'
     assert rate.code == ""
-    assert (scale.change, rate.change) == ({"scaler": "standard"}, {"learning_rate_init": "auto"})
+    assert (scale.change, rate.change) == ({"scaler": "auto"}, {"learning_rate_init": "auto"})
 
 
 # scikit-learn

@@ -22,12 +22,12 @@ from balanced_nn import BalancedNNClassifier
 from balanced_nn._export.formulas import keras_model, write_decision_scores, write_log_proba
 from balanced_nn._export.onnx import onnx_model
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._preprocessing.preprocessor import fit_preprocessing
+from balanced_nn._preprocessing.preprocessing import fit_preprocessing
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import Correction, log_softmax
-from tests.helpers.exports import mixed_table, plain_table, predictor_of, predictor_over, untrained
+from tests.helpers.exports import heavy_and_many, mixed_table, plain_table, predictor_of, predictor_over, untrained
 
-SCALERS = [None, "standard", "robust", "minmax", "quantile"]
+SCALERS = [None, "auto", "standard", "robust", "minmax", "quantile"]
 KERAS_TOLERANCE = 2e-6
 ONNX_TOLERANCE = 1e-9
 LARGEST = float(np.finfo(np.float64).max)
@@ -115,6 +115,47 @@ def test_a_saved_keras_model_names_nothing_but_keras(tmp_path: Path) -> None:
 
     assert {module.partition(".")[0] for module in modules(json.loads(config))} == {"keras"}
     assert "Lambda" not in config
+
+
+HEAVY, HEAVY_Y = heavy_and_many(400, 0)
+
+
+@pytest.fixture(scope="module")
+def screened() -> BalancedNNClassifier:
+    """Two networks, which scale differently, with normal scores, bins of these, and weights of columns."""
+    clf = small(n_members=2).fit(HEAVY, HEAVY_Y)
+    parts = [member.preprocessing for member in clf.members_]
+    assert [part.scaler.smooth for part in parts] == [False, True]
+    for part in parts:
+        assert part.scores.source.tolist() == [0, 1]
+        assert 0 < part.weights.min() < 0.9 < part.weights.max()
+        assert np.isin(part.bins.source, [40, 41]).any()
+    assert clf.averaging_factor_ < 1.0
+    return clf
+
+
+def heavy_new() -> np.ndarray:
+    """New rows, some of them beyond all that training saw."""
+    new = heavy_and_many(100, 1)[0]
+    new[:4, :2] = np.array([[1e30, 1e30], [-1e30, -1e30], [0.0, np.nan], [1e-30, -1e-30]], np.float32)
+    return new
+
+
+def test_onnx_answers_as_the_estimator_on_heavy_tails_and_many_columns(screened: BalancedNNClassifier) -> None:
+    label, proba = run_onnx(screened.to_onnx(), heavy_new())
+    assert np.ptp(proba[:, 1]) > 0.1
+    np.testing.assert_allclose(proba, screened.predict_proba(heavy_new()), atol=ONNX_TOLERANCE)
+    np.testing.assert_array_equal(label, screened.predict(heavy_new()))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras saving
+def test_a_saved_keras_model_answers_alike_on_heavy_tails_and_many_columns(
+    screened: BalancedNNClassifier, tmp_path: Path
+) -> None:
+    screened.to_keras().save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    proba = model.predict(heavy_new().astype(np.float32), verbose=0)
+    np.testing.assert_allclose(proba, screened.predict_proba(heavy_new()), atol=KERAS_TOLERANCE)
 
 
 def test_exports_speak_of_the_class_frequencies_set_last() -> None:
@@ -234,6 +275,37 @@ def test_the_formulas_of_the_preprocessing_are_those_of_the_estimator(
     found = predictor_of(
         [(preprocessing, network, Correction(np.zeros(2), np.full(2, 0.5)))], Calibration.none(2), np.full(2, 0.5), 2
     )
+    for block in (train, new):
+        graph = NumpyGraph()
+        with np.errstate(over="ignore"):
+            write_log_proba(graph, found, block)
+        expected = preprocessing.expand(preprocessing.clean(plain_table(block)))
+        np.testing.assert_allclose(graph.features, expected, rtol=2e-6, atol=2e-6)
+
+
+WILD_CELLS = st.one_of(CELLS, st.floats(allow_nan=False, allow_infinity=False))
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 99),
+    wild=arrays(np.float64, (4, 3), elements=WILD_CELLS),
+    new=arrays(np.float64, (9, 3), elements=WILD_CELLS),
+    scaler=st.sampled_from(["auto", "auto-robust"]),
+)
+def test_the_formulas_of_normal_scores_and_column_weights_are_those_of_the_estimator(
+    seed: int, wild: np.ndarray, new: np.ndarray, scaler: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    train = np.vstack([np.sinh(rng.normal(size=(296, 3)) * [1.0, 4.0, 9.0]), wild])
+    table = plain_table(train)
+    preprocessing = fit_preprocessing(table, None, scaler=scaler)
+    assert len(preprocessing.scores) > 0
+    preprocessing = preprocessing.with_bins(preprocessing.clean(table), np.arange(300) % 2, np.ones(300), 4)
+    weights = rng.uniform(0.1, 1.0, preprocessing.n_numeric).astype(np.float32)
+    preprocessing = replace(preprocessing, weights=weights)
+    member = preprocessing, untrained(preprocessing), Correction(np.zeros(2), np.full(2, 0.5))
+    found = predictor_of([member], Calibration.none(2), np.full(2, 0.5), 3)
     for block in (train, new):
         graph = NumpyGraph()
         with np.errstate(over="ignore"):

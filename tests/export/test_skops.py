@@ -16,6 +16,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from balanced_nn import SKOPS_TYPES, BalancedNNClassifier, ClassResampler, RobustSmoothScaler, TabularPreprocessor
 from balanced_nn._causes.evidence import Cause
 from balanced_nn._collapse.outcome import Outcome
+from tests.helpers.exports import heavy_and_many
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 4))
@@ -32,6 +33,7 @@ def small(**params: Any) -> BalancedNNClassifier:
     return BalancedNNClassifier(**{"n_members": 1, "random_state": 0, "on_collapse": "ignore", **settings})
 
 
+HEAVY, HEAVY_Y = heavy_and_many(400, 0)
 MODELS: dict[str, tuple[Any, Any, np.ndarray]] = {
     "binary, rate searched": (small(learning_rate_init="auto"), X, Y),
     "multi-class": (small(), X, Y3),
@@ -39,6 +41,7 @@ MODELS: dict[str, tuple[Any, Any, np.ndarray]] = {
     "tuned decision": (small(decision="f1", scaler="quantile"), X, Y),
     "transformer of scikit-learn": (small(scaler=MaxAbsScaler()), X, Y),
     "pipeline": (make_pipeline(StandardScaler(), RobustSmoothScaler(), TabularPreprocessor(), small()), X, Y),
+    "normal scores, weights of columns": (small(n_members=2), HEAVY, HEAVY_Y),
     "collapsed, tried again": (small(on_collapse="repair", learning_rate_init=1e-7), X, Y),
 }
 
@@ -72,10 +75,10 @@ def test_each_type_to_trust_exists_where_its_name_says(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_read_back_predicts_to_the_bit(name: str, fitted: dict[str, tuple[Any, bytes]]) -> None:
     model, data = fitted[name]
-    again = skops.io.loads(data, trusted=SKOPS_TYPES)
     table = MODELS[name][1]
-    np.testing.assert_array_equal(again.predict_proba(table), model.predict_proba(table))
-    np.testing.assert_array_equal(again.predict(table), model.predict(table))
+    for again in (skops.io.loads(data, trusted=SKOPS_TYPES), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict_proba(table), model.predict_proba(table))
+        np.testing.assert_array_equal(again.predict(table), model.predict(table))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,9 +12,23 @@ from balanced_nn._decision.rule import read_decision
 from balanced_nn._network.ensemble import Ensemble, Member
 from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import History, NetworkSpec
-from balanced_nn._preprocessing.preprocessor import fit_preprocessing
+from balanced_nn._preprocessing.preprocessing import fit_preprocessing
 from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import Correction
+
+
+def heavy_and_many(n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two columns with heavy tails, one with missing cells, that tell the classes apart among many of noise.
+
+    The numbers are exact in float32.
+    """
+    rng = np.random.default_rng(seed)
+    normal = rng.normal(size=(n_rows, 40))
+    y = (normal[:, 0] - normal[:, 1] > 1.2).astype(int)
+    X = normal.copy()
+    X[:, 0], X[:, 1] = np.sinh(5.0 * normal[:, 0]), 1e6 * np.exp(3.0 * normal[:, 1])
+    X[::9, 1] = np.nan
+    return X.astype(np.float32).astype(np.float64), y
 
 
 def untrained(

@@ -28,15 +28,12 @@ from sklearn.preprocessing import (
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from balanced_nn._data.table import read_table
-from balanced_nn._preprocessing.preprocessor import (
-    Preprocessing,
-    RobustSmoothScaler,
-    TabularPreprocessor,
-    fit_preprocessing,
-)
+from balanced_nn._preprocessing.preprocessing import Preprocessing, fit_preprocessing
+from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
+from balanced_nn._preprocessing.scalers import RobustSmoothScaler
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.just(np.nan)  # no signalling NaN: scikit-learn warns
-BUILT_IN = [None, "standard", "robust", "minmax", "quantile"]
+BUILT_IN = [None, "auto", "standard", "robust", "minmax", "quantile"]
 
 
 @parametrize_with_checks([TabularPreprocessor(scaler) for scaler in [*BUILT_IN, PowerTransformer()]])

@@ -9,8 +9,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from balanced_nn._preprocessing.preprocessor import RobustSmoothScaler
-from balanced_nn._preprocessing.scalers import BUILT_IN_SCALERS, column_blocks, fit_built_in_scaler
+from balanced_nn._preprocessing.scalers import BUILT_IN_SCALERS, RobustSmoothScaler, column_blocks, fit_built_in_scaler
 
 
 @parametrize_with_checks([RobustSmoothScaler()])
@@ -69,3 +68,16 @@ def test_the_robust_map_names_its_columns_and_gives_frames():
     scaler = RobustSmoothScaler().set_output(transform="pandas").fit(frame)
     assert scaler.get_feature_names_out().tolist() == ["a", "b"]
     assert list(scaler.transform(frame).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["auto", "auto-robust"])
+def test_a_column_of_two_values_keeps_its_distance_in_deviations(name):
+    rare = np.zeros((1000, 2))
+    rare[0, 0] = 5.0
+    rare[:, 1] = np.linspace(-50.0, 1.0, 1000) ** 5  # a tail
+    rare[1, 0] = np.nan
+    scaled = fit_built_in_scaler(name, column_blocks(rare)).apply(np.nan_to_num(rare))
+    expected = fit_built_in_scaler("standard", column_blocks(rare)).apply(np.nan_to_num(rare))
+    assert_array_equal(scaled[:, 0], expected[:, 0])
+    assert scaled[0, 0] > 30
+    assert np.abs(scaled[:, 1]).max() <= 8

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax
 
-from balanced_nn._probability.calibration import MIN_ROWS_OF_RAREST, Calibration, HeldOut, calibrate, fit_calibration
+from balanced_nn._probability.calibration import (
+    MIN_ROWS_OF_RAREST,
+    Calibration,
+    HeldOut,
+    averaging_factor,
+    calibrate,
+    calibrate_mean,
+    fit_calibration,
+)
 
 SDS = (0.25, 0.2)
 scores3 = arrays(float, (30, 3), elements=st.floats(-8, 3))
@@ -243,3 +251,53 @@ def test_a_class_without_rows_keeps_intercept_zero_and_does_not_disturb_the_othe
     alone = calibrate(rows, np.array([0.75, 0.25]), synthetic=False)
     assert_same(Calibration(found.temperature, found.intercepts[present]), alone, 1e-4)
     assert abs(alone.intercepts[1]) > 0.05
+
+
+def noisy_networks(n_networks, noise, *, seed=0):
+    """Scores of networks that see a common signal, each with noise of its own, of shape (n_networks, 20000, 2)."""
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=20_000)
+    scores = signal + noise * rng.normal(size=(n_networks, 20_000))
+    return np.stack([np.zeros_like(scores), scores], axis=2)
+
+
+@pytest.mark.parametrize("n_networks", [2, 4, 16])
+@pytest.mark.parametrize("noise", [0.0, 0.3, 1.0])
+def test_averaging_takes_from_the_temperature_what_it_takes_from_the_noise(n_networks, noise):
+    found = averaging_factor(noisy_networks(n_networks, noise), np.ones(20_000), np.ones(20_000))
+    assert found == pytest.approx((1 + noise**2 / n_networks) / (1 + noise**2), abs=0.02)
+
+
+def test_scores_that_were_averaged_already_leave_less_to_take():
+    scores = noisy_networks(4, 1.0)
+    assert averaging_factor(scores, np.ones(20_000), np.full(500, 4.0)) == pytest.approx(1.0)
+    assert averaging_factor(scores, np.ones(20_000), np.full(500, 2.0)) == pytest.approx(1.25 / 1.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("scores", "why"), [(np.zeros((1, 50, 3)), "one network"), (np.zeros((3, 50, 3)), "no spread")]
+)
+def test_where_nothing_is_averaged_away_the_factor_is_1(scores, why):
+    assert averaging_factor(scores, np.ones(50), np.ones(50)) == 1.0
+
+
+def test_rows_count_by_their_weight():
+    scores = noisy_networks(4, 1.0)
+    scores[:, 10_000:] = scores[:1, 10_000:]  # half of the rows, on which the networks agree
+    weight = np.repeat([1.0, 1e-9], 10_000)
+    assert averaging_factor(scores, weight, np.ones(9)) == pytest.approx(1.25 / 2, abs=0.02)
+
+
+def test_the_mean_of_networks_keeps_the_mean_probabilities_of_single_ones():
+    scores, prior = noisy_networks(4, 1.0) * 2, np.array([0.97, 0.03])
+    one = Calibration(1.4, np.array([0.1, -0.1]))
+    mean = calibrate_mean(one, 0.6, scores, np.ones(20_000), prior)
+    assert mean.temperature == pytest.approx(0.84)
+    wanted, found = (np.exp(c.log_posterior(scores, prior)).mean(axis=(0, 1)) for c in (one, mean))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3)
+
+
+def test_a_factor_of_1_changes_no_calibration():
+    one = Calibration(1.4, np.array([0.1, -0.1]))
+    mean = calibrate_mean(one, 1.0, noisy_networks(2, 0.5), np.ones(20_000), np.array([0.8, 0.2]))
+    assert_same(mean, one)

@@ -233,7 +233,7 @@ def test_features_without_a_scale_leak_no_warning_of_numpy():
         (deep(), 1.0, Cause.VANISHING_GRADIENT, "10 layers of logistic units without BatchNorm lose the gradient"),
         (small(learning_rate_init=1e-7), 1.0, Cause.LEARNING_RATE_TOO_LOW, "learning_rate_init was set to 1e-07"),
         (small(learning_rate_init=1e30, batch_norm=False), 1.0, Cause.LEARNING_RATE_TOO_HIGH, "was set to 1e+30"),
-        (small(scaler=None, batch_norm=False), 1e20, Cause.UNSCALED_FEATURES, 'use scaler="standard"'),
+        (small(scaler=None, batch_norm=False), 1e20, Cause.UNSCALED_FEATURES, 'use scaler="auto"'),
     ],
     ids=["depth", "slow", "fast", "scale"],
 )

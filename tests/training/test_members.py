@@ -11,6 +11,7 @@ from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.hold_outs import hold_outs
 from balanced_nn._data.labelled_rows import read_rows
 from balanced_nn._data.table import read_table
+from balanced_nn._probability.calibration import calibrate
 from balanced_nn._training.members import HELD_OUT_ROWS
 from balanced_nn._training.preparation import split_rows
 from balanced_nn._training.settings import FitSettings
@@ -44,6 +45,19 @@ def test_members_differ_in_weights_and_in_the_statistics_of_their_rows(three):
     assert not np.array_equal(
         first.features(read_table(three, X, reset=False)), second.features(read_table(three, X, reset=False))
     )
+
+
+def test_networks_see_the_numbers_by_turns_scaled_and_with_outliers_compressed(three):
+    assert [member.preprocessing.scaler.smooth for member in three.members_] == [False, True, False]
+
+
+def test_the_temperature_allows_for_averaging():
+    clf = small(n_members=4, max_iter=15, hidden_layer_sizes=(64,)).fit(X, Y)
+    alone = small(n_members=1, max_iter=15, hidden_layer_sizes=(64,)).fit(X, Y)
+    assert 0.5 < clf.averaging_factor_ < 1.0
+    assert alone.averaging_factor_ == 1.0
+    fitted = calibrate(clf._held_out, clf.class_prior_, synthetic=False)  # held-out scores are those of single networks
+    assert fitted.temperature == pytest.approx(1.0, abs=0.1)
 
 
 def test_one_member_is_the_first_of_three(three):

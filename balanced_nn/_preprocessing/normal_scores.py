@@ -1,0 +1,125 @@
+"""Which numeric columns have heavy tails, and what are their normal scores?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, standardize
+from balanced_nn._typing import FloatArray, IntArray
+
+HEAVY = 8.0  # standard deviations that a number lies from the mean, beyond which the tail counts as heavy
+MAYBE_HEAVY = 4.0  # beyond which it may do so in other rows of the table
+KNOTS = 256  # numbers of a column whose scores are kept, at most, evenly spaced in scores
+
+
+@dataclass(frozen=True, eq=False)
+class NormalScores:
+    """Normal scores of the columns with heavy tails: beside the scaled number stands that by which it is ranked.
+
+    A normal score is the normal quantile of the share of the training rows below a number, equal ones counted by half.
+    Whatever increasing function a column was put through, it has the same normal scores.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_scores,)
+        The columns, ascending.
+    knots : tuple of ndarray
+        For each column some of its numbers, ascending.
+    values : tuple of ndarray
+        Their scores. Between two knots lies a straight line; outside, the nearest knot counts.
+    n_possible : int
+        Columns that there are at most: the same for all folds of a table, or nearly so.
+
+    References
+    ----------
+    .. [1] T. M. Beasley, S. Erickson, D. B. Allison, "Rank-Based Inverse Normal Transformations are Increasingly Used,
+       But are They Merited?", Behavior Genetics 39(5), 2009.
+    """
+
+    source: IntArray
+    knots: tuple[FloatArray, ...]
+    values: tuple[FloatArray, ...]
+    n_possible: int
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def apply(self, block: FloatArray) -> FloatArray:
+        """Return the scores of a block of rows without missing values, one column for each in `source`.
+
+        Examples
+        --------
+        >>> scores = NormalScores(np.array([1]), (np.array([0.0, 1.0, 9.0]),), (np.array([-1.0, 0.0, 1.0]),), 1)
+        >>> scores.apply(np.array([[7.0, 0.5], [7.0, 5.0], [7.0, 100.0]])).ravel()
+        array([-0.5,  0.5,  1. ])
+        """
+        scores = np.empty((len(block), len(self)))
+        for j, (column, knots, values) in enumerate(zip(self.source, self.knots, self.values, strict=True)):
+            scores[:, j] = np.interp(bounded(block[:, column]), knots, values)
+        return scores
+
+    def names(self, columns: Sequence[str]) -> list[str]:
+        """Name of each score, from those of the columns."""
+        return [f"{columns[column]}_normal_score" for column in self.source]
+
+
+NO_SCORES = NormalScores(np.empty(0, np.intp), (), (), 0)
+
+
+def fit_normal_scores(blocks: Iterable[FloatArray]) -> NormalScores:
+    """Find the columns with a number beyond 8 standard deviations, and their scores.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n_rows, any number of columns)
+        All columns from left to right. NaN is missing, and ignored.
+
+    Examples
+    --------
+    >>> columns = np.random.default_rng(0).normal(size=(1000, 2))
+    >>> columns[:, 1] = np.exp(2.5 * columns[:, 1])
+    >>> scores = fit_normal_scores([columns])
+    >>> scores.source, float(scores.apply(columns).std().round(1))
+    (array([1]), 1.0)
+    """
+    found: dict[int, tuple[FloatArray, FloatArray]] = {}
+    n_columns = n_possible = 0
+    for block in blocks:
+        reach = np.fmax.reduce(np.abs(standardize(block)), axis=0)
+        for j in np.flatnonzero(reach > MAYBE_HEAVY):
+            knots, values = scores_of_column(block[:, j])
+            if len(knots) > 2:  # of two values, one scale is as good as another
+                n_possible += 1
+                if reach[j] > HEAVY:
+                    found[n_columns + int(j)] = knots, values
+        n_columns += block.shape[1]
+    source = np.array(list(found), np.intp)
+    return NormalScores(
+        source, tuple(knots for knots, _ in found.values()), tuple(values for _, values in found.values()), n_possible
+    )
+
+
+def scores_of_column(column: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return some of the numbers of a column, ascending, and their normal scores.
+
+    Examples
+    --------
+    >>> knots, values = scores_of_column(np.array([5.0, 0.0, 0.0, np.nan, 1e9]))
+    >>> knots.tolist(), values.round(2).tolist()
+    ([0.0, 5.0, 1000000000.0], [-0.67, 0.32, 1.15])
+    """
+    knots, counts = np.unique(bounded(column[~np.isnan(column)]), return_counts=True)
+    shares = (np.cumsum(counts) - 0.5 * counts) / counts.sum()
+    if len(knots) > KNOTS:
+        wanted = ndtr(np.linspace(ndtri(shares[0]), ndtri(shares[-1]), KNOTS))
+        chosen = np.unique(np.concatenate([[0], np.searchsorted(shares, wanted[1:-1]), [len(knots) - 1]]))
+        knots, shares = knots[chosen], shares[chosen]
+    return knots, ndtri(shares)
+
+
+def bounded(numbers: FloatArray) -> FloatArray:
+    """Keep numbers where the difference of two does not overflow, and take those next to 0 for 0."""
+    numbers = np.clip(numbers, -LARGEST / 4, LARGEST / 4)
+    return np.where(np.abs(numbers) < NEXT_TO_ZERO, 0.0, numbers)
