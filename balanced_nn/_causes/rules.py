@@ -129,6 +129,7 @@ def _words(e: Evidence) -> dict[str, object]:
         "n_classes": len(e.data.class_rows),
         "steps": f"{network.n_steps} steps" if network and network.n_steps is not None else "training",
         "rate": f" of learning rate {network.learning_rate:g}" if network and network.learning_rate else "",
+        "roc_auc": e.outcome.roc_auc or 0.0,
         "rarest": min((share for share in e.data.class_share if share > 0), default=0.0),
         "redrawn": " (weights redrawn by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
     }
@@ -168,7 +169,7 @@ RULES: tuple[Rule, ...] = (
          "{outcome.ranking:.2f}, the answers {outcome.balanced_accuracy:.2f}"),
     Rule(Cause.CLASS_IMBALANCE,        0.86, signals.decision_at_fault, ">", 0.5,
          "the rare classes are seldom the most probable ones, and neither training nor the decision compensates "
-         "for that (ROC AUC {outcome.roc_auc:.2f})"),
+         "for that (ROC AUC {roc_auc:.2f})"),
     Rule(Cause.UNSCALED_FEATURES,      0.93, signals.scale_ratio, ">", 100,
          "the widest feature varies {number:,.0f} times as much as the narrowest"),
     Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
