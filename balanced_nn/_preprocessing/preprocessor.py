@@ -32,10 +32,10 @@ class TabularPreprocessor(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     scaler : {None, "auto", "standard", "robust", "minmax", "quantile"} or transformer, default="standard"
-        What is applied to the numeric columns. "auto" is "standard", cut off at -8 and 8; a column with more than two
-        values, one of them beyond 8 standard deviations from the mean, also gets its normal scores, behind all scaled
-        numbers: the normal quantiles of its ranks, which no increasing function of the column changes.
-        "standard" and "minmax" are those of scikit-learn, "quantile" is
+        What is applied to the numeric columns. "auto" is "standard", cut off at -8 and 8 but for columns of two values;
+        a column of more values, one of them beyond 8 standard deviations from the mean, also gets its normal scores,
+        behind all scaled numbers: the normal quantiles of its ranks, which no increasing function of the column
+        changes. "standard" and "minmax" are those of scikit-learn, "quantile" is
         ``QuantileTransformer(output_distribution="normal")`` with at most 1000 quantiles over all rows, "robust" is
         `RobustSmoothScaler`; these ignore missing values in `fit`. Any other transformer is cloned and fitted to the
         imputed numeric columns, an ndarray of float64; it may change the number of columns.
