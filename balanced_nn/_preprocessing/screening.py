@@ -1,6 +1,7 @@
 """Which numeric columns tell the classes apart by themselves, and how large should the others be beside them?"""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from balanced_nn._data.dataset import effective_rows, thin_out
@@ -57,9 +58,9 @@ def column_weights(columns: FloatArray, y: IntArray, weight: FloatArray) -> Floa
     n_columns = columns.shape[1]
     counts = np.bincount(y)
     n_effective = effective_rows(counts[counts > 0])
-    lowest = np.sqrt(n_effective / (ROWS_OF_A_COLUMN * max(1, n_columns)))
-    if lowest >= 1.0 or np.count_nonzero(counts) < 2:
+    if n_columns < 2 or np.count_nonzero(counts) < 2 or n_effective >= ROWS_OF_A_COLUMN * n_columns:
         return np.ones(n_columns, np.float32)
+    lowest = np.sqrt(n_effective / (ROWS_OF_A_COLUMN * n_columns))
     seen, weight = thin_out(y, weight, ROWS_OF_A_CLASS)
     bins, y = rank_bins(columns[seen]), y[seen]
     rng = np.random.default_rng(0)
@@ -96,18 +97,21 @@ def find_false_rates(gains: FloatArray, by_chance: FloatArray) -> FloatArray:
     both = np.concatenate([gains, by_chance.ravel()])
     is_gain = np.repeat([1.0, 0.0], [gains.size, by_chance.size])
     weight = np.where(is_gain == 1.0, 1.0, 1.0 / len(by_chance))
-    share = IsotonicRegression().fit(both, is_gain, sample_weight=weight).predict(gains)
+    share = IsotonicRegression(out_of_bounds="clip").fit(both, is_gain, sample_weight=weight).predict(gains)
     return np.minimum(1.0, (1.0 - share) / np.maximum(share, 1e-12))
 
 
-def rank_bins(columns: FloatArray) -> IntArray:
+def rank_bins(columns: FloatArray) -> NDArray[np.uint8]:
     """Return for each cell how many of some numbers of its column, at evenly spaced ranks, lie below it."""
     some = np.sort(columns[:: -(-len(columns) // ROWS_FOR_BORDERS)].T, axis=1)
     borders = some[:, np.linspace(0, some.shape[1] - 1, CUTS + 2).round().astype(np.intp)[1:-1]]
-    return np.stack([np.searchsorted(own, column) for own, column in zip(borders, columns.T, strict=True)])
+    bins = np.empty(columns.T.shape, np.uint8)
+    for j, column in enumerate(columns.T):
+        bins[j] = np.searchsorted(borders[j], column)
+    return bins
 
 
-def best_cuts(bins: IntArray, y: IntArray, weight: FloatArray) -> FloatArray:
+def best_cuts(bins: NDArray[np.uint8], y: IntArray, weight: FloatArray) -> FloatArray:
     """Return by how many nats the best single cut of each column lowers the entropy of the classes.
 
     Each class counts the same, however rare it is.

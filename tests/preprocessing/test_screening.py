@@ -1,6 +1,7 @@
 """Do columns without evidence shrink where they are many, and only there?"""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -37,6 +38,17 @@ def test_where_columns_are_few_none_shrinks():
     assert_array_equal(column_weights(NOISE[:, :n_columns], Y, ONES), np.ones(n_columns))
 
 
+@pytest.mark.parametrize("n_columns", [0, 1])
+def test_of_a_single_column_or_none_there_is_nothing_to_screen(n_columns):
+    assert_array_equal(column_weights(NOISE[:8, :n_columns], Y[86:94], ONES[:8]), np.ones(n_columns))
+
+
+def test_a_small_table_of_categories_alone_is_fitted():
+    X = np.array([[first, second] for first in "abcd" for second in "efgh"])
+    clf = BalancedNNClassifier((4,), n_members=1, max_iter=2, learning_rate_init=0.01, on_collapse="ignore")
+    assert clf.fit(X, np.arange(16) % 2).predict(X).shape == (16,)
+
+
 def test_noise_shrinks_and_a_column_that_decides_does_not():
     columns = NOISE.copy()
     columns[:, 7] += 3.0 * Y
@@ -47,7 +59,7 @@ def test_noise_shrinks_and_a_column_that_decides_does_not():
     assert others.min() > 0.0
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(st.integers(2, 80), st.integers(20, 40), st.integers(2, 4), st.integers(0, 2**31))
 def test_weights_are_positive_at_most_1_and_do_not_depend_on_increasing_functions(n_rows, n_columns, n_classes, seed):
     rng = np.random.default_rng(seed)
