@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, standardize
+from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, find_reach, find_two_valued
 from balanced_nn._typing import FloatArray, IntArray
 
 HEAVY = 8.0  # standard deviations that a number lies from the mean, beyond which the tail counts as heavy
-MAYBE_HEAVY = 4.0  # beyond which it may do so in other rows of the table
+MAYBE_HEAVY = 6.0  # beyond which it may do so in other rows of the table
 KNOTS = 256  # numbers of a column whose scores are kept, at most, evenly spaced in scores
 
 
@@ -87,13 +87,11 @@ def fit_normal_scores(blocks: Iterable[FloatArray]) -> NormalScores:
     found: dict[int, tuple[FloatArray, FloatArray]] = {}
     n_columns = n_possible = 0
     for block in blocks:
-        reach = np.fmax.reduce(np.abs(standardize(block)), axis=0)
-        for j in np.flatnonzero(reach > MAYBE_HEAVY):
-            knots, values = scores_of_column(block[:, j])
-            if len(knots) > 2:  # of two values, one scale is as good as another
-                n_possible += 1
-                if reach[j] > HEAVY:
-                    found[n_columns + int(j)] = knots, values
+        reach = find_reach(block)
+        for j in np.flatnonzero((reach > MAYBE_HEAVY) & ~find_two_valued(block)):  # of two, any scale is as good
+            n_possible += 1
+            if reach[j] > HEAVY:
+                found[n_columns + int(j)] = scores_of_column(block[:, j])
         n_columns += block.shape[1]
     source = np.array(list(found), np.intp)
     return NormalScores(

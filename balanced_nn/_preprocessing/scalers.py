@@ -27,10 +27,11 @@ __all__ = [
     "column_blocks",
     "find_medians",
     "find_pivots",
+    "find_reach",
+    "find_two_valued",
     "fit_built_in_scaler",
     "fit_custom_scaler",
     "row_blocks",
-    "standardize",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -300,12 +301,29 @@ def find_medians(block: Floats) -> tuple[Floats, BoolArray]:
     return medians, some & ~every
 
 
-def standardize(block: Floats) -> Floats:
-    """Return a block with mean 0 and standard deviation 1 in each column; 0 where it is constant or all missing."""
-    block = block.copy()
-    _zero_constants(block)
-    _bring_to_scale(block)
-    return StandardScaler(copy=False).fit_transform(block)
+def find_two_valued(block: Floats) -> BoolArray:
+    """Return which columns hold two different numbers, missing ones apart."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    two = lowest < highest
+    for j in np.flatnonzero(two):  # column by column: a mask of all cells is large
+        column = block[:, j]
+        two[j] = not np.any((column > lowest[j]) & (column < highest[j]))
+    return two
+
+
+def find_reach(block: Floats) -> Floats:
+    """Return how many standard deviations the numbers of each column lie from their mean at most; 0 if constant."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    reach = np.zeros(block.shape[1])
+    varies = lowest < highest
+    if not varies.any():
+        return reach
+    if not varies.all():
+        block, lowest, highest = block[:, varies], lowest[varies], highest[varies]
+    unit = _unit_of(np.maximum(np.abs(lowest), np.abs(highest)))
+    fitted = StandardScaler().fit(block if (unit == 1.0).all() else block * unit)
+    reach[varies] = np.maximum(highest * unit - fitted.mean_, fitted.mean_ - lowest * unit) / fitted.scale_
+    return reach
 
 
 def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
@@ -337,8 +355,7 @@ def _fit_auto(name: str, blocks: Iterable[Floats]) -> AffineScaler:
     """Fit "standard", cut at 8, or "robust", but to columns of two values "standard" as it is."""
     fitted, of_two = [], []
     for block in blocks:
-        lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
-        two = (lowest < highest) & ((block == lowest) | (block == highest) | np.isnan(block)).all(axis=0)
+        two = find_two_valued(block)
         plain = _fit_affine("standard", block[:, two]) if two.any() else (np.empty(0), np.empty(0))
         center, factor = _fit_affine(name, block)
         center[two], factor[two] = plain
@@ -434,9 +451,13 @@ def _bring_to_scale(block: Floats) -> Floats:
 
     Sums and squares of values like 1e300 overflow, and those of 1e-300 vanish; a power of two changes no digit.
     """
-    largest = np.fmax.reduce(np.abs(block), axis=0)
-    ordinary = (largest == 0) | ((largest > 1e-100) & (largest < 1e100))
-    unit = np.ldexp(1.0, -np.clip(np.where(ordinary, 0, np.frexp(largest)[1]), -1000, 1000))
-    if not ordinary.all():
+    unit = _unit_of(np.fmax.reduce(np.abs(block), axis=0))
+    if not (unit == 1.0).all():
         block *= unit
     return unit
+
+
+def _unit_of(largest: Floats) -> Floats:
+    """Return the power of two that brings columns of such largest magnitudes to scale; 1 for all ordinary ones."""
+    ordinary = (largest == 0) | ((largest > 1e-100) & (largest < 1e100)) | np.isnan(largest)
+    return np.ldexp(1.0, -np.clip(np.where(ordinary, 0, np.frexp(largest)[1]), -1000, 1000))
