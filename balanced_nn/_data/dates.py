@@ -84,6 +84,8 @@ def read_pandas_dates(series: Any) -> DateColumn:
         series = series.astype("datetime64[s]")
     if series.dt.tz is None:
         return DateColumn.of(series.to_numpy())
+    if series.dtype.kind == "M" and hasattr(series.dtype, "pyarrow_dtype"):  # whose clock some versions of pandas lose
+        series = series.astype(f"datetime64[{series.dt.unit}, {series.dt.tz}]")
     clock, instant = series.dt.tz_localize(None), series.dt.tz_convert("UTC").dt.tz_localize(None)
     return DateColumn.of(clock.to_numpy(), instant.to_numpy(), _zone_name(series.dt.tz))
 

@@ -1,5 +1,6 @@
 """What does a fitted scikit-learn classifier show, and the network inside it if there is one?"""
 
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -181,7 +182,9 @@ def _check_classifier(model: Any) -> None:
 
 
 def _has_classifier_tags(model: Any) -> bool:
-    with suppress(AttributeError, TypeError):  # an estimator for an earlier scikit-learn has none, or broken ones
+    # An estimator for an earlier scikit-learn has none, or broken ones.
+    with suppress(AttributeError, TypeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         return hasattr(model, "__sklearn_tags__") and is_classifier(model)
     return False
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from sklearn.preprocessing import StandardScaler
 
-from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, find_reach, find_two_valued
+from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, find_two_valued, find_unit
 from balanced_nn._typing import FloatArray, IntArray
 
 HEAVY = 8.0  # standard deviations that a number lies from the mean, beyond which the tail counts as heavy
@@ -97,6 +98,21 @@ def fit_normal_scores(blocks: Iterable[FloatArray]) -> NormalScores:
     return NormalScores(
         source, tuple(knots for knots, _ in found.values()), tuple(values for _, values in found.values()), n_possible
     )
+
+
+def find_reach(block: FloatArray) -> FloatArray:
+    """Return how many standard deviations the numbers of each column lie from their mean at most; 0 if constant."""
+    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+    reach = np.zeros(block.shape[1])
+    varies = lowest < highest
+    if not varies.any():
+        return reach
+    if not varies.all():
+        block, lowest, highest = block[:, varies], lowest[varies], highest[varies]
+    unit = find_unit(np.maximum(np.abs(lowest), np.abs(highest)))
+    fitted = StandardScaler().fit(block if (unit == 1.0).all() else block * unit)
+    reach[varies] = np.maximum(highest * unit - fitted.mean_, fitted.mean_ - lowest * unit) / fitted.scale_
+    return reach
 
 
 def scores_of_column(column: FloatArray) -> tuple[FloatArray, FloatArray]:

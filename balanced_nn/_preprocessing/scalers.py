@@ -27,8 +27,8 @@ __all__ = [
     "column_blocks",
     "find_medians",
     "find_pivots",
-    "find_reach",
     "find_two_valued",
+    "find_unit",
     "fit_built_in_scaler",
     "fit_custom_scaler",
     "row_blocks",
@@ -311,21 +311,6 @@ def find_two_valued(block: Floats) -> BoolArray:
     return two
 
 
-def find_reach(block: Floats) -> Floats:
-    """Return how many standard deviations the numbers of each column lie from their mean at most; 0 if constant."""
-    lowest, highest = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
-    reach = np.zeros(block.shape[1])
-    varies = lowest < highest
-    if not varies.any():
-        return reach
-    if not varies.all():
-        block, lowest, highest = block[:, varies], lowest[varies], highest[varies]
-    unit = _unit_of(np.maximum(np.abs(lowest), np.abs(highest)))
-    fitted = StandardScaler().fit(block if (unit == 1.0).all() else block * unit)
-    reach[varies] = np.maximum(highest * unit - fitted.mean_, fitted.mean_ - lowest * unit) / fitted.scale_
-    return reach
-
-
 def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
     """Fit a scaler by name to all training rows, block of columns by block of columns.
 
@@ -451,13 +436,13 @@ def _bring_to_scale(block: Floats) -> Floats:
 
     Sums and squares of values like 1e300 overflow, and those of 1e-300 vanish; a power of two changes no digit.
     """
-    unit = _unit_of(np.fmax.reduce(np.abs(block), axis=0))
+    unit = find_unit(np.fmax.reduce(np.abs(block), axis=0))
     if not (unit == 1.0).all():
         block *= unit
     return unit
 
 
-def _unit_of(largest: Floats) -> Floats:
+def find_unit(largest: Floats) -> Floats:
     """Return the power of two that brings columns of such largest magnitudes to scale; 1 for all ordinary ones."""
     ordinary = (largest == 0) | ((largest > 1e-100) & (largest < 1e100)) | np.isnan(largest)
     return np.ldexp(1.0, -np.clip(np.where(ordinary, 0, np.frexp(largest)[1]), -1000, 1000))
