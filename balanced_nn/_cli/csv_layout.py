@@ -19,12 +19,7 @@ from typing import IO, Any, TextIO
 
 from balanced_nn._cli.console import OneLineError
 
-SEPARATORS = (
-    ",",
-    ";",
-    "\t",
-    "|",
-)  # the earlier of two that divide equally well; a blank where none does
+SEPARATORS = (",", ";", "\t", "|")  # the earlier of two that divide equally well; a blank where none does
 _DECLARED = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # the first line that Excel reads and writes
 # A number as any country writes it, with or without thousands.
 _NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}([.,'\u2019\xa0 ]\d{3})+)?([.,]\d*)?(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)

@@ -15,6 +15,10 @@ def _dump_joblib(model: Any, path: Path) -> None:
     importlib.import_module("joblib").dump(model, path, compress=3)  # it comes with scikit-learn
 
 
+def _load_joblib(path: Path) -> Any:
+    return importlib.import_module("joblib").load(path)
+
+
 def _dump_skops(model: Any, path: Path) -> None:
     _import_skops(path).dump(model, path)
 
@@ -64,7 +68,7 @@ def load_model(path: Path) -> Any:
     if not path.is_file():
         raise OneLineError(f"there is no file {path}")
     try:
-        return READERS.get(path.suffix.lower(), importlib.import_module("joblib").load)(path)
+        return READERS.get(path.suffix.lower(), _load_joblib)(path)
     except Exception as error:  # a pickle can raise anything
         raise OneLineError(f"cannot read a model from {path}: {type(error).__name__}: {join_lines(error)}") from error
 

@@ -106,7 +106,7 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         raise OneLineError(f"there is no file {path}")
     parquet = path.suffix.lower() in PARQUET
     try:
-        pandas = importlib.import_module("pandas")
+        pandas = _import_pandas()
         return pandas.read_parquet(path) if parquet else parse(pandas)
     except OneLineError:
         raise
@@ -120,6 +120,10 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         ) from error
     except Exception as error:  # pandas, pyarrow and each kind of compressed file have errors of their own
         raise OneLineError(f"cannot read {path}: {join_lines(error)}") from error
+
+
+def _import_pandas() -> ModuleType:
+    return importlib.import_module("pandas")
 
 
 def _read_csv(pandas: ModuleType, path: Path, encoding: str, layout: CsvLayout, **options: Any) -> "DataFrame":
@@ -328,13 +332,13 @@ def _parse_dates_of(column: "Series") -> "Series | None":
     if not found or None in found or len(zones) > 1:
         return None
     try:
-        return importlib.import_module("pandas").to_datetime(column, format="ISO8601", utc=zones == {True})
+        return _import_pandas().to_datetime(column, format="ISO8601", utc=zones == {True})
     except ValueError:  # a month 13
         return None
 
 
 def _is_date(text: str) -> bool:
-    return _parse_dates_of(importlib.import_module("pandas").Series([text])) is not None
+    return _parse_dates_of(_import_pandas().Series([text])) is not None
 
 
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
@@ -360,7 +364,7 @@ def check_writer(path: Path) -> None:
 
 def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
     """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
-    frame = importlib.import_module("pandas").DataFrame(columns)
+    frame = _import_pandas().DataFrame(columns)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
     elif path.suffix.lower() in PARQUET:

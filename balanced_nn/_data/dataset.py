@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -131,14 +132,15 @@ def class_frequencies(y: IntArray, sample_weight: FloatArray, n_classes: int) ->
     return mass / mass.sum()
 
 
-def effective_rows(class_counts: FloatArray | IntArray) -> float:
+def effective_rows(class_counts: ArrayLike) -> float:
     """Rows that count where each class counts the same: ``n_classes ** 2 / sum(1 / class_counts)``.
 
     All rows where the classes are balanced, and four times those of the rarer class where it is very rare.
 
     Examples
     --------
-    >>> effective_rows(np.array([500, 500])), round(effective_rows(np.array([990, 10])))
+    >>> effective_rows([500, 500]), round(effective_rows([990, 10]))
     (1000.0, 40)
     """
-    return float(len(class_counts) ** 2 / np.sum(1.0 / np.asarray(class_counts)))
+    counts = np.asarray(class_counts)
+    return float(len(counts) ** 2 / np.sum(1.0 / counts))

@@ -145,9 +145,7 @@ def _bins(graph: Graph, preprocessing: Preprocessing, scaled: Node) -> Node:
 def _normal_scores(graph: Graph, scores: NormalScores, x: Node) -> Node:
     """As `NormalScores.apply`."""
     x = _clip(graph, graph.columns(x, scores.source), -scalers.LARGEST / 4, scalers.LARGEST / 4)
-    x = graph.where(graph.less(graph.maximum(x, graph.subtract(0.0, x)), scalers.NEXT_TO_ZERO), 0.0, x)
-    lowest, highest = (np.array([knots[end] for knots in scores.knots]) for end in (0, -1))
-    x = graph.minimum(graph.maximum(x, lowest), highest)
+    x = _clip(graph, _flush(graph, x), *(np.array([knots[end] for knots in scores.knots]) for end in (0, -1)))
     size = 2 ** max(map(len, scores.knots)).bit_length()
     knots = np.stack([_extended(own, size, scalers.LARGEST) for own in scores.knots])
     values = np.stack([_extended(own, size, own[-1]) for own in scores.values])
@@ -188,9 +186,7 @@ def _smooth_clip(graph: Graph, scaled: Node) -> Node:
 
 def _shares(graph: Graph, scaler: scalers.QuantileScaler, x: Node) -> Node:
     """Share of the training rows below each number, as `QuantileScaler.apply` interpolates it."""
-    scaled = graph.multiply(x, scaler.unit)
-    near_zero = graph.less(graph.maximum(scaled, graph.subtract(0.0, scaled)), scalers.NEXT_TO_ZERO)
-    x = graph.where(near_zero, 0.0, scaled)
+    x = _flush(graph, graph.multiply(x, scaler.unit))
     size = 2 ** max(len(np.unique(quantiles)) for quantiles in scaler.quantiles).bit_length()
     steps = np.stack([_steps(quantiles, scaler.references, size) for quantiles in scaler.quantiles], axis=1)
     values, at, above, slope = map(graph.table, steps)
@@ -280,7 +276,12 @@ def _ratio(graph: Graph, x: Node, coefficients: Sequence[tuple[float, float]]) -
     return graph.divide(numerator, denominator)
 
 
-def _clip(graph: Graph, x: Node, lowest: float, highest: float) -> Node:
+def _flush(graph: Graph, x: Node) -> Node:
+    """As `scalers.flush`."""
+    return graph.where(graph.less(graph.maximum(x, graph.subtract(0.0, x)), scalers.NEXT_TO_ZERO), 0.0, x)
+
+
+def _clip(graph: Graph, x: Node, lowest: float | FloatArray, highest: float | FloatArray) -> Node:
     return graph.minimum(graph.maximum(x, lowest), highest)
 
 

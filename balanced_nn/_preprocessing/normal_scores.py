@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from sklearn.preprocessing import StandardScaler
 
-from balanced_nn._preprocessing.scalers import LARGEST, NEXT_TO_ZERO, find_two_valued, find_unit
+from balanced_nn._preprocessing.scalers import LARGEST, find_two_valued, find_unit, flush
 from balanced_nn._typing import FloatArray, IntArray
 
 HEAVY = 8.0  # standard deviations that a number lies from the mean, beyond which the tail counts as heavy
@@ -135,5 +135,4 @@ def scores_of_column(column: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def bounded(numbers: FloatArray) -> FloatArray:
     """Keep numbers where the difference of two does not overflow, and take those next to 0 for 0."""
-    numbers = np.clip(numbers, -LARGEST / 4, LARGEST / 4)
-    return np.where(np.abs(numbers) < NEXT_TO_ZERO, 0.0, numbers)
+    return flush(np.clip(numbers, -LARGEST / 4, LARGEST / 4))

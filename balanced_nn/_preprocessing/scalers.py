@@ -31,6 +31,7 @@ __all__ = [
     "find_unit",
     "fit_built_in_scaler",
     "fit_custom_scaler",
+    "flush",
     "row_blocks",
 ]
 
@@ -113,7 +114,7 @@ class QuantileScaler:
         return len(self.quantiles)
 
     def apply(self, block: Floats) -> Floats:
-        block = _flush(block * self.unit)
+        block = flush(block * self.unit)
         shares = np.empty_like(block)
         for j, quantiles in enumerate(self.quantiles):
             x = block[:, j]
@@ -413,11 +414,11 @@ def _fit_quantiles(block: Floats) -> tuple[Floats, Floats, BoolArray]:
     constant = _zero_constants(block)
     unit = _bring_to_scale(block)
     # subsample=None: all rows, so that there is nothing to draw at random.
-    fitted = QuantileTransformer(n_quantiles=min(1000, len(block)), subsample=None).fit(_flush(block))
+    fitted = QuantileTransformer(n_quantiles=min(1000, len(block)), subsample=None).fit(flush(block))
     return np.ascontiguousarray(fitted.quantiles_.T), unit, constant
 
 
-def _flush(block: Floats) -> Floats:
+def flush(block: Floats) -> Floats:
     """Replace numbers that are next to 0, in place: the slope between two of them would overflow."""
     block[np.abs(block) < NEXT_TO_ZERO] = 0.0
     return block

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from balanced_nn._data.dataset import effective_rows
 
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512))  # training rows, batch size up to there
@@ -85,7 +83,7 @@ def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
         return 0
     most = min(
         MOST_BINS,
-        int(effective_rows(np.asarray(class_counts))) // ROWS_OF_A_BIN,
+        int(effective_rows(class_counts)) // ROWS_OF_A_BIN,
         COLUMNS_OF_BINS // n_columns,
         int(CELLS_OF_BINS / (sum(class_counts) * n_columns)),
     )
