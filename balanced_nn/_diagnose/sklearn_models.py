@@ -144,10 +144,11 @@ def _judges_another_table(subject: _Subject, X: FloatArray, judged: tuple[FloatA
     """Whether the rows that are judged hold other values than those of training, as far as these are known."""
     rows = X if judged is None else judged[0]
     ours = subject.kind is ModelKind.OURS
-    width = subject.model.members_[0].preprocessing.scaler.width if ours else X.shape[1]  # behind it stand its bins
-    if ours and isinstance(subject.model.scaler, str) and off_scale(rows[:, :width]).size:
-        return True
-    return judged is not None and far_apart(X[:, :width], rows[:, :width]).size > 0
+    if ours:
+        X, rows = map(subject.model.preprocessing_.scaled_numbers, (X, rows))
+        if isinstance(subject.model.scaler, str) and off_scale(rows).size:
+            return True
+    return judged is not None and far_apart(X, rows).size > 0
 
 
 def _prepare_training(subject: _Subject, seed: int) -> tuple[Trainer, Reference | None]:

@@ -122,6 +122,11 @@ class Preprocessing:
             expanded[part, first_code:] -= codes == minus_ones
         return expanded
 
+    def scaled_numbers(self, expanded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scaled numeric columns of expanded rows, as they were before they were weighed."""
+        numbers = expanded[:, : self.scaler.width]
+        return numbers if self.weights is None else (numbers / self.weights[: self.scaler.width]).astype(np.float32)
+
     def with_bins(
         self, cleaned: NDArray[np.float32], y: IntArray, weight: NDArray[np.float64], most: int
     ) -> "Preprocessing":

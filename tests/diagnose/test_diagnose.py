@@ -33,7 +33,7 @@ X3, Y3 = make_classification(400, 8, n_informative=5, n_classes=3, class_sep=2, 
 TEXT = np.array(["no", "yes"])[Y]
 FRAME = pd.DataFrame(X, columns=list("abcdefgh"))
 RARE = np.r_[np.flatnonzero(Y == 0), np.flatnonzero(Y == 1)[:12]]
-SLOW = {"learning_rate_init": 1e-7, "max_iter": 20, "n_iter_no_change": 20, "random_state": 0}
+SLOW = {"learning_rate_init": 1e-7, "max_iter": 20, "n_iter_no_change": 20, "random_state": 2}
 
 
 def fit(model: Any, rows: Any = X, labels: Any = Y) -> Any:
@@ -288,7 +288,7 @@ def test_our_own_classifier_is_judged_on_any_rows(ours):
 def test_columns_that_ours_misreads_are_blamed_for_features_without_a_signal():
     prices = np.char.mod("%.2f EUR", np.random.default_rng(0).uniform(size=600))
     table, labels = pd.DataFrame({"price": prices}), np.arange(600) % 2
-    settings = {"learning_rate_init": 0.01, "max_iter": 2, "n_members": 1, "on_collapse": "ignore", "random_state": 0}
+    settings = {"learning_rate_init": 0.01, "max_iter": 2, "n_members": 1, "on_collapse": "ignore", "random_state": 2}
     model = BalancedNNClassifier((4,), **settings)
     report = diagnose(model.fit(table[:300], labels[:300]), table[300:], labels[300:])
     assert report.outcome == "no_signal"
@@ -533,3 +533,15 @@ def test_a_model_that_knows_one_class_cannot_be_judged():
 def test_a_search_over_nothing_that_can_be_told_trains_nothing():
     report = diagnose(fit(slow()), X[Y == 0], Y[Y == 0], confirm=True)
     assert (report.outcome.value, report.search) == ("unknown", None)
+
+
+def test_rows_of_another_scale_are_told_of_where_columns_were_made_smaller():
+    rng = np.random.default_rng(0)
+    wide, labels = rng.normal(size=(80, 200)), np.arange(80) % 2
+    wide[:, 0] += 2 * labels
+    settings = {"n_members": 1, "max_iter": 5, "learning_rate_init": 0.01, "on_collapse": "ignore", "random_state": 2}
+    model = BalancedNNClassifier((8,), **settings).fit(wide, labels)
+    assert np.median(model.preprocessing_.weights) < 0.25
+    report = diagnose(model, 1e3 * (wide + 5.0), labels)
+    assert report.outcome.value == "unknown"
+    assert "hold other values than those of training" in str(report)
