@@ -204,10 +204,12 @@ X, y = table(1000)
 model = BalancedNNClassifier((32,), max_iter=2, on_collapse="ignore")
 for _ in range(20):
     model.fit(X, y)
-before = resident()
-for _ in range(100):
-    model.fit(X, y)
-print(resident() - before)
+told = [resident()]
+for _ in range(4):
+    for _ in range(25):
+        model.fit(X, y)
+    told.append(resident())
+print(min(np.diff(told)))
 """
 )
 
@@ -215,7 +217,8 @@ print(resident() - before)
 @on_linux
 @pytest.mark.slow
 def test_a_hundred_fits_leave_no_memory_behind():
-    assert float(run_python(MANY_FITS)) < 20  # MB
+    # What is left behind grows with each 25 fits; an allocator's new arena comes once.
+    assert float(run_python(MANY_FITS)) < 5  # MB
 
 
 def test_rows_are_gathered_into_chunks_of_bounded_size():

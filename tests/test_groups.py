@@ -43,8 +43,9 @@ def told_auc(clf):
 
 def test_a_report_on_whole_groups_tells_what_other_groups_show():
     grouped, alone = small().fit(X, Y, groups=PATIENT), small().fit(X, Y)
-    assert told_auc(grouped) == pytest.approx(roc_auc_score(Y_NEW, grouped.predict_proba(X_NEW)[:, 1]), abs=0.1)
-    assert told_auc(alone) > roc_auc_score(Y_NEW, alone.predict_proba(X_NEW)[:, 1]) + 0.2
+    # Few ill patients are held out: the AUC of their rows is off by a tenth or so.
+    assert told_auc(grouped) == pytest.approx(roc_auc_score(Y_NEW, grouped.predict_proba(X_NEW)[:, 1]), abs=0.2)
+    assert told_auc(alone) > roc_auc_score(Y_NEW, alone.predict_proba(X_NEW)[:, 1]) + 0.3
     assert log_loss(Y_NEW, grouped.predict_proba(X_NEW)) < log_loss(Y_NEW, alone.predict_proba(X_NEW))
 
 
@@ -172,8 +173,8 @@ def test_nothing_is_told_of_any_classifier_by_rows_of_another_scale():
 
 
 def test_a_class_that_some_networks_cannot_hold_out_is_told_of():
-    y = np.where(PATIENT < 4, 2, Y)  # four groups of a class, and four networks
-    told = r"For [123] of 4 networks no rows could be held out of class 2 \(48\); rows of a group stay together"
+    y = np.where(PATIENT < 3, 2, Y)  # three groups of a class, and four networks
+    told = r"For [123] of 4 networks no rows could be held out of class 2 \(36\); rows of a group stay together"
     with pytest.warns(RareClassWarning, match=told):
         small(max_iter=1, n_members=4, on_collapse="ignore").fit(X, y, groups=PATIENT)
 
