@@ -161,6 +161,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         parameter use "warn", or a candidate may be credited with what a repair did. "raise" raises `CollapseError`.
         Except with "ignore", a `CollapseWarning` also reports answers that only the decision spoils, and features
         that do not predict the labels.
+    n_jobs : int or None, default=None
+        Networks that are trained at the same time, in threads; the result is the same, bit by bit, for any number. -1
+        takes all cores. None takes what ``joblib.parallel_config(n_jobs=...)`` says; without it as many as the process
+        may use cores, but one in a worker of joblib, as in ``GridSearchCV(n_jobs=2)``.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -291,6 +295,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
         "pos_label": [str, Real, "boolean", None],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
+        "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -322,6 +327,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         decision: Any = "auto",
         pos_label: Any = None,
         on_collapse: str = "repair",
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -349,6 +355,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.decision = decision
         self.pos_label = pos_label
         self.on_collapse = on_collapse
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 

@@ -16,9 +16,10 @@ from sklearn.model_selection import GridSearchCV
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
 from balanced_nn._preprocessing.normal_scores import KNOTS
 from balanced_nn._training.auto_settings import auto_batch_size, auto_members
+from balanced_nn._training.keras.compiled import CHUNK_BYTES, ProgramKey
 from balanced_nn._training.keras.model import padded_width
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import CHUNK_BYTES, ProgramKey, TrainingProgram
+from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES
 
 X, Y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)

@@ -32,7 +32,7 @@ from benchmarks.speed.memory import memory
 from benchmarks.speed.prediction import predict
 from benchmarks.speed.start_up import cold_fit, start_up
 from benchmarks.speed.timing import Row, fresh_process
-from benchmarks.speed.training import growth, matrix_products, same_network, search, throughput, whole_fit
+from benchmarks.speed.training import growth, matrix_products, same_network, search, side_by_side, throughput, whole_fit
 
 ROWS = RESULTS / "speed.csv"
 PAGES = (README, DOCS / "speed.md")
@@ -44,6 +44,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "search": search,
     "predict": predict,
     "whole-fit": whole_fit,
+    "side-by-side": side_by_side,
     "cold-fit": cold_fit,
     "compilation": compilation,
     "start-up": start_up,

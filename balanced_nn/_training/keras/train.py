@@ -1,6 +1,7 @@
 """How is a network trained, and how is its learning rate tested? Both run the steps of one compiled program."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +16,9 @@ from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
+from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import Chunk, ProgramKey, TrainingProgram
+from balanced_nn._training.keras.program import Chunk, TrainingProgram
 from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
@@ -89,7 +91,10 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
 
 
 def train_network(
-    task: TrainingTask, learning_rate: float, on_epoch: Callable[[Epoch], bool] | None = None
+    task: TrainingTask,
+    learning_rate: float,
+    on_epoch: Callable[[Epoch], bool] | None = None,
+    ended: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Train until the validation loss stops falling, and return the best network.
 
@@ -104,14 +109,22 @@ def train_network(
         Step size of AdamW.
     on_epoch : callable, default=None
         Called after each epoch; training ends where it answers True.
+    ended : callable, default=None
+        Asked before each chunk of batches whether nobody waits for the result any more.
 
     Returns
     -------
     TrainingResult
+
+    Raises
+    ------
+    CancelledError
+        Where `ended` answers True.
     """
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
-    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, endless):
+        chunks = endless if ended is None else _until(ended, endless)
         for epoch in range(1, task.plan.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
@@ -142,6 +155,13 @@ def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[Tr
         task.load(program, task.initial)
         with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
+
+
+def _until(ended: Callable[[], bool], chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if ended():
+            raise CancelledError
+        yield chunk
 
 
 def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:
