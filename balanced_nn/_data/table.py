@@ -67,11 +67,9 @@ class Table:
 
     def numbers(self, positions: IntArray) -> Matrix:
         """Return the named columns as one numeric block, ndarray or CSR; bools and numeric levels become numbers."""
-        if len(positions) == len(self.numeric_positions) and not self.categories:
-            return self.numeric  # ascending positions of as many columns as there are: all of them
         if np.array_equal(positions, self.numeric_positions):
             return self.numeric
-        if not any(int(position) in self.categories for position in positions):
+        if not self.categories or not any(int(position) in self.categories for position in positions):
             return self.numeric[:, np.searchsorted(self.numeric_positions, positions)]
         return _stack([self._number_column(int(position)) for position in positions], self.n_rows)
 

@@ -1,7 +1,9 @@
 """Which numeric columns have heavy tails, and what are their normal scores?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -56,10 +58,30 @@ class NormalScores:
         >>> scores.apply(np.array([[7.0, 0.5], [7.0, 5.0], [7.0, 100.0]])).ravel()
         array([-0.5,  0.5,  1. ])
         """
-        scores = np.empty((len(block), len(self)))
-        for j, (column, knots, values) in enumerate(zip(self.source, self.knots, self.values, strict=True)):
-            scores[:, j] = np.interp(bounded(block[:, column]), knots, values)
-        return scores
+        lowest, highest, keys, knots, values, slopes = self._lines
+        numbers = np.clip(bounded(block[:, self.source]), lowest, highest)
+        below = np.searchsorted(keys, np.arange(len(self)) + 1j * numbers, side="right") - 1
+        return slopes[below] * (numbers - knots[below]) + values[below]
+
+    @cached_property
+    def _lines(self) -> tuple[FloatArray, ...]:
+        """The outermost knots of each column; of all knots in one row: key, number, score, and slope to the next.
+
+        All columns are searched at once: complex numbers are ordered by the real part, here the column, then by the
+        imaginary one.
+        """
+        sizes = [len(own) for own in self.knots]
+        last = np.cumsum(sizes) - 1
+        knots, values = np.concatenate(self.knots), np.concatenate(self.values)
+        slopes = np.zeros(len(knots))
+        with np.errstate(divide="ignore", invalid="ignore"):  # from one column to the next, which is overwritten
+            slopes[:-1] = np.diff(values) / np.diff(knots)
+        slopes[last] = 0.0
+        keys = np.repeat(np.arange(len(self)), sizes) + 1j * knots
+        return knots[last - sizes + 1], knots[last], keys, knots, values, slopes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def names(self, columns: Sequence[str]) -> list[str]:
         """Name of each score, from those of the columns."""
