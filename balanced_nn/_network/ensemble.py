@@ -16,7 +16,7 @@ from balanced_nn._probability.calibration import Calibration
 from balanced_nn._probability.correction import Correction, log_softmax
 from balanced_nn._typing import FloatArray, IntArray
 
-FEW_ROWS = 8  # up to which one pass over the stacked networks is faster than the networks one after the other
+FEW_ROWS = 4  # up to which one pass over the stacked networks is faster than the networks one after the other
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,14 +60,13 @@ class Stack:
         """Products with the first kernels, of shape (n_networks, n_rows, n_units)."""
         inputs = expanded[:, self.columns].astype(np.float64)
         inputs[:, :-1] -= inputs[:, 1:] * self.goes_on
-        n_rows, n_networks, n_inputs = len(inputs), len(self.starts), len(self.columns)
-        places = np.flatnonzero(inputs)
-        ends = np.append(np.add.outer(np.arange(n_rows) * n_inputs, self.starts).ravel(), inputs.size)
-        blocks = csr_array(
-            (inputs.ravel()[places], places % n_inputs, np.searchsorted(places, ends)),
-            shape=(n_rows * n_networks, n_inputs),
-        )
-        return np.ascontiguousarray((blocks @ self.products[0][0]).reshape(n_rows, n_networks, -1).swapaxes(0, 1))
+        n_rows, n_inputs = inputs.shape
+        places = np.flatnonzero(inputs).astype(np.int32)
+        ends = np.append((np.arange(n_rows)[:, None] * n_inputs + self.starts).ravel(), inputs.size)
+        columns = places if n_rows == 1 else places % np.int32(n_inputs)
+        rows = (inputs.ravel()[places], columns, np.searchsorted(places, ends).astype(np.int32))
+        products = csr_array(rows, shape=(len(ends) - 1, n_inputs)) @ self.products[0][0]
+        return np.ascontiguousarray(products.reshape(n_rows, len(self.starts), -1).swapaxes(0, 1))
 
 
 def stack_networks(
@@ -119,8 +118,7 @@ def stack_networks(
 def _goes_on(preprocessing: Preprocessing) -> BoolArray:
     """Whether each column of an expanded row is followed by the next bin of the same number."""
     bins, found = preprocessing.bins, np.zeros(preprocessing.width, bool)
-    first = preprocessing.n_numeric
-    found[first : first + len(bins) - 1] = bins.source[1:] == bins.source[:-1]
+    found[preprocessing.n_numeric + np.flatnonzero(np.diff(bins.source) == 0)] = True
     return found
 
 

@@ -10,7 +10,7 @@ from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._preprocessing.normal_scores import NormalScores
 from balanced_nn._preprocessing.piecewise_linear import Bins
 from balanced_nn._preprocessing.preprocessing import Preprocessing
-from balanced_nn._preprocessing.scalers import AffineScaler, QuantileScaler, Scaler
+from balanced_nn._preprocessing.scalers import AffineScaler, AffineScalers, QuantileScaler, Scaler
 from balanced_nn._typing import IntArray
 
 
@@ -109,7 +109,7 @@ def _join_scalers(scalers: Sequence[Scaler]) -> Scaler | None:
     affine = [scaler for scaler in scalers if isinstance(scaler, AffineScaler)]
     if len(affine) == len(scalers):
         widths = [scaler.width for scaler in affine]
-        return AffineScaler(
+        return AffineScalers(
             np.concatenate([scaler.center for scaler in affine]),
             np.concatenate([scaler.factor for scaler in affine]),
             np.repeat([scaler.limit for scaler in affine], widths),
