@@ -71,8 +71,14 @@ def predict_at_defaults() -> list[Row]:
     widths = [member.network.spec.n_inputs for member in ours.members_]
 
     def floor(block: int) -> Callable[[], None]:
-        products = [peers.prediction_floor(np.ones((len(many), width)), hidden, block) for width in widths]
-        return lambda: [product() for product in products] and None
+        of_a_block = [peers.prediction_floor(np.ones((block, width)), hidden, block) for width in widths]
+
+        def products() -> None:
+            for _ in range(-(-len(many) // block)):
+                for product in of_a_block:
+                    product()
+
+        return products
 
     block = min((512, 1024, 2048), key=lambda size: min(best_of(floor(size))))
     products = f"matrix products of the networks, float64, blocks of {block} rows"
