@@ -72,9 +72,12 @@ class Ensemble:
 
     def log_proba(self, table: Table, prior: FloatArray) -> FloatArray:
         """Logarithm of the mean of the networks' probabilities, corrected to the class frequencies `prior`."""
+        return self.combine([member.scores(table) for member in self.members], prior)
+
+    def log_proba_of_few(self, table: Table, prior: FloatArray) -> FloatArray:
+        """The same for some rows alone, up to rounding: in one pass over all networks, where there are few."""
         stack = self._stack if len(table) <= FEW_ROWS else None
-        scores = [member.scores(table) for member in self.members] if stack is None else stack.scores(table)
-        return self.combine(scores, prior)
+        return self.log_proba(table, prior) if stack is None else self.combine(stack.scores(table), prior)
 
     @cached_property
     def _stack(self) -> Stack | None:
@@ -95,6 +98,6 @@ class Ensemble:
         mean: FloatArray = each[0]
         if len(each) > 1:  # rounding may lift the mean of numbers near 1 above 1
             mean = np.minimum(np.logaddexp.reduce(each, axis=0) - np.log(len(each)), 0.0)
-        if np.array_equal(prior, self.natural_prior):
+        if prior is self.natural_prior or np.array_equal(prior, self.natural_prior):
             return mean
         return log_softmax(mean + np.log(prior / self.natural_prior))

@@ -8,10 +8,10 @@ from scipy.sparse import csr_array
 
 from balanced_nn._data.table import Table
 from balanced_nn._network.network import FittedNetwork, carry_on
-from balanced_nn._preprocessing.joining import join_preprocessings
+from balanced_nn._preprocessing.joining import Joined, join_preprocessings
 from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._probability.correction import Correction
-from balanced_nn._typing import BoolArray, FloatArray, IntArray
+from balanced_nn._typing import BoolArray, FloatArray
 
 LARGEST_KERNELS = 2**24  # bytes of the first kernels; with larger ones a call costs little beside the products
 
@@ -26,12 +26,8 @@ class Stack:
 
     Parameters
     ----------
-    preprocessing : Preprocessing
+    preprocessing : Joined
         Cleans and expands for all networks at once.
-    columns : ndarray of shape (n_inputs,)
-        Columns of an expanded row that the networks read, network by network.
-    starts : ndarray of shape (n_networks,)
-        Where each network begins in `columns`.
     goes_on : ndarray of shape (n_inputs - 1,)
         1 where the next column is the next bin of the same number, else 0.
     products : tuple of (kernel, bias)
@@ -43,9 +39,7 @@ class Stack:
         Those of the networks, each of its arrays of shape (n_networks, 1, n_classes).
     """
 
-    preprocessing: Preprocessing
-    columns: IntArray
-    starts: IntArray
+    preprocessing: Joined
     goes_on: FloatArray
     products: tuple[tuple[FloatArray, FloatArray], ...]
     activation: str
@@ -53,20 +47,22 @@ class Stack:
 
     def scores(self, table: Table) -> FloatArray:
         """Log-probabilities of each network at uniform frequencies, of shape (n_networks, n_rows, n_classes)."""
-        expanded = self.preprocessing.expand(self.preprocessing.clean(table))
-        return self.correction.log_posterior(carry_on(self._first(expanded), self.products, self.activation))
+        first = self._first(self.preprocessing.expand(table))
+        return self.correction.log_posterior(carry_on(first, self.products, self.activation))
 
     def _first(self, expanded: FloatArray) -> FloatArray:
         """Products with the first kernels, of shape (n_networks, n_rows, n_units)."""
-        inputs = expanded[:, self.columns].astype(np.float64)
+        inputs = expanded.astype(np.float64)
         inputs[:, :-1] -= inputs[:, 1:] * self.goes_on
-        n_rows, n_inputs = inputs.shape
-        places = np.flatnonzero(inputs).astype(np.int32)
-        ends = np.append((np.arange(n_rows)[:, None] * n_inputs + self.starts).ravel(), inputs.size)
-        columns = places if n_rows == 1 else places % np.int32(n_inputs)
-        rows = (inputs.ravel()[places], columns, np.searchsorted(places, ends).astype(np.int32))
-        products = csr_array(rows, shape=(len(ends) - 1, n_inputs)) @ self.products[0][0]
-        return np.ascontiguousarray(products.reshape(n_rows, len(self.starts), -1).swapaxes(0, 1))
+        (n_rows, n_inputs), n_networks = inputs.shape, len(self.preprocessing.ends)
+        cells = inputs.ravel()
+        places = cells.nonzero()[0]
+        ends = np.add.outer(np.arange(n_rows) * n_inputs, self.preprocessing.ends).ravel()
+        indptr = np.concatenate([[0], places.searchsorted(ends)], dtype=np.int32)  # SciPy would ask if int64 is needed
+        blocks = csr_array(
+            (cells[places], (places % n_inputs).astype(np.int32), indptr), shape=(n_rows * n_networks, n_inputs)
+        )
+        return np.ascontiguousarray((blocks @ self.products[0][0]).reshape(n_rows, n_networks, -1).swapaxes(0, 1))
 
 
 def stack_networks(
@@ -105,9 +101,7 @@ def stack_networks(
         np.stack(own) for own in zip(*([kernel for kernel, _ in products[1:]] for products in layers), strict=True)
     ]
     return Stack(
-        joined.preprocessing,
-        np.concatenate(joined.columns),
-        np.cumsum([0, *map(len, joined.columns[:-1])]),
+        joined,
         np.concatenate(goes_on)[:-1].astype(np.float64),
         tuple(zip([np.concatenate(first), *later], biases, strict=True)),
         networks[0].spec.activation,

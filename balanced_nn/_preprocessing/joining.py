@@ -6,28 +6,60 @@ from itertools import chain, pairwise
 
 import numpy as np
 
+from balanced_nn._data.table import Table, to_dense
+from balanced_nn._preprocessing.dates import add_date_parts
 from balanced_nn._preprocessing.encoding import Encoding
-from balanced_nn._preprocessing.normal_scores import NormalScores
+from balanced_nn._preprocessing.normal_scores import NormalScores, ScoreLines
 from balanced_nn._preprocessing.piecewise_linear import Bins
 from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._preprocessing.scalers import AffineScaler, AffineScalers, QuantileScaler, Scaler
-from balanced_nn._typing import IntArray
+from balanced_nn._typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """One preprocessing that does the work of several.
+    """One preprocessing that does the work of several, quickly on a few rows.
 
     Parameters
     ----------
-    preprocessing : Preprocessing
-        Its expanded rows hold the columns of all, to the bit; codes that several of them share only once.
-    columns : tuple of ndarray of int
-        For each of the several, which columns of such a row are its own, in its own order.
+    steps : Preprocessing
+        The arrays of all, side by side; codes that several of them share only once.
+    lines : ScoreLines or None
+        Of its normal scores; None where there are none.
+    positions : ndarray of int
+        Numeric columns of a table.
+    repeated : ndarray of int
+        Of these, which the numbers of all networks come from.
+    columns : ndarray of int
+        Of the expanded columns, which the networks read, network by network.
+    ends : ndarray of int
+        Where each network ends in `columns`.
     """
 
-    preprocessing: Preprocessing
-    columns: tuple[IntArray, ...]
+    steps: Preprocessing
+    lines: ScoreLines | None
+    positions: IntArray
+    repeated: IntArray
+    columns: IntArray
+    ends: IntArray
+
+    def expand(self, table: Table) -> FloatArray:
+        """Return what the preprocessings give, to the bit, side by side: of shape (n_rows, n_inputs), float32."""
+        steps = self.steps
+        table = add_date_parts(table, steps.dates)
+        block = to_dense(table.numbers(self.positions))[:, self.repeated].astype(np.float64, copy=False)
+        table.subtract(steps.pivot, block, steps.numeric_positions, slice(None))
+        missing = np.isnan(block)
+        np.copyto(block, steps.fill, where=missing)
+        scaled = [steps.scaler.apply(block)] + ([] if self.lines is None else [self.lines.apply(block)])
+        numbers = np.concatenate(scaled, axis=1, dtype=np.float32, casting="same_kind")
+        parts = [numbers if steps.weights is None else numbers * steps.weights, steps.bins.encode(numbers)]
+        if steps.level_counts:
+            codes = [encoding.encode(table.category(encoding.position)) for encoding in steps.encodings]
+            sources, ones, minus_ones = steps.expansion
+            cells = np.column_stack([missing[:, steps.indicators], *codes])[:, sources - steps.n_numeric]
+            parts.append(np.subtract(cells == ones, cells == minus_ones, dtype=np.float32))
+        return np.concatenate(parts, axis=1)[:, self.columns]
 
 
 def join_preprocessings(parts: Sequence[Preprocessing]) -> Joined | None:
@@ -91,7 +123,10 @@ def join_preprocessings(parts: Sequence[Preprocessing]) -> Joined | None:
         expanded = [np.flatnonzero(joint.expansion[0] == n_numeric + code) for code in codes]
         behind = [n_numeric + n_bins[-1] + found for found in expanded]
         columns.append(np.concatenate([own, n_numeric + np.arange(start, stop), *behind]))
-    return Joined(joint, tuple(columns))
+    lines = ScoreLines.of(joint.scores) if len(joint.scores) else None
+    ends = np.cumsum([len(own) for own in columns])
+    repeated = np.tile(np.arange(n_columns), n_parts)
+    return Joined(joint, lines, first.numeric_positions, repeated, np.concatenate(columns), ends)
 
 
 def _offsets(counts: Sequence[int]) -> list[int]:
@@ -108,13 +143,7 @@ def _join_scalers(scalers: Sequence[Scaler]) -> Scaler | None:
     """Return the scaler of all columns side by side, None where there is no such scaler."""
     affine = [scaler for scaler in scalers if isinstance(scaler, AffineScaler)]
     if len(affine) == len(scalers):
-        widths = [scaler.width for scaler in affine]
-        return AffineScalers(
-            np.concatenate([scaler.center for scaler in affine]),
-            np.concatenate([scaler.factor for scaler in affine]),
-            np.repeat([scaler.limit for scaler in affine], widths),
-            np.repeat([scaler.smooth for scaler in affine], widths),
-        )
+        return AffineScalers.of(affine)
     quantile = [scaler for scaler in scalers if isinstance(scaler, QuantileScaler)]
     if len(quantile) == len(scalers) and len({len(scaler.references) for scaler in quantile}) == 1:
         return QuantileScaler(

@@ -137,10 +137,11 @@ def test_few_rows_ask_no_network_by_itself_and_many_do(monkeypatch):
     ensemble, prior = CASES["numeric"].ensemble(), np.array([0.8, 0.2])
     few, more = (CASES["numeric"].read(slice(n)) for n in (FEW_ROWS, FEW_ROWS + 1))
     expected = ensemble.log_proba(more, prior)
+    assert_array_equal(ensemble.log_proba_of_few(more, prior), expected)
     monkeypatch.setattr(FittedNetwork, "logits", None)
-    assert_allclose(ensemble.log_proba(few, prior), expected[:-1], rtol=1e-12)
+    assert_allclose(ensemble.log_proba_of_few(few, prior), expected[:-1], rtol=1e-12)
     with pytest.raises(TypeError):
-        ensemble.log_proba(more, prior)
+        ensemble.log_proba_of_few(more, prior)
 
 
 def test_networks_that_cannot_be_stacked_answer_one_after_the_other(monkeypatch):
@@ -156,7 +157,7 @@ def test_networks_that_cannot_be_stacked_answer_one_after_the_other(monkeypatch)
     ):
         mixed_up = replace(ensemble, members=(odd, *others))
         assert mixed_up._stack is None
-        assert mixed_up.log_proba(CASES["numeric"].read(slice(1)), np.array([0.5, 0.5])).shape == (1, 2)
+        assert mixed_up.log_proba_of_few(CASES["numeric"].read(slice(1)), np.array([0.5, 0.5])).shape == (1, 2)
     not_finite = replace(first, network=replace(first.network, layers=(lost, *layers[1:])))
     assert replace(ensemble, members=(not_finite, *others))._stack is None
     monkeypatch.setattr(stack, "LARGEST_KERNELS", 100)
@@ -175,11 +176,11 @@ def test_a_pickle_holds_no_stack(name):
 def test_threads_that_ask_first_at_the_same_time_get_the_same_answers():
     case, prior = CASES["numeric"], np.array([0.8, 0.2])
     ensemble, rows = case.ensemble(), [case.read(slice(i, i + 1)) for i in range(20)]
-    expected = [ensemble.log_proba(row, prior) for row in rows]
+    expected = [ensemble.log_proba_of_few(row, prior) for row in rows]
     for _ in range(5):
         new = replace(ensemble)
         with ThreadPoolExecutor(2) as threads:
-            assert_array_equal(list(threads.map(lambda row, new=new: new.log_proba(row, prior), rows)), expected)
+            assert_array_equal(list(threads.map(lambda row, new=new: new.log_proba_of_few(row, prior), rows)), expected)
 
 
 def test_a_fitted_classifier_answers_a_row_alone_as_among_others():

@@ -49,15 +49,13 @@ def parts(*scalers: object) -> list[Preprocessing]:
 )
 def test_each_network_gets_the_matrix_of_its_own_preprocessing_to_the_bit(scalers):
     several = parts(*scalers)
-    joined = join_preprocessings(several)
-    expanded = joined.preprocessing.expand(joined.preprocessing.clean(TABLE))
-    for own, columns in zip(several, joined.columns, strict=True):
-        assert_array_equal(expanded[:, columns], own.expand(own.clean(TABLE)))
+    expanded = [own.expand(own.clean(TABLE)) for own in several]
+    assert_array_equal(join_preprocessings(several).expand(TABLE), np.hstack(expanded))
 
 
 def test_codes_that_networks_share_are_found_once():
     several = parts("auto", "auto", "auto")
-    joined = join_preprocessings(several).preprocessing
+    joined = join_preprocessings(several).steps
     positions = [encoding.position for encoding in joined.encodings]
     assert positions.count(3) == 1  # the flag; the level that is rare has no code where its row was held out
     assert len(joined.indicators) == len(np.unique(np.concatenate([part.indicators for part in several])))
