@@ -170,7 +170,7 @@ def _is_checked(estimator: BaseEstimator, X: Any) -> bool:
     """
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in (np.float32, np.float64) or len(X) == 0:
         return False
-    if X.shape[1] != estimator.n_features_in_ or hasattr(estimator, "feature_names_in_"):
+    if X.shape[1] != getattr(estimator, "n_features_in_", None) or hasattr(estimator, "feature_names_in_"):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum(dtype=np.float64)) or not np.isinf(X).any())
