@@ -822,7 +822,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _answer(self, X: Any) -> tuple[Predictor, FloatArray]:
         """What answers now, and the log-probabilities of some rows: one reading, whatever other threads set."""
-        check_is_fitted(self, "members_")
+        if not hasattr(self, "members_"):  # asked first: scikit-learn's check takes as long as all else about a row
+            check_is_fitted(self, "members_")
         predictor, table = self._predictor, read_table(self, X, reset=False)
         for note in predictor.type_notes(table):
             warnings.warn(note, stacklevel=3)

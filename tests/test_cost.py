@@ -233,6 +233,23 @@ def test_chunks_of_a_large_network_are_short_so_that_an_interrupt_is_seen_soon()
     assert [key.batches_per_chunk for key in keys] == [32, 2, 1]
 
 
+def test_numbers_in_an_array_are_not_checked_a_second_time_by_scikit_learn(monkeypatch):
+    """Its checks take as long as a network on a row."""
+    clf = BalancedNNClassifier(**QUICK).fit(X, Y)
+    expected = clf.predict_proba(X)
+    with monkeypatch.context() as patched:
+        patched.setattr("balanced_nn._data.table.validate_data", None)
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+    infinite = X.copy()
+    infinite[3, 2] = np.inf
+    with pytest.raises(ValueError, match="contains infinity"):
+        clf.predict_proba(infinite)
+    with pytest.raises(ValueError, match="5 features"):
+        clf.predict_proba(X[:, :5])
+    with pytest.raises(ValueError, match="0 sample"):
+        clf.predict_proba(X[:0])
+
+
 def test_a_million_rows_are_predicted_in_blocks(monkeypatch):
     clf = BalancedNNClassifier(**QUICK).fit(X, Y)
     shapes, real = [], type(clf.network_).logits

@@ -98,6 +98,40 @@ class AffineScaler:
 
 
 @dataclass(frozen=True, eq=False)
+class AffineScalers:
+    """Several `AffineScaler` side by side."""
+
+    center: Floats
+    factor: Floats
+    limit: Floats  # of each column
+    smooth: BoolArray  # of each column
+
+    @classmethod
+    def of(cls, scalers: Sequence[AffineScaler]) -> "AffineScalers":
+        """Put the columns of some scalers side by side."""
+        limit = np.repeat([scaler.limit for scaler in scalers], [scaler.width for scaler in scalers])
+        smooth = np.repeat([scaler.smooth for scaler in scalers], [scaler.width for scaler in scalers])
+        first = 0
+        for scaler in scalers:
+            if scaler.without_tails is not None:
+                limit[first + scaler.without_tails], smooth[first + scaler.without_tails] = SCALED_LIMIT, False
+            first += scaler.width
+        center, factor = (np.concatenate(parts) for parts in zip(*((s.center, s.factor) for s in scalers), strict=True))
+        return cls(center, factor, limit, smooth)
+
+    @property
+    def width(self) -> int:
+        return len(self.center)
+
+    def apply(self, block: Floats) -> Floats:
+        scaled = _center_and_scale(block, self.center, self.factor)
+        return np.where(self.smooth, _smooth_clip(scaled), _clip(scaled, self.limit))
+
+    def names(self, columns: Sequence[str]) -> list[str]:
+        return list(columns)
+
+
+@dataclass(frozen=True, eq=False)
 class QuantileScaler:
     """The map of scikit-learn's ``QuantileTransformer(output_distribution="normal")`` from its arrays."""
 
