@@ -123,7 +123,7 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
+    initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -215,6 +215,7 @@ def _attempt(
     from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
     result = train_network(task, rate, watcher.epoch_ends)
+    task.plan.release()
     watcher.training_ends(result.history)
     scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))
     attempt = Attempt(task, search, change, result.network, result.mean, result.history, scores)
