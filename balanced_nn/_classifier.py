@@ -1,8 +1,9 @@
 """How do the steps of a fit follow each other? The estimator; each step is a function of a lower module."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from numbers import Integral, Real
 from threading import Lock
 from typing import Any, ClassVar, Self
@@ -38,6 +39,7 @@ from balanced_nn._sklearn import (
     fit_context,
     has_callbacks,
 )
+from balanced_nn._streaming.stream import check_sampler, open_stream
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.keras.process import check_process, quiet_start
@@ -49,7 +51,7 @@ from balanced_nn._training.members import (
     calibrate_members,
     train_members,
 )
-from balanced_nn._training.preparation import read_given_rows, split_rows
+from balanced_nn._training.preparation import Split, read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
@@ -415,17 +417,131 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
-        stated = isinstance(self.class_weight, Mapping)
-        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
-        labels = rows.classes.tolist()
-        decision = read_decision(
-            self.decision, labels, costs, positive=find_positive(labels, rows.prior, self.pos_label)
-        )
+        costs, decision = self._read_decision(rows)
         splits = split_rows(settings, rows, given, seed)  # before any rebalancing
-        before = vars(self).copy()
+        fitted._training_rows = sketch_rows(rows.table, rows.rows)
+        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, decision, costs)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_dataset(
+        self,
+        source: Any,
+        target: str,
+        *,
+        sample_weight: str | None = None,
+        groups: str | None = None,
+        cache_dir: Any = None,
+    ) -> Self:
+        """Fit the network on files that may be larger than memory; what raises leaves the estimator as it was.
+
+        The files are read twice. First all rows, classes and levels are counted, and a sample of the rows is kept in
+        memory: 200,000 at random, up to 30,000 of each class, and for each numeric column those of its lowest and
+        highest number. From it come the hold-outs, the scales, the bins, the baseline, the calibration and the
+        decision, as in :meth:`fit`; its rows are weighted so that each class weighs what it weighs in the files. Then
+        all rows but those held out are written, preprocessed, each to a random one of several files on disk, which
+        hold 64 MB each. An epoch reads these in a random order, and shuffles the rows of each: how the source is sorted
+        does not matter. They are deleted however the fit ends, unless the process is killed.
+
+        Parameters
+        ----------
+        source : str, path or pyarrow.dataset.Dataset
+            A folder, with all folders below it, or a file; parquet (``.parquet``, ``.pq``) or CSV (``.csv``,
+            ``.csv.gz``). Folders named ``column=value`` are a column. All files need the same columns. Of an object
+            store pass a dataset. Needs pyarrow and pandas: ``pip install 'balanced-nn[arrow]'``.
+        target : str
+            Name of the column of labels, none of which may be missing.
+        sample_weight : str, default=None
+            Name of a column of non-negative weights; rows of weight 0 are left out. None weighs each row 1.
+        groups : str, default=None
+            Name of a column that says which rows belong together, such as those of one patient: none of them is
+            trained on by a network for which one of them was held out. None takes each row for itself, but for exact
+            copies of a row. The columns of weights and groups are no features.
+        cache_dir : str or path, default=None
+            An existing folder for the shuffled rows: 4 bytes for each row and column after scaling, a category being
+            one column, and 8 bytes a row. None takes the system's folder for temporary files.
+
+        Returns
+        -------
+        BalancedNNClassifier
+            The fitted estimator itself.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow or pandas is missing.
+        FileNotFoundError
+            If there is no file of such a name or format, or no folder `cache_dir`.
+        OSError
+            If there is no space for the shuffled rows.
+        ValueError
+            If a file cannot be read, files differ in their columns, a named column is missing, there are no rows, only
+            one class or a missing label; if `sampler` is not None, "under" or "over"; and as :meth:`fit` does.
+        TypeError
+            If `source` is something else, or a column holds neither text, numbers nor dates.
+        CollapseError
+            If the network collapsed and `on_collapse` is "raise"; its message is the report.
+
+        See Also
+        --------
+        BalancedNNClassifier.fit : Fit on a table in memory.
+
+        Notes
+        -----
+        Statistics of columns are those of the sampled rows, where `fit` uses all. A level of a category column counts
+        however rare it is, among the 64 most frequent of its column. ``sampler="under"`` draws each row of a frequent
+        class by itself, so that the numbers of rows of the classes are equal up to chance. Two fits with the same
+        integer `random_state` give bit-identical predictions if the files hold the same rows in the same order.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import pandas as pd
+        >>> from sklearn.datasets import make_classification
+        >>> from balanced_nn import BalancedNNClassifier
+        >>> X, y = make_classification(n_samples=600, weights=[0.95], class_sep=2.0, random_state=0)
+        >>> table = pd.DataFrame(X).add_prefix("x").assign(fraud=y)
+        >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), max_iter=30, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table[:300].to_parquet(Path(folder, "a.parquet"))
+        ...     table[300:].to_parquet(Path(folder, "b.parquet"))
+        ...     clf = clf.fit_dataset(folder, "fraud")
+        >>> bool(abs(clf.predict_proba(table[clf.feature_names_in_])[:, 1].mean() - y.mean()) < 0.02)
+        True
+        """
+        check_sampler(self.sampler)
+        settings, seed = FitSettings.of(self), self._draw_seed()
+        fitted = copy(self)
+        columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
+        with open_stream(fitted, source, columns, cache_dir, seed) as stream:
+            rows = stream.rows
+            costs, decision = self._read_decision(rows)
+            splits = [replace(split, stream=stream) for split in split_rows(settings, rows, None, seed)]
+            fitted._training_rows = stream.sample.sketch
+            return self._train(fitted, (None, None, None), rows, splits, seed, decision, costs)
+
+    def _read_decision(self, rows: LabelledRows) -> tuple[FloatArray | None, Decision]:
+        """Return the costs of the classes, if there are any, and the decision that is wanted."""
+        stated, labels = isinstance(self.class_weight, Mapping), rows.classes.tolist()
+        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
+        positive = find_positive(labels, rows.prior, self.pos_label)
+        return costs, read_decision(self.decision, labels, costs, positive=positive)
+
+    def _train(
+        self,
+        fitted: Self,
+        given: tuple[Any, Any, Any],
+        rows: LabelledRows,
+        splits: Sequence[Split],
+        seed: int,
+        decision: Decision,
+        costs: FloatArray | None,
+    ) -> Self:
+        """Steps 3 to 12 of a fit, behind the decorated method that the user called."""
+        settings, before = FitSettings.of(self), vars(self).copy()
         try:
             with (
-                call_back(self, len(splits), X, y, sample_weight) as callbacks,
+                call_back(self, len(splits), *given) as callbacks,
                 show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
@@ -434,7 +550,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
                 result = allow_for_averaging(result, rows, prior)
-                report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
+                report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
                 ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
@@ -442,7 +558,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
             for note in (*rows.notes, *self._notes(result.trained), *about_the_rule):
-                warnings.warn(note, stacklevel=3)
+                warnings.warn(note, stacklevel=4)
         except BaseException:  # an interrupt too
             self._take(before)
             raise
@@ -794,7 +910,6 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
-        self._training_rows = sketch_rows(rows.table, rows.rows)
         self.__dict__.pop("_keras_model", None)
 
     def _take(self, state: Mapping[str, Any]) -> None:

@@ -131,7 +131,7 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
+    initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -267,6 +267,7 @@ def _attempt(
 ) -> Steps[Attempt]:
     """Train a network and judge it; where there is doubt, look for the causes."""
     result: TrainingResult = yield follower.train(task, rate)
+    task.plan.release()
     follower.watcher.training_ends(follower.network, result.history)
     scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))
     attempt = Attempt(task, search, change, result.network, result.mean, result.history, scores)

@@ -101,10 +101,10 @@ class TrainingProgram:
         most = self.key.batches_per_chunk
         return [min(most, n_steps - first) * self.key.batch_size for first in range(0, n_steps, most)]
 
-    def gather(self, data: Dataset, chosen: IntArray) -> Chunk:
-        """Make a chunk of the chosen rows of `data`; it is good until the next but one is made."""
+    def gather(self, data: Dataset, chosen: IntArray | None = None) -> Chunk:
+        """Make a chunk of the chosen rows of `data`, None being all; it is good until the next but one is made."""
         self._chunks = self._chunks[::-1]
-        self._chunks[0].fill(data, chosen)
+        self._chunks[0].fill(data, np.arange(len(data)) if chosen is None else chosen)
         return self._chunks[0]
 
     @in_own_thread

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -14,6 +14,7 @@ from balanced_nn._network.network import FittedNetwork
 from balanced_nn._network.specs import History, RangeTestTrace
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
+from balanced_nn._streaming.buckets import BucketStream
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.compiled import ProgramKey
@@ -40,7 +41,8 @@ class TrainingTask:
 
         Where rows are repeated, an epoch is a part of them in which each row comes about once.
         """
-        return ceil(len(self.plan.data) / (min(self.plan.data.copies, MAX_COPIES) * self.plan.training.batch_size))
+        rows = self.plan.epoch
+        return ceil(len(rows) / (min(rows.copies, MAX_COPIES) * self.plan.training.batch_size))
 
     def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
         """Start afresh in `program`, with the weights of `network`."""
@@ -150,10 +152,9 @@ def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
 @contextmanager
 def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
-    order = BatchStream(len(task.plan.data), task.seed, stream)
     with POOL.lend(task.key()) as program:
         task.load(program, task.initial)
-        with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
+        with _feed(task, stream, program, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
 
 
@@ -162,6 +163,16 @@ def _until(ended: Callable[[], bool], chunks: Iterator[Chunk]) -> Iterator[Chunk
         if ended():
             raise CancelledError
         yield chunk
+
+
+def _feed(
+    task: TrainingTask, stream: int, program: TrainingProgram, sizes: list[int]
+) -> AbstractContextManager[Iterator[Chunk]]:
+    """Chunks of the rows in memory, or of those on disk."""
+    data, buckets = task.plan.data, task.plan.buckets
+    if buckets is None:
+        return feed(partial(program.gather, data), BatchStream(len(data), task.seed, stream), sizes)
+    return feed(program.gather, BucketStream(buckets, task.seed, stream), sizes)
 
 
 def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:
