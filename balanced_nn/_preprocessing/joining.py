@@ -12,8 +12,49 @@ from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._preprocessing.normal_scores import NormalScores, ScoreLines
 from balanced_nn._preprocessing.piecewise_linear import Bins
 from balanced_nn._preprocessing.preprocessing import Preprocessing
-from balanced_nn._preprocessing.scalers import AffineScaler, AffineScalers, QuantileScaler, Scaler
-from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn._preprocessing.scalers import (
+    AffineScaler,
+    QuantileScaler,
+    Scaler,
+    center_and_scale,
+    clip,
+    smooth_clip,
+)
+from balanced_nn._typing import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class AffineScalers:
+    """Several `AffineScaler` side by side."""
+
+    center: FloatArray
+    factor: FloatArray
+    limit: FloatArray  # of each column
+    smooth: BoolArray  # of each column
+
+    @classmethod
+    def of(cls, scalers: Sequence[AffineScaler]) -> "AffineScalers":
+        """Put the columns of some scalers side by side."""
+        limit = np.concatenate([np.broadcast_to(scaler.limit, scaler.width) for scaler in scalers])
+        smooth = np.repeat([scaler.smooth for scaler in scalers], [scaler.width for scaler in scalers])
+        first = 0
+        for scaler in scalers:
+            if scaler.without_tails is not None:
+                smooth[first + scaler.without_tails] = False
+            first += scaler.width
+        center, factor = (np.concatenate(parts) for parts in zip(*((s.center, s.factor) for s in scalers), strict=True))
+        return cls(center, factor, limit, smooth)
+
+    @property
+    def width(self) -> int:
+        return len(self.center)
+
+    def apply(self, block: FloatArray) -> FloatArray:
+        scaled = center_and_scale(block, self.center, self.factor)
+        return np.where(self.smooth, smooth_clip(scaled), clip(scaled, self.limit))
+
+    def names(self, columns: Sequence[str]) -> list[str]:
+        return list(columns)
 
 
 @dataclass(frozen=True, eq=False)
