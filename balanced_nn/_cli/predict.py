@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, join_lines
+from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, add_trust_argument, join_lines
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import (
     PARQUET,
@@ -16,6 +16,7 @@ from balanced_nn._cli.table_files import (
     select_columns,
     write_frame,
 )
+from balanced_nn.exceptions import ModelFileError
 
 PREDICTION, PROBABILITY = "prediction", "probability_"
 DESCRIPTION = """\
@@ -25,13 +26,14 @@ probability of each class as "probability_<class>". Columns that the model was
 not fitted on are ignored."""
 EPILOG = """\
 Examples:
-  balanced-nn predict churn.joblib new.csv > answers.csv
-  balanced-nn predict churn.joblib new.csv --keep customer --out answers.parquet
+  balanced-nn predict churn.skops new.csv > answers.csv
+  balanced-nn predict churn.skops new.csv --keep customer --out answers.parquet
 
-Loading a pickle or joblib file runs the code in it: only open files that you
-trust. A .skops file is safe to open.
+A .skops file is safe to open. Loading a pickle or joblib file runs the code in
+it, and asks for --trust: only open files that you trust.
 
-Exit codes: 0 success, 1 failure, 2 wrong arguments.
+Exit codes: 0 success, 1 failure, 2 wrong arguments or a model that cannot be
+opened.
 """
 
 
@@ -47,6 +49,7 @@ def add_command(commands: Commands) -> None:
     predict.add_argument("model", type=Path, metavar="MODEL", help="a model that `balanced-nn fit` wrote")
     predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
     add_encoding_argument(predict)
+    add_trust_argument(predict)
     predict.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write: .csv or .parquet (default: CSV to standard output)"
     )
@@ -64,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         check_output(arguments.out, [".csv", *PARQUET], "the answers")
         check_writer(arguments.out)
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, trust=arguments.trust)
     if not hasattr(model, "predict") or not hasattr(model, "classes_"):
-        raise OneLineError(
+        raise ModelFileError(
             f"{arguments.model} holds {type(model).__name__}, which is not a fitted scikit-learn classifier"
         )
     frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))

@@ -19,6 +19,7 @@ from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
 from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
+from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._preprocessing.dates import DateEncoding
 from balanced_nn._typing import IntArray
 
@@ -349,7 +350,7 @@ def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
         raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
     if path.is_dir():
         raise OneLineError(f"{what} {path} is a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not all(os.access(place, os.W_OK) for place in (path.resolve().parent, path) if place.exists()):
         raise OneLineError(f"{what} {path} must not be written: permission denied")
 
 
@@ -367,7 +368,9 @@ def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
     frame = _import_pandas().DataFrame(columns)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
-    elif path.suffix.lower() in PARQUET:
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
+        return
+    with replaced_file(path) as file:
+        if path.suffix.lower() in PARQUET:
+            frame.to_parquet(file, index=False)
+        else:
+            frame.to_csv(file, index=False)
