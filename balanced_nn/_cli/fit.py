@@ -26,7 +26,7 @@ from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
 from balanced_nn._cli.model_files import FORMATS, check_format, choose_format
 from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
-from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
+from balanced_nn._cli.table_summary import leave_out_identifiers, number_copies, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
@@ -183,7 +183,7 @@ def _split(arguments: argparse.Namespace, table: LabelledTable) -> HoldOut:
     if not arguments.test_size:
         return HoldOut(np.arange(len(table.y)), np.empty(0, dtype=np.intp), ())
     rng = np.random.default_rng([arguments.seed, _TEST])
-    return hold_outs(table.y, arguments.test_size, rng, len(classes))[0]
+    return hold_outs(table.y, arguments.test_size, rng, len(classes), copies=number_copies(table))[0]
 
 
 def _find_label(text: str | None, classes: NDArray[Any]) -> Any:

@@ -23,7 +23,8 @@ DESCRIPTION = """\
 Writes a row for each row of the table, in the same order: the columns that
 were requested with --keep, the predicted label as "prediction", and the
 probability of each class as "probability_<class>". Columns that the model was
-not fitted on are ignored."""
+not fitted on are ignored. Text that a spreadsheet would take for a formula
+gets an apostrophe before it in CSV; numbers stay numbers."""
 EPILOG = """\
 Examples:
   balanced-nn predict churn.skops new.csv > answers.csv
@@ -60,6 +61,12 @@ def add_command(commands: Commands) -> None:
         metavar="COLUMN",
         help="a column of the table to write next to the answers, such as an identifier; may be repeated",
     )
+    predict.add_argument(
+        "--no-escape",
+        action="store_true",
+        help="write text that begins with =, +, - or @ to CSV as it is; otherwise it gets an apostrophe before it, so "
+        "that a spreadsheet does not compute it",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,5 +93,5 @@ def run(arguments: argparse.Namespace) -> int:
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
     kept = read_as_written(frame, arguments.keep, arguments.table, arguments.encoding)
-    write_frame({**kept, **answers}, arguments.out)
+    write_frame({**kept, **answers}, arguments.out, escape=not arguments.no_escape)
     return 0

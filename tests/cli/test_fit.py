@@ -147,6 +147,24 @@ def test_what_is_judged_on_was_not_fitted_on(folder: Path, tmp_path: Path, monke
     assert not set(seen["fit"].index) & set(seen["judge"].index)
 
 
+def test_copies_of_a_row_are_not_judged_on_where_the_model_has_seen_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = keep_what_is_fitted(monkeypatch)
+    rows = some_rows().drop(columns="customer")
+    rows.loc[5, "income"] = np.inf
+    copied = pd.concat([rows, *[rows[rows["churn"] == "yes"]] * 4])
+    copied.to_csv(tmp_path / "t.csv", index=False)
+    main(["fit", str(tmp_path / "t.csv"), "--target", "churn", "--out", str(tmp_path / "m.skops"), "--quiet"])
+    (fitted,) = seen
+    judged = pd.read_csv(tmp_path / "t.csv").drop(index=fitted.index)
+    assert len(judged) > 40
+    assert (judged["churn"] == "yes").sum() > 10
+    assert not set(map(tuple, judged[["income", "town"]].to_numpy())) & set(
+        map(tuple, fitted[["income", "town"]].to_numpy())
+    )
+
+
 @pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
 def test_names_from_the_data_are_no_html(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -155,15 +173,17 @@ def test_names_from_the_data_are_no_html(
     rows = some_rows().drop(columns="customer")
     rows["churn"] = rows["churn"].map({"no": EVIL, "yes": '"><img src=x onerror=alert(2)>'})
     rows.insert(0, "<b>when</b>", pd.date_range("2024-01-01", periods=len(rows)).strftime("%Y-%m-%d"))
-    rows = rows.rename(columns={"churn": "<i>target</i>", "age": "age & <u>more</u>"})
+    rows["town"] = "<script>" + rows["town"]
+    rows = rows.rename(columns={"churn": "<i>target</i>", "age": "age & <u>more</u>", "town": "<script>town"})
     rows.to_csv("a<em>b.csv", index=False)
-    arguments = ["--target", "<i>target</i>", "--out", "m.joblib", "--max-iter", "1", "--quiet", "--test-size", "0.5"]
-    assert main(["fit", "a<em>b.csv", *arguments]) in {0, 3}
-    page = Page(Path("m.html").read_text())
+    arguments = ["--target", "<i>target</i>", "--out", "m&lt;<u>.pkl", "--max-iter", "1", "--test-size", "0.5"]
+    assert main(["fit", "a<em>b.csv", "--quiet", *arguments]) in {0, 3}
+    page = Page(Path("m&lt;<u>.html").read_text())
     assert not {"script", "b", "i", "u", "em"} & set(page.tags[page.tags.index("body") :]) - {"em"}
     assert page.tags.count("em") == page.text.count("What to do: ") + page.text.count("Why: ") + page.text.count("Or: ")
     assert EVIL in page.text
     assert "a<em>b.csv" in page.text
+    assert "m&lt;<u>.pkl" in page.text
     assert all(source.startswith("data:") for source in page.images)
 
 
