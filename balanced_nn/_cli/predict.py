@@ -1,9 +1,10 @@
 """What does `balanced-nn predict` do?"""
 
 import argparse
+import warnings
 from pathlib import Path
 
-from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, add_trust_argument, join_lines
+from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, add_trust_argument, join_lines, tell
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import (
     PARQUET,
@@ -87,11 +88,15 @@ def run(arguments: argparse.Namespace) -> int:
     if taken:
         raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
     try:
-        answers = {PREDICTION: model.predict(rows)}
-        if names:
-            answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answers = {PREDICTION: model.predict(rows)}
+            if names:
+                answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
+    for note in dict.fromkeys(join_lines(w.message) for w in caught):  # both predictions warn
+        tell(f"balanced-nn: {note}")
     kept = read_as_written(frame, arguments.keep, arguments.table, arguments.encoding)
     write_frame({**kept, **answers}, arguments.out, escape=not arguments.no_escape)
     return 0

@@ -543,6 +543,25 @@ def test_a_classifier_without_probabilities_gives_its_answers(
     assert capsys.readouterr().out == "prediction\na\na\n"
 
 
+class Doubtful(Foolish):
+    """A classifier that has something to say whenever it is asked."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        warnings.warn("old\nrows", UserWarning, stacklevel=2)
+        return super().predict(X)
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        warnings.warn("old\nrows", UserWarning, stacklevel=2)
+        return np.full((len(X), 2), 0.5)
+
+
+def test_what_a_model_warns_of_is_told_once_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    joblib.dump(Doubtful(), tmp_path / "m.pkl")
+    (tmp_path / "t.csv").write_text("x\n1\n")
+    assert main(["predict", str(tmp_path / "m.pkl"), str(tmp_path / "t.csv"), "--trust"]) == 0
+    assert capsys.readouterr() == ("prediction,probability_a,probability_b\na,0.5,0.5\n", "balanced-nn: old rows\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
