@@ -1,8 +1,16 @@
-"""Which warnings does balanced_nn raise, and from which scikit-learn warning does each derive?"""
+"""Which warnings and errors does balanced_nn raise, and from which of scikit-learn or Python does each derive?"""
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["CollapseError", "CollapseWarning", "ColumnWarning", "DecisionWarning", "PriorWarning", "RareClassWarning"]
+__all__ = [
+    "CollapseError",
+    "CollapseWarning",
+    "ColumnWarning",
+    "DecisionWarning",
+    "ModelFileError",
+    "PriorWarning",
+    "RareClassWarning",
+]
 
 
 class CollapseWarning(ConvergenceWarning):
@@ -11,6 +19,10 @@ class CollapseWarning(ConvergenceWarning):
 
 class CollapseError(RuntimeError):
     """Raised instead of `CollapseWarning` by ``on_collapse="raise"``; the estimator stays as it was before the fit."""
+
+
+class ModelFileError(ValueError):
+    """A file holds no model that `load_model` can or may open."""
 
 
 class ColumnWarning(UserWarning):

@@ -7,7 +7,7 @@ from typing import NoReturn, TypeAlias
 
 from balanced_nn._training.keras.process import quiet_start
 
-FAILED, COLLAPSED, INTERRUPTED = 1, 3, 130  # exit codes; 2 is that of argparse
+FAILED, WRONG, COLLAPSED, INTERRUPTED = 1, 2, 3, 130  # exit codes; 2 is also that of argparse
 LARGEST_SEED = 2**32 - 1
 MOST_NAMES = 30  # that a message lists
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # to which a command adds its parser
@@ -46,6 +46,16 @@ def add_encoding_argument(command: argparse.ArgumentParser) -> None:
         default="utf-8",
         metavar="NAME",
         help="encoding of a CSV file, such as cp1252, latin-1 or utf-16 (default: utf-8)",
+    )
+
+
+def add_trust_argument(command: argparse.ArgumentParser) -> None:
+    """Add the leave to run the code in a file."""
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="open a model that may hold code, such as a pickle. Loading it runs the code in it: only for files that "
+        "you trust",
     )
 
 

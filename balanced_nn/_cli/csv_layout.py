@@ -22,7 +22,7 @@ from balanced_nn._cli.console import OneLineError
 SEPARATORS = (",", ";", "\t", "|")  # the earlier of two that divide equally well; a blank where none does
 _DECLARED = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # the first line that Excel reads and writes
 # A number as any country writes it, with or without thousands.
-_NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}([.,'\u2019\xa0 ]\d{3})+)?([.,]\d*)?(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)
+NUMBER = re.compile(r"\s*[-+]?(\d+|\d{1,3}([.,'\u2019\xa0 ]\d{3})+)?([.,]\d*)?(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)
 _OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
 _JSON = re.compile(r"(\{|\[\s*[\[{\"\d-])")
 # How other formats begin, by what they are.
@@ -150,7 +150,7 @@ def _fitness(rows: list[list[str]]) -> float:
     if usual < 2:
         return 0.0
     cells = [cell for row in rows[1:] for cell in row if cell.strip()]
-    n_numbers = sum(1 for cell in cells if _NUMBER.fullmatch(cell))
+    n_numbers = sum(1 for cell in cells if NUMBER.fullmatch(cell))
     n_blank = sum(cell.startswith(" ") for cell in cells)  # as after a comma in a sentence
     return 2 * (widths[0] == usual) + n_usual / len(rows) + (n_numbers - 0.1 * n_blank) / max(1, len(cells))
 

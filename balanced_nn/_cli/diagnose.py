@@ -5,7 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from balanced_nn._cli.console import COLLAPSED, Commands, OneLineError, add_table_arguments, join_lines
+from balanced_nn._cli.console import (
+    COLLAPSED,
+    Commands,
+    OneLineError,
+    add_table_arguments,
+    add_trust_argument,
+    join_lines,
+)
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import LabelledTable, find_dates, find_text_columns, read_labelled, select_columns
 from balanced_nn._cli.table_summary import summarize_table
@@ -19,8 +26,8 @@ Examples:
   balanced-nn diagnose table.csv --target churn
   balanced-nn diagnose table.csv --target churn --model model.keras
 
-Exit codes: 0 no collapse, 1 failure, 2 wrong arguments,
-3 the model collapsed.
+Exit codes: 0 no collapse, 1 failure, 2 wrong arguments or a model that cannot
+be opened, 3 the model collapsed.
 """
 
 
@@ -38,15 +45,15 @@ def add_command(commands: Commands) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="a fitted classifier: .keras, .skops, or a pickle or joblib file. Loading a pickle or joblib file runs "
-        "the code in it: only open files that you trust",
+        help="a fitted classifier: .skops, .keras, or with --trust a pickle or joblib file",
     )
+    add_trust_argument(diagnose)
     diagnose.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at the table, or at the model, and print what was found."""
-    model = None if arguments.model is None else load_model(arguments.model)
+    model = None if arguments.model is None else load_model(arguments.model, trust=arguments.trust)
     text = [*find_text_columns(model), *([arguments.target] if _names_classes(model) else [])]
     table = read_labelled(arguments.table, arguments.target, arguments.drop, text, arguments.encoding)
     try:

@@ -24,13 +24,15 @@ from balanced_nn._cli.console import (
 )
 from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
-from balanced_nn._cli.model_files import WRITERS, check_format, save_model
+from balanced_nn._cli.model_files import FORMATS, check_format, choose_format
 from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
-from balanced_nn._cli.table_summary import leave_out_identifiers, summarize_table
+from balanced_nn._cli.table_summary import leave_out_identifiers, number_copies, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
+from balanced_nn._export.atomic_file import replaced_file
+from balanced_nn._export.model_files import save_model
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
 if TYPE_CHECKING:
@@ -43,16 +45,16 @@ and writes the model and an HTML report. The same fraction of each class is
 held out. The table may hold numbers, text, categories and missing values."""
 EPILOG = """\
 Examples:
-  balanced-nn fit table.csv --target churn --out churn.joblib
-  balanced-nn fit table.parquet --target churn --out churn.joblib --drop customer
-  balanced-nn fit table.csv --target churn --out churn.joblib --decision f1
-  balanced-nn fit table.csv --target churn --out churn.joblib \\
+  balanced-nn fit table.csv --target churn --out churn.skops
+  balanced-nn fit table.parquet --target churn --out churn.skops --drop customer
+  balanced-nn fit table.csv --target churn --out churn.skops --decision f1
+  balanced-nn fit table.csv --target churn --out churn.skops \\
       --decision '[[0, 1], [50, 0]]'
 
-The model is a BalancedNNClassifier: joblib.load reads it in Python,
-`balanced-nn predict` from a shell. Loading a pickle or joblib file
-runs the code in it: only open files that you trust. A .skops file
-(needs skops) is safe to open, and can be shared.
+The model is a BalancedNNClassifier: balanced_nn.load_model reads it in
+Python, `balanced-nn predict` from a shell. A .skops file (needs skops) is safe
+to open, and can be shared. Loading a pickle or joblib file runs the code in
+it: only open files that you trust.
 
 Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
 (it is written nevertheless).
@@ -69,7 +71,13 @@ def add_command(commands: Commands) -> None:
     )
     fit.set_defaults(run=run)
     add_table_arguments(fit)
-    fit.add_argument("--out", required=True, type=Path, metavar="FILE", help=f"the model: {' or '.join(WRITERS)}")
+    fit.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help=f"the model: {' or '.join(FORMATS)} (without a suffix: .skops)",
+    )
     fit.add_argument("--report", type=Path, metavar="FILE", help="the report (default: beside the model, as .html)")
     fit.add_argument(
         "--test-size",
@@ -137,9 +145,10 @@ def _read_decision(text: str) -> str | float | list[list[float]]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fit, judge and write."""
-    report = arguments.report or arguments.out.with_suffix(".html")
-    check_output(arguments.out, WRITERS, "the model")
-    check_format(arguments.out)
+    out = choose_format(arguments.out)
+    report = arguments.report or out.with_suffix(".html")
+    check_output(out, FORMATS, "the model")
+    check_format(out)
     check_output(report, [".html", ".htm"], "the report")
     table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     try:
@@ -152,16 +161,17 @@ def run(arguments: argparse.Namespace) -> int:
         model, notes = _fit_model(arguments, table.columns.iloc[split.train], table.labels[split.train])
     except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
         raise OneLineError(join_lines(error)) from error
-    save_model(model, arguments.out)  # first of all: whatever fails from here on costs no training
+    save_model(model, out)  # first of all: whatever fails from here on costs no training
     try:
         seen = evaluate(model, table.columns.iloc[split.valid], table.y[split.valid]) if len(split.valid) else None
     except (TypeError, ValueError) as error:
-        raise OneLineError(f"the model is in {arguments.out}, but cannot be judged: {join_lines(error)}") from error
+        raise OneLineError(f"the model is in {out}, but cannot be judged: {join_lines(error)}") from error
     without = tuple(str(summary.classes[index]) for index in split.classes_without)
-    fit = Fit(summary, model, len(split.train), seen, without, notes, arguments.out, arguments.seed)
-    report.write_text(render_report(fit), encoding="utf-8")
+    fit = Fit(summary, model, len(split.train), seen, without, notes, out, arguments.seed)
+    with replaced_file(report) as file:
+        file.write(render_report(fit).encode())
     print(_format_fit(fit))
-    print(f"\nThe model is in {arguments.out}, a report in {report}.")
+    print(f"\nThe model is in {out}, a report in {report}.")
     return COLLAPSED if model.collapse_report_.collapsed else 0
 
 
@@ -173,7 +183,7 @@ def _split(arguments: argparse.Namespace, table: LabelledTable) -> HoldOut:
     if not arguments.test_size:
         return HoldOut(np.arange(len(table.y)), np.empty(0, dtype=np.intp), ())
     rng = np.random.default_rng([arguments.seed, _TEST])
-    return hold_outs(table.y, arguments.test_size, rng, len(classes))[0]
+    return hold_outs(table.y, arguments.test_size, rng, len(classes), copies=number_copies(table))[0]
 
 
 def _find_label(text: str | None, classes: NDArray[Any]) -> Any:

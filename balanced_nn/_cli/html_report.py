@@ -18,6 +18,7 @@ from balanced_nn._cli.model_files import explain_loading
 from balanced_nn._cli.plots import draw_pictures
 from balanced_nn._cli.table_summary import MOST_CLASSES, TableSummary
 from balanced_nn._data.names import listed
+from balanced_nn._export.model_files import SKOPS
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
 STYLE = """
@@ -202,7 +203,8 @@ def _render_pictures(model: BalancedNNClassifier) -> Iterator[str]:
 
 
 def _render_usage(fit: Fit) -> Iterator[str]:
-    shell = shlex.join(["balanced-nn", "predict", str(fit.out), "NEW.csv", "--out", "answers.csv"])
+    trust = () if fit.out.suffix.lower() == SKOPS else ("--trust",)
+    shell = shlex.join(["balanced-nn", "predict", str(fit.out), "NEW.csv", "--out", "answers.csv", *trust])
     load, warning = explain_loading(fit.out)
     python = f"{load}\nmodel.predict_proba(X)"
     yield f"<h2>How to use the model</h2><pre>{escape(shell)}</pre><pre>{escape(python)}</pre>"

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 import balanced_nn
 from balanced_nn._cli import demo, diagnose, fit, lr_find, predict
-from balanced_nn._cli.console import FAILED, INTERRUPTED, OneLineError, Parser, join_lines
+from balanced_nn._cli.console import FAILED, INTERRUPTED, WRONG, OneLineError, Parser, join_lines
+from balanced_nn.exceptions import ModelFileError
 
 EPILOG = """\
 Examples:
   balanced-nn diagnose table.csv --target churn
-  balanced-nn fit table.csv --target churn --out churn.joblib
-  balanced-nn predict churn.joblib new.csv --keep customer > answers.csv
+  balanced-nn fit table.csv --target churn --out churn.skops
+  balanced-nn predict churn.skops new.csv --keep customer > answers.csv
 
 Each command has a --help of its own.
 
-Exit codes: 0 success, 1 failure, 2 wrong arguments, 3 a model collapsed,
-130 interrupted.
+Exit codes: 0 success, 1 failure, 2 wrong arguments or a model that cannot be
+opened, 3 a model collapsed, 130 interrupted.
 """
 
 
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 where a model collapsed, 130 after Ctrl-C.
+        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments or a model that cannot be opened, 3 where a
+        model collapsed, 130 after Ctrl-C.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no such letter
@@ -46,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads the output has seen enough; nothing is left to be flushed at the exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (ImportError, OSError, OneLineError) as error:
+    except (ImportError, OSError, OneLineError, ModelFileError) as error:
         print(f"balanced-nn: {join_lines(error)}", file=sys.stderr)
-        return FAILED
+        return WRONG if isinstance(error, ModelFileError) else FAILED
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -13,6 +13,7 @@ from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
+from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._network.specs import LearningRateSearch
 
 Display: TypeAlias = TrainingCurveDisplay | LearningRateDisplay | DecisionDisplay | CollapseDisplay
@@ -53,7 +54,8 @@ def save_range_test(search: LearningRateSearch, path: Path) -> None:
         Without matplotlib.
     """
     require_matplotlib(str(path))
-    path.write_bytes(render_display(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
+    with replaced_file(path) as file:
+        file.write(render_display(LearningRateDisplay(search).plot(), path.suffix[1:].lower()))
 
 
 def require_matplotlib(caller: str) -> None:

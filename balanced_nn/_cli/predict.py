@@ -1,9 +1,10 @@
 """What does `balanced-nn predict` do?"""
 
 import argparse
+import warnings
 from pathlib import Path
 
-from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, join_lines
+from balanced_nn._cli.console import Commands, OneLineError, add_encoding_argument, add_trust_argument, join_lines, tell
 from balanced_nn._cli.model_files import load_model
 from balanced_nn._cli.table_files import (
     PARQUET,
@@ -16,22 +17,25 @@ from balanced_nn._cli.table_files import (
     select_columns,
     write_frame,
 )
+from balanced_nn.exceptions import ModelFileError
 
 PREDICTION, PROBABILITY = "prediction", "probability_"
 DESCRIPTION = """\
 Writes a row for each row of the table, in the same order: the columns that
 were requested with --keep, the predicted label as "prediction", and the
 probability of each class as "probability_<class>". Columns that the model was
-not fitted on are ignored."""
+not fitted on are ignored. Text that a spreadsheet would take for a formula
+gets an apostrophe before it in CSV; numbers stay numbers."""
 EPILOG = """\
 Examples:
-  balanced-nn predict churn.joblib new.csv > answers.csv
-  balanced-nn predict churn.joblib new.csv --keep customer --out answers.parquet
+  balanced-nn predict churn.skops new.csv > answers.csv
+  balanced-nn predict churn.skops new.csv --keep customer --out answers.parquet
 
-Loading a pickle or joblib file runs the code in it: only open files that you
-trust. A .skops file is safe to open.
+A .skops file is safe to open. Loading a pickle or joblib file runs the code in
+it, and asks for --trust: only open files that you trust.
 
-Exit codes: 0 success, 1 failure, 2 wrong arguments.
+Exit codes: 0 success, 1 failure, 2 wrong arguments or a model that cannot be
+opened.
 """
 
 
@@ -47,6 +51,7 @@ def add_command(commands: Commands) -> None:
     predict.add_argument("model", type=Path, metavar="MODEL", help="a model that `balanced-nn fit` wrote")
     predict.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
     add_encoding_argument(predict)
+    add_trust_argument(predict)
     predict.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write: .csv or .parquet (default: CSV to standard output)"
     )
@@ -57,6 +62,12 @@ def add_command(commands: Commands) -> None:
         metavar="COLUMN",
         help="a column of the table to write next to the answers, such as an identifier; may be repeated",
     )
+    predict.add_argument(
+        "--no-escape",
+        action="store_true",
+        help="write text that begins with =, +, - or @ to CSV as it is; otherwise it gets an apostrophe before it, so "
+        "that a spreadsheet does not compute it",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,9 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         check_output(arguments.out, [".csv", *PARQUET], "the answers")
         check_writer(arguments.out)
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, trust=arguments.trust)
     if not hasattr(model, "predict") or not hasattr(model, "classes_"):
-        raise OneLineError(
+        raise ModelFileError(
             f"{arguments.model} holds {type(model).__name__}, which is not a fitted scikit-learn classifier"
         )
     frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))
@@ -77,11 +88,15 @@ def run(arguments: argparse.Namespace) -> int:
     if taken:
         raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
     try:
-        answers = {PREDICTION: model.predict(rows)}
-        if names:
-            answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answers = {PREDICTION: model.predict(rows)}
+            if names:
+                answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
+    for note in dict.fromkeys(join_lines(w.message) for w in caught):  # both predictions warn
+        tell(f"balanced-nn: {note}")
     kept = read_as_written(frame, arguments.keep, arguments.table, arguments.encoding)
-    write_frame({**kept, **answers}, arguments.out)
+    write_frame({**kept, **answers}, arguments.out, escape=not arguments.no_escape)
     return 0

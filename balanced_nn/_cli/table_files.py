@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
-from balanced_nn._cli.csv_layout import CsvLayout, open_text, read_layout
+from balanced_nn._cli.csv_layout import NUMBER, CsvLayout, open_text, read_layout
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
+from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._preprocessing.dates import DateEncoding
 from balanced_nn._typing import IntArray
 
@@ -34,6 +35,8 @@ MISSING = [
 ]
 # A date of ISO 8601, in which day and month are never mistaken for one another; the fourth group is its zone.
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+# How text begins that spreadsheets compute, with something to compute in it; the blanks are skipped by some.
+_FORMULA = re.compile(r"[\t\r\n]*[=+\-@](?=.*[^\W_])(?!(inf|infinity|nan)$)", re.IGNORECASE | re.DOTALL)
 BOOLEANS = {word: word.lower() == "true" for word in ("True", "TRUE", "true", "False", "FALSE", "false")}
 
 
@@ -341,6 +344,32 @@ def _is_date(text: str) -> bool:
     return _parse_dates_of(_import_pandas().Series([text])) is not None
 
 
+def is_formula(cell: object) -> bool:
+    """Whether a spreadsheet would take a cell of a CSV file for a formula, which a number or a lone sign is not.
+
+    >>> [cell for cell in ("=1+1", "@SUM(A1)", "-2+3", "-1", "+1,5e3", "-", "a=b", -1) if is_formula(cell)]
+    ['=1+1', '@SUM(A1)', '-2+3']
+    """
+    return isinstance(cell, str) and bool(_FORMULA.match(cell)) and not NUMBER.fullmatch(cell)
+
+
+def _escape_formulas(frame: "DataFrame") -> "DataFrame":
+    def escape(cell: object) -> object:
+        return f"'{cell}" if is_formula(cell) else cell
+
+    texts = frame.select_dtypes(exclude=["number", "bool", "datetime"])
+    formulas = {name: int(texts[name].map(is_formula).sum()) for name in texts}
+    escaped = frame.assign(**{name: texts[name].map(escape) for name, n_cells in formulas.items() if n_cells})
+    escaped.columns = [str(escape(name)) for name in frame.columns]
+    found = [name for name in frame.columns if formulas.get(name) or is_formula(name)]
+    if found:
+        tell(
+            f"Text in {_quote(found)} that a spreadsheet would take for a formula is written with an apostrophe before "
+            "it; --no-escape leaves it as it is."
+        )
+    return escaped
+
+
 def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
     """Raise OneLineError where a file cannot be written, before anything is computed for it."""
     if path.suffix.lower() not in suffixes:
@@ -349,7 +378,7 @@ def check_output(path: Path, suffixes: Collection[str], what: str) -> None:
         raise OneLineError(f"there is no folder {path.parent} for {what} {path.name}")
     if path.is_dir():
         raise OneLineError(f"{what} {path} is a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not all(os.access(place, os.W_OK) for place in (path.resolve().parent, path) if place.exists()):
         raise OneLineError(f"{what} {path} must not be written: permission denied")
 
 
@@ -362,12 +391,20 @@ def check_writer(path: Path) -> None:
             raise ImportError(f"writing {path} needs pandas and pyarrow: pip install pandas pyarrow") from error
 
 
-def write_frame(columns: dict[str, NDArray[Any]], path: Path | None) -> None:
-    """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output."""
+def write_frame(columns: dict[str, NDArray[Any]], path: Path | None, *, escape: bool = True) -> None:
+    """Write columns as CSV or Parquet, as the suffix says; None writes CSV to standard output.
+
+    Where `escape` is set, CSV gets an apostrophe before each text and name that a spreadsheet would take for a formula,
+    and a line says so.
+    """
     frame = _import_pandas().DataFrame(columns)
+    if escape and (path is None or path.suffix.lower() not in PARQUET):
+        frame = _escape_formulas(frame)
     if path is None:
         frame.to_csv(sys.stdout, index=False)
-    elif path.suffix.lower() in PARQUET:
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
+        return
+    with replaced_file(path) as file:
+        if path.suffix.lower() in PARQUET:
+            frame.to_parquet(file, index=False)
+        else:
+            frame.to_csv(file, index=False)

@@ -11,9 +11,11 @@ from balanced_nn._causes.evidence import DataFacts
 from balanced_nn._cli.console import OneLineError, tell
 from balanced_nn._cli.table_files import LabelledTable
 from balanced_nn._data.column_checks import Reason, describe, row_numbers, suspicious_columns
+from balanced_nn._data.copies import find_copies
 from balanced_nn._data.names import listed
-from balanced_nn._data.table import read_table
+from balanced_nn._data.table import Table, read_table
 from balanced_nn._preprocessing.preprocessor import TabularPreprocessor
+from balanced_nn._typing import IntArray
 
 MOST_CLASSES = 20  # that are listed
 
@@ -91,8 +93,7 @@ def summarize_table(given: LabelledTable) -> TableSummary:
     TypeError
         If a column holds neither numbers nor text.
     """
-    unbounded = given.columns.replace([np.inf, -np.inf], np.nan)  # a finding here, though an error for an estimator
-    table = read_table(TabularPreprocessor(), unbounded, reset=True)
+    table = _read_unbounded(given)
     classes = given.classes.tolist()
     facts = table_facts(table, given.y, len(classes))
     findings = (
@@ -102,6 +103,17 @@ def summarize_table(given: LabelledTable) -> TableSummary:
     )
     n_dates = sum(column.kind == "dates" for column in table.dates.values())
     return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), n_dates, findings)
+
+
+def number_copies(given: LabelledTable) -> IntArray | None:
+    """Number the distinct rows, of which copies have to stay together; None where no row has a copy that matters."""
+    return find_copies(_read_unbounded(given), np.arange(len(given.y)), given.y)
+
+
+def _read_unbounded(given: LabelledTable) -> Table:
+    """Read the columns with infinity as missing: a finding, though an error for an estimator."""
+    columns = given.columns.replace([np.inf, -np.inf], np.nan)
+    return read_table(TabularPreprocessor(), columns, reset=True)
 
 
 def _question_target(given: LabelledTable, facts: DataFacts) -> tuple[str, ...]:

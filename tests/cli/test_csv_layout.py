@@ -142,9 +142,11 @@ def test_a_first_line_of_numbers_is_doubted(write: Any, capsys: pytest.CaptureFi
         read_labelled(path, "species")
     model = path.with_name("m.joblib")
     joblib.dump(DummyClassifier().fit(np.zeros((2, 3)), [0, 1]), model)
-    assert main(["predict", str(model), str(path)]) == 0
+    assert main(["predict", str(model), str(path), "--trust"]) == 0
     assert "is read as the names of its columns: '5.1', '3.5', 'setosa'." in capsys.readouterr().err
-    assert main(["predict", str(model), str(write("0,1,2\n1,2,3\n"))]) == 0  # the names that pandas gives an array
+    assert (
+        main(["predict", "--trust", str(model), str(write("0,1,2\n1,2,3\n"))]) == 0
+    )  # the names that pandas gives an array
     assert capsys.readouterr().err == ""
 
 
@@ -267,6 +269,6 @@ def test_rows_are_predicted_alike_with_and_without_a_last_comma(
     plain = frame[["a", "s"]].to_csv(index=False)
     answers = []
     for text in (plain, plain.replace("\n", ",\n").replace("a,s,", "a,s", 1), frame[["a", "s"]].to_csv(sep="\t")):
-        assert main(["predict", str(tmp_path / "m.joblib"), str(write(text))]) == 0
+        assert main(["predict", str(tmp_path / "m.joblib"), str(write(text)), "--trust"]) == 0
         answers.append(capsys.readouterr().out)
     assert answers[0] == answers[1] == answers[2]

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import balanced_nn
-from balanced_nn import BalancedNNClassifier
+from balanced_nn import BalancedNNClassifier, load_model, save_model
 from balanced_nn._cli.main import main
 from balanced_nn._cli.plots import draw_pictures
 from balanced_nn.exceptions import RareClassWarning
@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     some_rows().to_csv(folder / "table.csv", index=False)
     arguments = ["--target", "churn", "--drop", "customer", "--max-iter", "15", "--quiet"]
-    assert main(["fit", str(folder / "table.csv"), "--out", str(folder / "churn.joblib"), *arguments]) == 0
+    assert main(["fit", str(folder / "table.csv"), "--out", str(folder / "churn.skops"), *arguments]) == 0
     return folder
 
 
@@ -82,7 +82,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
-    model = joblib.load(folder / "churn.joblib")
+    model = load_model(folder / "churn.skops")
     assert isinstance(model, BalancedNNClassifier)
     assert model.feature_names_in_.tolist() == ["income", "age", "town"]
     assert model.verbose == 0
@@ -97,7 +97,7 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
         "Rows of each true class (down) by predicted class (across)",
         "balanced accuracy",
         "balanced-nn predict",
-        "only open files that you trust",
+        "The file contains no code",
     ):
         assert text in page.text
     assert len(page.images) == 4
@@ -126,7 +126,7 @@ def test_fit_prints_what_it_judged_and_shows_no_progress_when_quiet(
         assert text in printed.out
     assert printed.out.endswith(f"The model is in {out}, a report in {report}.\n")
     rows = some_rows()
-    same = joblib.load(folder / "churn.joblib").predict_proba(rows[["income", "age", "town"]])
+    same = load_model(folder / "churn.skops").predict_proba(rows[["income", "age", "town"]])
     np.testing.assert_array_equal(joblib.load(out).predict_proba(rows[["income", "age", "town"]]), same)
 
 
@@ -135,7 +135,7 @@ def test_what_is_judged_on_was_not_fitted_on(folder: Path, tmp_path: Path, monke
 
     def fit(self: BalancedNNClassifier, X: pd.DataFrame, y: np.ndarray) -> BalancedNNClassifier:
         seen["fit"] = X
-        return joblib.load(folder / "churn.joblib")
+        return load_model(folder / "churn.skops")
 
     monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
     monkeypatch.setattr(
@@ -147,6 +147,24 @@ def test_what_is_judged_on_was_not_fitted_on(folder: Path, tmp_path: Path, monke
     assert not set(seen["fit"].index) & set(seen["judge"].index)
 
 
+def test_copies_of_a_row_are_not_judged_on_where_the_model_has_seen_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = keep_what_is_fitted(monkeypatch)
+    rows = some_rows().drop(columns="customer")
+    rows.loc[5, "income"] = np.inf
+    copied = pd.concat([rows, *[rows[rows["churn"] == "yes"]] * 4])
+    copied.to_csv(tmp_path / "t.csv", index=False)
+    main(["fit", str(tmp_path / "t.csv"), "--target", "churn", "--out", str(tmp_path / "m.skops"), "--quiet"])
+    (fitted,) = seen
+    judged = pd.read_csv(tmp_path / "t.csv").drop(index=fitted.index)
+    assert len(judged) > 40
+    assert (judged["churn"] == "yes").sum() > 10
+    assert not set(map(tuple, judged[["income", "town"]].to_numpy())) & set(
+        map(tuple, fitted[["income", "town"]].to_numpy())
+    )
+
+
 @pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
 def test_names_from_the_data_are_no_html(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -155,15 +173,17 @@ def test_names_from_the_data_are_no_html(
     rows = some_rows().drop(columns="customer")
     rows["churn"] = rows["churn"].map({"no": EVIL, "yes": '"><img src=x onerror=alert(2)>'})
     rows.insert(0, "<b>when</b>", pd.date_range("2024-01-01", periods=len(rows)).strftime("%Y-%m-%d"))
-    rows = rows.rename(columns={"churn": "<i>target</i>", "age": "age & <u>more</u>"})
+    rows["town"] = "<script>" + rows["town"]
+    rows = rows.rename(columns={"churn": "<i>target</i>", "age": "age & <u>more</u>", "town": "<script>town"})
     rows.to_csv("a<em>b.csv", index=False)
-    arguments = ["--target", "<i>target</i>", "--out", "m.joblib", "--max-iter", "1", "--quiet", "--test-size", "0.5"]
-    assert main(["fit", "a<em>b.csv", *arguments]) in {0, 3}
-    page = Page(Path("m.html").read_text())
+    arguments = ["--target", "<i>target</i>", "--out", "m&lt;<u>.pkl", "--max-iter", "1", "--test-size", "0.5"]
+    assert main(["fit", "a<em>b.csv", "--quiet", *arguments]) in {0, 3}
+    page = Page(Path("m&lt;<u>.html").read_text())
     assert not {"script", "b", "i", "u", "em"} & set(page.tags[page.tags.index("body") :]) - {"em"}
     assert page.tags.count("em") == page.text.count("What to do: ") + page.text.count("Why: ") + page.text.count("Or: ")
     assert EVIL in page.text
     assert "a<em>b.csv" in page.text
+    assert "m&lt;<u>.pkl" in page.text
     assert all(source.startswith("data:") for source in page.images)
 
 
@@ -294,7 +314,7 @@ def test_classes_without_rows_to_judge_on_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     names = list("abcd"[: len(counts)])
-    model = joblib.load(folder / "churn.joblib")
+    model = load_model(folder / "churn.skops")
     proba = np.full(len(names), 1 / len(names))
     monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
     monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
@@ -307,7 +327,7 @@ def test_classes_without_rows_to_judge_on_are_told(
     assert told in capsys.readouterr().out
     page = Page((tmp_path / "m m.html").read_text())
     assert told in page.text
-    assert f"balanced-nn predict '{tmp_path / 'm m.joblib'}' NEW.csv" in page.text
+    assert f"balanced-nn predict '{tmp_path / 'm m.joblib'}' NEW.csv --out answers.csv --trust" in page.text
 
 
 def test_a_model_that_cannot_be_judged_is_written_all_the_same(
@@ -316,7 +336,7 @@ def test_a_model_that_cannot_be_judged_is_written_all_the_same(
     def refuse(*_: object) -> None:
         raise ValueError("no score\nfor you")
 
-    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: load_model(folder / "churn.skops"))
     monkeypatch.setattr("balanced_nn._cli.fit.evaluate", refuse)
     out = tmp_path / "m.joblib"
     assert main(["fit", str(folder / "table.csv"), "--target", "churn", "--out", str(out), "--quiet"]) == 1
@@ -331,7 +351,7 @@ def test_a_warning_is_told_beside_the_output_and_in_the_report(
 ) -> None:
     def fit(self: BalancedNNClassifier, X: pd.DataFrame, y: np.ndarray) -> BalancedNNClassifier:
         warnings.warn("few rows\nof class x", RareClassWarning, stacklevel=2)
-        return joblib.load(folder / "churn.joblib")
+        return load_model(folder / "churn.skops")
 
     monkeypatch.setattr(BalancedNNClassifier, "fit", fit)
     arguments = ["--target", "churn", "--drop", "customer", "--out", str(tmp_path / "m.joblib"), "--quiet"]
@@ -357,7 +377,7 @@ def test_costs_a_threshold_and_a_metric_reach_the_decision(folder: Path, tmp_pat
 def test_without_matplotlib_the_report_says_so(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: joblib.load(folder / "churn.joblib"))
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: load_model(folder / "churn.skops"))
     arguments = ["--target", "churn", "--drop", "customer", "--out", str(tmp_path / "m.joblib"), "--quiet"]
     assert main(["fit", str(folder / "table.csv"), *arguments]) == 0
     page = Page((tmp_path / "m.html").read_text())
@@ -401,7 +421,7 @@ TABLES = {
         (["good.csv", "--drop", "z"], "good.csv has no column 'z'; it has 'a', 'y'"),
         (["good.csv", "--decision", "foo"], "decision='foo' is neither"),
         (["good.csv", "--decision", "[[1, 2]]"], "decision"),
-        (["good.csv", "--out", "m.model"], "the model m.model must end in .joblib or .pkl"),
+        (["good.csv", "--out", "m.model"], "the model m.model must end in .skops or .joblib or .pkl"),
         (["good.csv", "--out", "no/m.joblib"], "there is no folder no for the model m.joblib"),
         (["good.csv", "--out", "folder.joblib"], "the model folder.joblib is a folder"),
         (["good.csv", "--report", "m.txt"], "the report m.txt must end in .html or .htm"),
@@ -425,9 +445,28 @@ def test_what_cannot_be_fitted_gives_one_line_and_code_1(
 def test_a_model_that_is_diagnosed_on_its_own_table_is_not_flattered(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["diagnose", str(folder / "table.csv"), "--target", "churn", "--model", str(folder / "churn.joblib")]
+    arguments = ["diagnose", str(folder / "table.csv"), "--target", "churn", "--model", str(folder / "churn.skops")]
     assert main(arguments) == 0
     assert "Seen in training: about 80% of these rows" in capsys.readouterr().out  # a fifth was held out
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_model_without_a_suffix_is_written_by_skops_or_else_as_a_pickle_and_that_is_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(folder / "churn.skops")
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["fit", str(folder / "table.csv"), "--target", "churn", "--out", "churn", "--quiet"]
+    assert main(arguments) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["churn.html", "churn.skops"]
+    capsys.readouterr()
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    assert main(arguments) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["churn.html", "churn.joblib", "churn.skops"]
+    said = capsys.readouterr()
+    assert said.err.startswith("skops is not installed, so that the model becomes a pickle, churn.joblib, which runs")
+    assert said.out.endswith("The model is in churn.joblib, a report in churn.html.\n")
 
 
 # predict
@@ -439,10 +478,10 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     rows = some_rows()[::-1].drop(columns="churn")
     rows.to_parquet(tmp_path / "new.parquet")
     out = tmp_path / "answers.csv"
-    arguments = ["predict", str(folder / "churn.joblib"), str(tmp_path / "new.parquet"), "--keep", "customer"]
+    arguments = ["predict", str(folder / "churn.skops"), str(tmp_path / "new.parquet"), "--keep", "customer"]
     assert main([*arguments, "--out", str(out)]) == 0
     assert capsys.readouterr() == ("", "")
-    answers, model = pd.read_csv(out), joblib.load(folder / "churn.joblib")
+    answers, model = pd.read_csv(out), load_model(folder / "churn.skops")
     assert list(answers) == ["customer", "prediction", "probability_no", "probability_yes"]
     assert answers["customer"].tolist() == rows["customer"].tolist()
     assert answers["prediction"].tolist() == model.predict(rows[["income", "age", "town"]]).tolist()
@@ -464,7 +503,7 @@ def test_rows_are_predicted_alike_in_whatever_file_they_stand(levels: tuple[str,
     for name, rows in (("all", frame), ("part", part)):
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
         table, out = str(tmp_path / f"{name}.csv"), tmp_path / f"answers of {name}.csv"
-        assert main(["predict", str(tmp_path / "m.joblib"), table, "--out", str(out)]) == 0
+        assert main(["predict", str(tmp_path / "m.joblib"), table, "--out", str(out), "--trust"]) == 0
         answers.append(pd.read_csv(out))
     whole, some = answers
     pd.testing.assert_frame_equal(whole.loc[part.index].reset_index(drop=True), some)
@@ -477,7 +516,7 @@ def test_what_is_kept_is_written_as_it_was_read_and_the_model_sees_the_number(tm
     joblib.dump(clf.fit(frame, [0, 1] * 20), tmp_path / "m.joblib")
     (tmp_path / "t.csv").write_text("id,x\n00002,007\n,08\n9007199254740993,9\n")
     arguments = ["predict", str(tmp_path / "m.joblib"), str(tmp_path / "t.csv"), "--keep", "id", "--keep", "x"]
-    assert main([*arguments, "--out", str(tmp_path / "a.csv")]) == 0
+    assert main([*arguments, "--trust", "--out", str(tmp_path / "a.csv")]) == 0
     answers = pd.read_csv(tmp_path / "a.csv", dtype={"id": str, "x": str}, keep_default_na=False)
     assert answers["id"].tolist() == ["00002", "", "9007199254740993"]
     assert answers["x"].tolist() == ["007", "08", "9"]
@@ -500,26 +539,43 @@ def test_a_classifier_without_probabilities_gives_its_answers(
 ) -> None:
     joblib.dump(Foolish(), tmp_path / "m.pkl")
     (tmp_path / "t.csv").write_text("x\n1\n2\n")
-    assert main(["predict", str(tmp_path / "m.pkl"), str(tmp_path / "t.csv")]) == 0
+    assert main(["predict", str(tmp_path / "m.pkl"), str(tmp_path / "t.csv"), "--trust"]) == 0
     assert capsys.readouterr().out == "prediction\na\na\n"
+
+
+class Doubtful(Foolish):
+    """A classifier that has something to say whenever it is asked."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        warnings.warn("old\nrows", UserWarning, stacklevel=2)
+        return super().predict(X)
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        warnings.warn("old\nrows", UserWarning, stacklevel=2)
+        return np.full((len(X), 2), 0.5)
+
+
+def test_what_a_model_warns_of_is_told_once_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    joblib.dump(Doubtful(), tmp_path / "m.pkl")
+    (tmp_path / "t.csv").write_text("x\n1\n")
+    assert main(["predict", str(tmp_path / "m.pkl"), str(tmp_path / "t.csv"), "--trust"]) == 0
+    assert capsys.readouterr() == ("prediction,probability_a,probability_b\na,0.5,0.5\n", "balanced-nn: old rows\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["none.joblib", "table.csv"], "there is no file none.joblib"),
-        (["table.csv", "table.csv"], "cannot read a model from table.csv: "),
-        (["list.joblib", "table.csv"], "list.joblib holds list, which is not a fitted scikit-learn classifier"),
-        (["churn.joblib", "none.csv"], "there is no file none.csv"),
+        (["churn.skops", "none.csv"], "there is no file none.csv"),
         (
-            ["churn.joblib", "other.csv"],
+            ["churn.skops", "other.csv"],
             "the model was fitted with columns that other.csv does not have: 'age', ",
         ),
-        (["churn.joblib", "text.csv"], "text.csv does not fit the model: Column 'age' held numbers when fitted"),
-        (["churn.joblib", "table.csv", "--keep", "z"], "table.csv has no column 'z'; it has 'income', "),
-        (["churn.joblib", "taken.csv", "--keep", "prediction"], "column 'prediction' cannot be kept: the answers"),
-        (["churn.joblib", "table.csv", "--out", "a.xlsx"], "the answers a.xlsx must end in .csv or .parquet or .pq"),
-        (["churn.joblib", "table.csv", "--out", "no/a.csv"], "there is no folder no for the answers a.csv"),
+        (["churn.skops", "text.csv"], "text.csv does not fit the model: Column 'age' held numbers when fitted"),
+        (["churn.skops", "table.csv", "--keep", "z"], "table.csv has no column 'z'; it has 'income', "),
+        (["churn.skops", "taken.csv", "--keep", "prediction"], "column 'prediction' cannot be kept: the answers"),
+        (["churn.skops", "table.csv", "--out", "a.xlsx"], "the answers a.xlsx must end in .csv or .parquet or .pq"),
+        (["churn.skops", "table.csv", "--out", "no/a.csv"], "there is no folder no for the answers a.csv"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -542,6 +598,57 @@ def test_what_cannot_be_predicted_gives_one_line_and_code_1(
     assert printed.out == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["table.csv", "table.csv", "--trust"], "cannot read a model from table.csv: "),
+        (
+            ["list.joblib", "table.csv"],
+            "list.joblib would be read as a pickle, which runs the code in it. If you trust",
+        ),
+        (["table.csv", "table.csv"], "table.csv would be read as a pickle, which runs the code in it. If you trust"),
+        (["half.skops", "table.csv"], "half.skops is no skops file, or a truncated or damaged one (File is not a zip"),
+        (["odd.keras", "table.csv"], "cannot read a model from odd.keras: "),
+        (
+            ["odd.h5", "table.csv"],
+            "odd.h5 would be read as a file of the older format of Keras, which runs the code in it",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("command", ["predict", "diagnose"])
+def test_a_model_that_cannot_be_opened_gives_one_line_and_code_2(
+    arguments: list[str],
+    line: str,
+    command: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    save_model([1, 2], "list.joblib")
+    Path("half.skops").write_bytes(Path("churn.skops").read_bytes()[:2000])
+    for name in ("odd.keras", "odd.h5"):
+        Path(name).write_bytes(b"no model")
+    if command == "diagnose":
+        model, table, *trust = arguments
+        arguments = [table, "--target", "churn", "--model", model, *trust]
+    assert main([command, *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1].startswith(f"balanced-nn: {line}")
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize("name", ["list.skops", "list.joblib"])
+def test_what_is_no_classifier_gives_one_line_and_code_2(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    save_model([1, 2], name)
+    assert main(["predict", name, "table.csv", "--trust"]) == 2
+    assert capsys.readouterr().err == f"balanced-nn: {name} holds list, which is not a fitted scikit-learn classifier\n"
+
+
 def test_without_pyarrow_nothing_is_predicted_for_a_parquet_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -555,7 +662,7 @@ def test_without_pyarrow_nothing_is_predicted_for_a_parquet_file(
 @pytest.mark.slow
 def test_whoever_reads_the_answers_may_stop_early(folder: Path) -> None:
     pd.concat([some_rows()] * 100).to_csv(folder / "long.csv", index=False)
-    command = [sys.executable, "-m", "balanced_nn", "predict", str(folder / "churn.joblib"), str(folder / "long.csv")]
+    command = [sys.executable, "-m", "balanced_nn", "predict", str(folder / "churn.skops"), str(folder / "long.csv")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
