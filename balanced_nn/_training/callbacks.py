@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator
 from balanced_nn._causes.repair import MAX_REPAIRS
 from balanced_nn._network.specs import History
 
+CALLBACK = "callback"  # why a training ended
+
 
 @dataclass(frozen=True)
 class Training:
@@ -37,8 +39,8 @@ class Watcher(Protocol):
     def training_begins(self, training: Training) -> None:
         """Take notice of a training before its first epoch."""
 
-    def epoch_ends(self, epoch: Epoch) -> bool:
-        """Take notice of an epoch, and say whether this training should end here."""
+    def epoch_ends(self, epoch: Epoch) -> str:
+        """Take notice of an epoch, and say why this training should end here; nothing where it should not."""
 
     def training_ends(self, history: History) -> None:
         """Take notice of a training that has ended."""
@@ -58,10 +60,10 @@ class Watchers:
         for watcher in self.each:
             watcher.training_begins(training)
 
-    def epoch_ends(self, epoch: Epoch) -> bool:
+    def epoch_ends(self, epoch: Epoch) -> str:
         """Tell each of an epoch; one is enough to end the training."""
         wishes = [watcher.epoch_ends(epoch) for watcher in self.each]
-        return any(wishes)
+        return next(filter(None, wishes), "")
 
     def training_ends(self, history: History) -> None:
         """Tell each of a training that has ended."""
@@ -119,8 +121,8 @@ class _Tasks:
         else:
             self._training = self._begin(self._network, f"repair {training.attempt}", training.max_epochs)
 
-    def epoch_ends(self, epoch: Epoch) -> bool:
-        return self._end(self._begin(self._training, "epoch", 0))
+    def epoch_ends(self, epoch: Epoch) -> str:
+        return CALLBACK if self._end(self._begin(self._training, "epoch", 0)) else ""
 
     def training_ends(self, history: History) -> None:
         if self._training is not self._network:

@@ -20,6 +20,7 @@ FRAMES_PER_SECOND = 4
 _STOPPED = {
     "diverged": ", ended by a non-finite number",
     "callback": ", ended by a callback",
+    "max_time": ", ended by max_time",
 }
 
 
@@ -137,8 +138,8 @@ class _Lines:
     def training_begins(self, training: Training) -> None:
         self.training, self.started = training, time.monotonic()
 
-    def epoch_ends(self, epoch: Epoch) -> bool:
-        return False
+    def epoch_ends(self, epoch: Epoch) -> str:
+        return ""
 
     def training_ends(self, history: History) -> None:
         self._write(f"{self.name}: {_result(history, time.monotonic() - self.started)}")
@@ -176,7 +177,7 @@ class _Bar(_Lines):
         self._epoch, self._last = None, time.monotonic()
         self.live.start()  # if it has not
 
-    def epoch_ends(self, epoch: Epoch) -> bool:
+    def epoch_ends(self, epoch: Epoch) -> str:
         now = time.monotonic()
         self._seconds, self._n_epochs = self._seconds + now - self._last, self._n_epochs + 1
         self._last, self._epoch = now, epoch
