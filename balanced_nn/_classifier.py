@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
 from threading import Lock
+from time import monotonic
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -54,6 +55,8 @@ from balanced_nn._training.members import (
 from balanced_nn._training.preparation import Split, read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.side_by_side import jobs_at_once
+from balanced_nn._training.time_limit import TimeLimit
 from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
@@ -115,6 +118,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     max_iter : int, default=200
         Largest number of epochs. If rows are repeated, an epoch is a part of all rows, down to a quarter, in which each
         comes about once.
+    max_time : float or None, default=None
+        Seconds after which a fit ends with the best weights so far, and a ``ConvergenceWarning`` says so. It is for all
+        networks: each gets its share of what is left, and those for which nothing is left are not trained. The clock
+        is looked at after each epoch, so that a network that begins has one epoch at least; what comes before and after
+        the training is not cut short. A fit that ends so differs from one to the next. None sets no limit.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
         best weights (but see `average_weights`). Otherwise training runs for `max_iter` epochs and keeps the last ones.
@@ -287,6 +295,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -319,6 +328,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         learning_rate_init: str | float = "auto",
         batch_size: str | int = "auto",
         max_iter: int = 200,
+        max_time: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 10,
@@ -347,6 +357,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.max_time = max_time
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -413,14 +424,14 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         RuntimeError
             In a process that was forked after TensorFlow had started, or where Keras does not run on it.
         """
-        settings, seed = FitSettings.of(self), self._draw_seed()
+        settings, seed, began = FitSettings.of(self), self._draw_seed(), monotonic()
         fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
         costs, decision = self._read_decision(rows)
         splits = split_rows(settings, rows, given, seed)  # before any rebalancing
         fitted._training_rows = sketch_rows(rows.table, rows.rows)
-        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, decision, costs)
+        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, decision, costs, began)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_dataset(
@@ -510,7 +521,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         check_sampler(self.sampler)
-        settings, seed = FitSettings.of(self), self._draw_seed()
+        settings, seed, began = FitSettings.of(self), self._draw_seed(), monotonic()
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
         with open_stream(fitted, source, columns, cache_dir, seed) as stream:
@@ -518,7 +529,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             costs, decision = self._read_decision(rows)
             splits = [replace(split, stream=stream) for split in split_rows(settings, rows, None, seed)]
             fitted._training_rows = stream.sample.sketch
-            return self._train(fitted, (None, None, None), rows, splits, seed, decision, costs)
+            return self._train(fitted, (None, None, None), rows, splits, seed, decision, costs, began)
 
     def _read_decision(self, rows: LabelledRows) -> tuple[FloatArray | None, Decision]:
         """Return the costs of the classes, if there are any, and the decision that is wanted."""
@@ -536,16 +547,18 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         seed: int,
         decision: Decision,
         costs: FloatArray | None,
+        began: float,
     ) -> Self:
         """Steps 3 to 12 of a fit, behind the decorated method that the user called."""
         settings, before = FitSettings.of(self), vars(self).copy()
+        limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
         try:
             with (
                 call_back(self, len(splits), *given) as callbacks,
                 show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
-                trained = train_members(settings, splits, seed, Watchers((callbacks, progress)))
+                trained = train_members(settings, splits, seed, Watchers((callbacks, progress, limit)))
                 prior, synthetic = rows.prior, not draws_at_random(self.sampler)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
@@ -557,7 +570,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
-            for note in (*rows.notes, *self._notes(result.trained), *about_the_rule):
+            for note in (*rows.notes, *limit.notes(), *self._notes(result.trained), *about_the_rule):
                 warnings.warn(note, stacklevel=4)
         except BaseException:  # an interrupt too
             self._take(before)
@@ -943,6 +956,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         for note in predictor.type_notes(table):
             warnings.warn(note, stacklevel=3)
         return predictor, predictor.log_proba(table)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Give parameters that the release which stored the estimator did not have their defaults."""
+        super().__setstate__({**type(self)().get_params(deep=False), **state})
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_keras_model"}

@@ -109,6 +109,12 @@ def add_command(commands: Commands) -> None:
         help="maximum number of epochs of a network (default: %(default)s)",
     )
     fit.add_argument(
+        "--max-time",
+        type=_read_seconds,
+        metavar="SECONDS",
+        help="end the fit after so many seconds, with the best networks so far (default: no limit)",
+    )
+    fit.add_argument(
         "--positive",
         metavar="LABEL",
         help="the class that thresholds and metrics such as f1 speak of (default: 1 or True, else the rarer of two)",
@@ -125,6 +131,16 @@ def _read_fraction(text: str) -> float:
     if 0.0 <= fraction < 1.0:
         return fraction
     raise argparse.ArgumentTypeError(f"must be a fraction from 0 to less than 1, got {text!r}")
+
+
+def _read_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0.0 < seconds < float("inf"):
+        return seconds
+    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text!r}")
 
 
 def _read_decision(text: str) -> str | float | list[list[float]]:
@@ -204,6 +220,7 @@ def _fit_model(
     estimator = BalancedNNClassifier(
         class_weight=None if arguments.class_weight == "none" else arguments.class_weight,
         max_iter=arguments.max_iter,
+        max_time=arguments.max_time,
         decision=arguments.decision,
         pos_label=_find_label(arguments.positive, find_classes(labels)),
         random_state=arguments.seed,

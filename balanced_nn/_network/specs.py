@@ -79,4 +79,4 @@ class History:
     learning_rate: float
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded
-    stop_reason: str  # "patience", "max_iter", "diverged" or "callback"
+    stop_reason: str  # "patience", "max_iter", "max_time", "diverged" or "callback"

@@ -23,12 +23,13 @@ from balanced_nn._network.network import FittedNetwork, initial_network
 from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import natural_log_loss
-from balanced_nn._training.callbacks import NOBODY, Training, Watcher
+from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers
+from balanced_nn._training.time_limit import MAX_TIME
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
@@ -242,7 +243,8 @@ def _reference_finder(settings: FitSettings, plan: Plan) -> Callable[[], Referen
 
 
 def _may_repair(settings: FitSettings, best: Attempt, last: Attempt) -> bool:
-    return settings.on_collapse == "repair" and best.outcome.collapsed and last.history.stop_reason != "callback"
+    ended = last.history.stop_reason in {CALLBACK, MAX_TIME}
+    return settings.on_collapse == "repair" and best.outcome.collapsed and not ended
 
 
 def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:

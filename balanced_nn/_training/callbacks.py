@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator
 from balanced_nn._causes.repair import MAX_REPAIRS
 from balanced_nn._network.specs import History
 
+CALLBACK = "callback"  # why a training ended
+
 
 @dataclass(frozen=True)
 class Training:
@@ -40,14 +42,14 @@ class Watcher(Protocol):
     def training_begins(self, training: Training) -> None:
         """Take notice of a training before its first epoch."""
 
-    def epoch_ends(self, network: int, epoch: Epoch) -> bool:
-        """Take notice of an epoch, and say whether this training should end here."""
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
+        """Take notice of an epoch, and say why this training should end here; nothing where it should not."""
 
     def training_ends(self, network: int, history: History) -> None:
         """Take notice of a training that has ended."""
 
-    def network_ends(self, network: int) -> bool:
-        """Take notice of a network whose last training has ended, and say whether no further one is wanted."""
+    def network_ends(self, network: int) -> str:
+        """Take notice of a network whose last training has ended, and say why no further one is wanted, if so."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,20 @@ class Watchers:
         for watcher in self.each:
             watcher.training_begins(training)
 
-    def epoch_ends(self, network: int, epoch: Epoch) -> bool:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         """Tell each of an epoch; one is enough to end the training."""
         wishes = [watcher.epoch_ends(network, epoch) for watcher in self.each]
-        return any(wishes)
+        return next(filter(None, wishes), "")
 
     def training_ends(self, network: int, history: History) -> None:
         """Tell each of a training that has ended."""
         for watcher in self.each:
             watcher.training_ends(network, history)
 
-    def network_ends(self, network: int) -> bool:
+    def network_ends(self, network: int) -> str:
         """Tell each of a network that is finished; one is enough to want no further one."""
         wishes = [watcher.network_ends(network) for watcher in self.each]
-        return any(wishes)
+        return next(filter(None, wishes), "")
 
 
 NOBODY = Watchers()
@@ -124,15 +126,15 @@ class _Tasks:
             name = f"repair {training.attempt}"
             self._trainings[number] = self._begin(self._networks[number], name, training.max_epochs)
 
-    def epoch_ends(self, network: int, epoch: Epoch) -> bool:
-        return self._end(self._begin(self._trainings[network], "epoch", 0))
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
+        return CALLBACK if self._end(self._begin(self._trainings[network], "epoch", 0)) else ""
 
     def training_ends(self, network: int, history: History) -> None:
         if self._trainings[network] is not self._networks[network]:
             self._end(self._trainings[network])
 
-    def network_ends(self, network: int) -> bool:
-        return self._end(self._networks[network])
+    def network_ends(self, network: int) -> str:
+        return CALLBACK if self._end(self._networks[network]) else ""
 
     def _begin(self, parent: Any, name: str, n_tasks: int) -> Any:
         task = parent.subcontext(task_name=name, max_subtasks=n_tasks)

@@ -17,10 +17,11 @@ from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, averaging_factor, calibrate, calibrate_mean
 from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
-from balanced_nn._training.callbacks import NOBODY, Watcher
+from balanced_nn._training.callbacks import CALLBACK, NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers, jobs_at_once
+from balanced_nn._training.time_limit import MAX_TIME
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
@@ -151,7 +152,10 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
         else:
             widths.append(plan.width)
         network = yield from train_until_sound(settings, split, plan, own_seed, workers, search=search, watcher=watcher)
-        return network.without_rows(), watcher.network_ends(number)
+        wish = watcher.network_ends(number)
+        if wish == MAX_TIME:
+            workers.begin_no_further()
+        return network.without_rows(), wish == CALLBACK
 
     networks: list[TrainedNetwork] = []
     with closing(workers.run([train(split) for split in splits])) as trained:

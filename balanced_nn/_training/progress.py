@@ -21,6 +21,7 @@ FRAMES_PER_SECOND = 4
 _STOPPED = {
     "diverged": ", ended by a non-finite number",
     "callback": ", ended by a callback",
+    "max_time": ", ended by max_time",
 }
 
 
@@ -145,16 +146,16 @@ class _Lines:
         self.running[training.network] = _Running(training, time.monotonic())
         self.begun += training.attempt == 0
 
-    def epoch_ends(self, network: int, epoch: Epoch) -> bool:
-        return False
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
+        return ""
 
     def training_ends(self, network: int, history: History) -> None:
         ended = self.running.pop(network)
         self._write(f"{self.name(ended.training)}: {_result(history, time.monotonic() - ended.started)}")
         self.finished.append(len(history.train_loss))
 
-    def network_ends(self, network: int) -> bool:
-        return False
+    def network_ends(self, network: int) -> str:
+        return ""
 
 
 def _result(history: History, seconds: float) -> str:
@@ -185,7 +186,7 @@ class _Bar(_Lines):
         super().training_begins(training)
         self.live.start()  # if it has not
 
-    def epoch_ends(self, network: int, epoch: Epoch) -> bool:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         now = time.monotonic()
         self._seconds, self._n_epochs = self._seconds + now - self._last, self._n_epochs + 1
         self._last, self.running[network].epoch = now, epoch

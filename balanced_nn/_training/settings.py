@@ -27,6 +27,7 @@ class FitSettings:
     learning_rate_init: str | float
     batch_size: str | int
     max_iter: int
+    max_time: float | None
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int

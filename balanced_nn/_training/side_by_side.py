@@ -56,6 +56,7 @@ class Workers:
         self._n_jobs = n_jobs
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()  # to be made in the calling thread
         self._ended = Event()
+        self._takes_more = True
         self._threads = ThreadPoolExecutor(n_jobs, "balanced_nn_network") if n_jobs > 1 else None  # starts none yet
 
     @property
@@ -84,6 +85,10 @@ class Workers:
             return answer.result()
 
         return ask
+
+    def begin_no_further(self) -> None:
+        """Let those that are being trained go on, and begin no other."""
+        self._takes_more = False
 
     def run(self, networks: Sequence[Steps[T]]) -> Generator[T, None, None]:
         """Go the way of each network, of as many at once as there are jobs, and yield what they become, in order.
@@ -116,9 +121,11 @@ class Workers:
         try:
             for number in range(len(networks)):
                 while number not in became:
-                    if begun < len(networks) and begun - ended < self._n_jobs:
+                    if self._takes_more and begun < len(networks) and begun - ended < self._n_jobs:
                         begun += 1
                         advance(begun - 1, None)
+                    elif number >= begun:
+                        return
                     else:
                         self._calls.get()()
                 yield became.pop(number)

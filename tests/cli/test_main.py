@@ -98,6 +98,18 @@ def test_the_help_names_what_there_is(
         ),
         (["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--class-weight", "x"], "invalid choice: 'x'"),
         (["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--max-iter", "0"], "must be an integer of at least 1"),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--max-time", "0"],
+            "a number of seconds above 0, got '0'",
+        ),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--max-time", "inf"],
+            "a number of seconds above 0, got",
+        ),
+        (
+            ["fit", "d.csv", "--target", "y", "--out", "m.joblib", "--max-time", "x"],
+            "a number of seconds above 0, got 'x'",
+        ),
     ],
 )
 def test_wrong_arguments_give_one_line_and_code_2(

@@ -95,7 +95,7 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
 def train_network(
     task: TrainingTask,
     learning_rate: float,
-    on_epoch: Callable[[Epoch], bool] | None = None,
+    on_epoch: Callable[[Epoch], str] | None = None,
     ended: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Train until the validation loss stops falling, and return the best network.
@@ -110,7 +110,7 @@ def train_network(
     learning_rate : float
         Step size of AdamW.
     on_epoch : callable, default=None
-        Called after each epoch; training ends where it answers True.
+        Called after each epoch; training ends where it says why.
     ended : callable, default=None
         Asked before each chunk of batches whether nobody waits for the result any more.
 
@@ -130,8 +130,8 @@ def train_network(
         for epoch in range(1, task.plan.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
-            if on_epoch is not None and on_epoch(record.epochs[-1]) and not record.stop_reason:
-                record.stop_reason = "callback"
+            if on_epoch is not None and (wish := on_epoch(record.epochs[-1])) and not record.stop_reason:
+                record.stop_reason = wish
             if record.stop_reason:
                 break
         outputs = record.best_outputs
