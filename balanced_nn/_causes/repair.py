@@ -19,19 +19,10 @@ _ANSWERED = {
     Cause.CLASS_IMBALANCE: 1.0,
 }
 # On how a training goes that fails.
-_WITHOUT_EFFECT = frozenset(
-    {
-        "average_weights",
-        "decision",
-        "max_time",
-        "n_jobs",
-        "n_members",
-        "on_collapse",
-        "pos_label",
-        "random_state",
-        "verbose",
-    }  # fmt: skip
-)
+_WITHOUT_EFFECT = {
+    "average_weights", "decision", "max_time", "n_jobs", "n_members", "on_collapse", "pos_label", "random_state",
+    "verbose",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

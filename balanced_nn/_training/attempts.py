@@ -88,6 +88,13 @@ class Attempt:
         scores = self.plan.correction.log_posterior(outputs_of(self.task, network).astype(np.float64))
         return replace(self, network=network, scores=scores)
 
+    def without_rows(self) -> "Attempt":
+        """Return the same, as it was judged, without the matrix of the training rows."""
+        data = replace(self.plan.data, X=np.empty((0, self.plan.data.X.shape[1]), np.float32))
+        result = replace(self, task=replace(self.task, plan=replace(self.plan, data=data)))
+        vars(result).update(loss=self.loss, outcome=self.outcome)
+        return result
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
@@ -99,9 +106,7 @@ class TrainedNetwork:
 
     def without_rows(self) -> "TrainedNetwork":
         """Return the same without the matrix of the training rows: there is no further attempt."""
-        data = replace(self.kept.plan.data, X=np.empty((0, self.kept.plan.data.X.shape[1]), np.float32))
-        task = replace(self.kept.task, plan=replace(self.kept.plan, data=data))
-        return replace(self, kept=replace(self.kept, task=task))
+        return replace(self, kept=self.kept.without_rows())
 
     @property
     def member(self) -> Member:
