@@ -41,7 +41,7 @@ _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick mod
 
 @dataclass(frozen=True)
 class Reference:
-    """Balanced accuracy (a fraction) of baseline models on the same rows."""
+    """Balanced accuracy (a fraction) of baseline models on rows that they were not trained on."""
 
     linear: float  # logistic regression
     trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
@@ -71,7 +71,7 @@ def needs_reference(report: OutcomeReport) -> bool:
 
 
 def may_need_reference(report: OutcomeReport) -> bool:
-    """Whether any baseline model could change the outcome: not of answers that do not even lag behind perfect ones.
+    """Whether any baseline model could change the outcome: not of answers that do not lag even behind perfect ones.
 
     Examples
     --------
@@ -79,7 +79,24 @@ def may_need_reference(report: OutcomeReport) -> bool:
     >>> may_need_reference(find_outcome([0] * 50 + [1] * 50, [[0.9, 0.1]] * 48 + [[0.1, 0.9]] * 52))
     False
     """
-    return compare_with_reference(report, Reference(1.0, 1.0)).outcome is not Outcome.HEALTHY
+    return report.outcome is not Outcome.HEALTHY or report.balanced_accuracy < 1.0 - WORSE_BY
+
+
+def is_settled_elsewhere(report: OutcomeReport, reference: Reference) -> bool:
+    """Whether baseline models that were judged on other rows of the same table say enough of these answers.
+
+    They tell whether the features tell anything of the labels, which is a matter of the table. How far poor answers lag
+    is told on their own rows.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> report = find_outcome([0, 0, 0, 1], [[0.9, 0.1]] * 4)
+    >>> is_settled_elsewhere(report, Reference(0.5, 0.5)), is_settled_elsewhere(report, Reference(0.9, 0.8))
+    (True, False)
+    """
+    found = compare_with_reference(report, reference).outcome
+    return found in {Outcome.NO_SIGNAL, Outcome.UNKNOWN, Outcome.HEALTHY}
 
 
 def compare_with_reference(report: OutcomeReport, reference: Reference) -> OutcomeReport:

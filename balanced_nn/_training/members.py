@@ -13,7 +13,7 @@ from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, averaging_factor, calibrate, calibrate_mean
-from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
+from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, reference_finder, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
@@ -121,7 +121,8 @@ class Calibrated:
 def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
-    The learning rate is searched once, with the rows of the first network.
+    The learning rate is searched once, with the rows of the first network, and so are quick models asked whether the
+    features tell anything of the labels.
 
     Parameters
     ----------
@@ -141,7 +142,12 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
             widest = max(network.kept.plan.width for network in networks)
             plan = replace(plan, width=widest if plan.network.n_inputs <= widest else max(plan.width, widest))
         search = networks[0].kept.search if networks else None
-        networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
+        if number == 0:
+            find = of_fit = reference_finder(settings, plan)
+        elif split.train is not splits[0].train:  # other rows than those of the first
+            find = reference_finder(settings, plan, of_fit)
+        network = train_until_sound(settings, split, plan, own_seed, search=search, find=find, watcher=watcher)
+        networks.append(network)
         if watcher.network_ends():
             break
     return Trained(tuple(networks))

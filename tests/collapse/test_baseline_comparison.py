@@ -15,6 +15,7 @@ from balanced_nn._collapse.baseline import (
     Reference,
     compare_with_reference,
     is_restored,
+    is_settled_elsewhere,
     may_need_reference,
     needs_reference,
 )
@@ -240,6 +241,15 @@ def test_only_answers_near_perfect_ones_need_no_reference():
     assert not may_need_reference(half_right(accuracy=0.95))
     assert may_need_reference(half_right(accuracy=0.85))
     assert may_need_reference(constant())
+
+
+@settings(deadline=None, max_examples=100)
+@given(parts, references)
+def test_no_failure_is_told_by_models_that_were_judged_on_other_rows(part, reference):
+    report = draw_report(part)
+    judged = compare_with_reference(report, reference)
+    assert not (is_settled_elsewhere(report, reference) and (judged.collapsed or judged.outcome is Outcome.THRESHOLD))
+    assert is_settled_elsewhere(report, reference) or judged.outcome is not Outcome.NO_SIGNAL
 
 
 @settings(deadline=None, max_examples=100)
