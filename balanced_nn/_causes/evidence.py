@@ -187,7 +187,7 @@ class Evidence:
 
     outcome: OutcomeReport  # of the answers, with the reference taken into account where there is one
     data: DataFacts
-    reference: Reference | None = None  # what quick models reach on the same rows
+    reference: Reference | None = None  # what quick models reach; for NO_SIGNAL maybe on other held-out rows
     network: NetworkFacts | None = None
     initial: Probe | None = None  # with the weights that training began with
     final: Probe | None = None  # with those that it ended with

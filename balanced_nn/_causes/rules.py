@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
          "the loss {network.loss} does not fit {network.n_outputs} {network.output_activation} unit(s) and class "
          "labels"),
     Rule(Cause.NO_SIGNAL,              0.95, signals.no_signal, "<", 1,
-         "baseline models stay at chance on the same rows, with a balanced accuracy of {reference.best:.2f} "
+         "baseline models stay at chance too, with a balanced accuracy of {reference.best:.2f} "
          "of {reference.name}"),
     Rule(Cause.OUTPUT_ACTIVATION,      0.91, signals.no_probability, ">", 0.5,
          "the output is {network.output_activation}, but the loss {network.loss} expects probabilities"),

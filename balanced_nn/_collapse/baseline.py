@@ -29,10 +29,10 @@ DECISION_LOSES = 0.05  # balanced accuracy that the balanced decision must gain 
 SIGNAL_FROM, SIGNAL_TO = 0.05, 0.08
 _ROUNDING = 1e-9  # so that a lag of exactly 0.10 is not one of more
 REFERENCE_ROWS = 2_000  # of a class, at most
-TREES, LEAVES, FOLDS = 40, 15, 3
+TREES, SHRINKAGE, LEAVES, FOLDS = 20, 0.2, 15, 3
 # Trees are grown for each class, and the work of a linear model is rows times classes: both are bounded, so that
 # classes by the hundred do not make quick models dearer than the network.
-TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 120, 10
+TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 60, 10
 ROWS_TIMES_CLASSES = 1_000_000
 MOST_VALUES = 255  # of a column, that boosted trees see
 _ONE_AT_A_TIME = threading.Lock()
@@ -41,7 +41,7 @@ _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick mod
 
 @dataclass(frozen=True)
 class Reference:
-    """Balanced accuracy (a fraction) of baseline models on the same rows."""
+    """Balanced accuracy (a fraction) of baseline models on rows that they were not trained on."""
 
     linear: float  # logistic regression
     trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
@@ -68,6 +68,35 @@ def needs_reference(report: OutcomeReport) -> bool:
     """
     several = np.count_nonzero(report.class_rows) >= 2
     return bool(several and report.balanced_accuracy < report.chance + CLEARLY_ABOVE_CHANCE)
+
+
+def may_need_reference(report: OutcomeReport) -> bool:
+    """Whether any baseline model could change the outcome: not of answers that do not lag even behind perfect ones.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> may_need_reference(find_outcome([0] * 50 + [1] * 50, [[0.9, 0.1]] * 48 + [[0.1, 0.9]] * 52))
+    False
+    """
+    return report.outcome is not Outcome.HEALTHY or report.balanced_accuracy < 1.0 - WORSE_BY
+
+
+def is_settled_elsewhere(report: OutcomeReport, reference: Reference) -> bool:
+    """Whether baseline models that were judged on other rows of the same table say enough of these answers.
+
+    They tell whether the features tell anything of the labels, which is a matter of the table. How far poor answers lag
+    is told on their own rows.
+
+    Examples
+    --------
+    >>> from balanced_nn._collapse.outcome import find_outcome
+    >>> report = find_outcome([0, 0, 0, 1], [[0.9, 0.1]] * 4)
+    >>> is_settled_elsewhere(report, Reference(0.5, 0.5)), is_settled_elsewhere(report, Reference(0.9, 0.8))
+    (True, False)
+    """
+    found = compare_with_reference(report, reference).outcome
+    return found in {Outcome.NO_SIGNAL, Outcome.UNKNOWN, Outcome.HEALTHY}
 
 
 def compare_with_reference(report: OutcomeReport, reference: Reference) -> OutcomeReport:
@@ -302,6 +331,7 @@ def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -
     X = np.where(np.isnan(X).all(axis=0), 0.0, X)  # scikit-learn cannot bin a column without a number
     X, tested = _coarsen(X, tested)
     model = HistGradientBoostingClassifier(
+        learning_rate=SHRINKAGE,
         max_iter=max(1, min(TREES, TREES_IN_ALL // len(np.unique(y)))),
         max_leaf_nodes=LEAVES,
         min_samples_leaf=leaf,

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from balanced_nn._causes.advise import ModelKind
 from balanced_nn._causes.evidence import RepairAction
 from balanced_nn._causes.observation import Observation
-from balanced_nn._collapse.baseline import Reference, find_reference
+from balanced_nn._collapse.baseline import Reference, find_reference, may_need_reference
 from balanced_nn._collapse.outcome import OutcomeReport
 from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.dataset import Dataset
@@ -71,9 +71,19 @@ def is_keras_dataset(X: Rows) -> bool:
 
 
 def find_baseline(
-    X: FloatArray, y: IntArray, judged: tuple[FloatArray, IntArray] | None, weight: FloatArray | None, n_classes: int
+    X: FloatArray,
+    y: IntArray,
+    judged: tuple[FloatArray, IntArray] | None,
+    weight: FloatArray | None,
+    n_classes: int,
+    outcome: OutcomeReport | None = None,
 ) -> Reference | None:
-    """Judge quick models on the rows that the model is judged on, whose weights these are; None: on folds of `X`."""
+    """Judge quick models on the rows that the model is judged on, whose weights these are; None: on folds of `X`.
+
+    None too where, beside them, nothing else could be said of an `outcome` that is known.
+    """
+    if outcome is not None and not may_need_reference(outcome):
+        return None
     if judged is None:
         return find_reference(Dataset.of(X, y, weight), None, n_classes)
     return find_reference(Dataset.of(X, y), Dataset.of(*judged, weight), n_classes)

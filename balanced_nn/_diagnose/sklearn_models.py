@@ -126,7 +126,7 @@ def _observe(subject: _Subject, sample_weight: ArrayLike | None) -> Observation:
         X,
         y,
         n_classes=len(answers.labels),
-        reference=find_baseline(X, y, judged, importance, len(answers.labels)),
+        reference=find_baseline(X, y, judged, importance, len(answers.labels), outcome),
         weight=weight,
         other_table=_judges_another_table(subject, X, judged),
         earlier=model.collapse_report_.evidence if kind is ModelKind.OURS else None,

@@ -14,7 +14,7 @@ from balanced_nn._causes.observation import Observation, ObservedNetwork, descri
 from balanced_nn._causes.repair import MAX_REPAIRS, Change, Repair, next_change, setting_hints
 from balanced_nn._causes.report import CollapseReport
 from balanced_nn._causes.rules import Finding, diagnose_evidence
-from balanced_nn._collapse.baseline import Reference, find_reference, needs_reference
+from balanced_nn._collapse.baseline import Reference, find_reference, is_settled_elsewhere, needs_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.dataset import thin_out
@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # loads TensorFlow
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
 _WEIGHTS = 5  # stream of random numbers
+
+ReferenceFinder = Callable[[OutcomeReport], Reference | None]  # of answers that are in doubt
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,7 @@ def train_until_sound(
     workers: Workers,
     *,
     search: Future[LearningRateSearch | None] | None = None,
+    find: ReferenceFinder | None = None,
     watcher: Watcher = NOBODY,
 ) -> Steps[TrainedNetwork]:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
@@ -167,6 +170,8 @@ def train_until_sound(
         Where its trainings run.
     search : Future or None, default=None
         The range test of an ensemble, which its first network makes and the others wait for; None for a network alone.
+    find : ReferenceFinder or None, default=None
+        What trains quick models; None makes one for the rows of this network.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
 
@@ -178,7 +183,7 @@ def train_until_sound(
     task = make_task(plan, seed)
     found = yield from _search(settings, task, search, split.number, workers)
     first_rate = float(settings.learning_rate_init) if found is None else found.learning_rate
-    find = _reference_finder(settings, plan)  # for all attempts
+    find = find or reference_finder(settings, plan)  # for all attempts
     follow = _Follower(split.number, watcher, workers)
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
     best = last = yield from _attempt(task, found, first_rate, Change(), find, follow)
@@ -239,12 +244,29 @@ def _search(
     return found
 
 
-def _reference_finder(settings: FitSettings, plan: Plan) -> Callable[[], Reference | None]:
-    """Return what trains quick models on the rows of a network, once if anybody asks; never where nobody would read."""
+def reference_finder(settings: FitSettings, plan: Plan, of_fit: ReferenceFinder | None = None) -> ReferenceFinder:
+    """Return what trains quick models on the rows of a network, once if need be; never where nobody would read.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    plan : Plan
+        The rows of the network.
+    of_fit : ReferenceFinder or None, default=None
+        That of the first network of the fit: what its quick models say is enough where it settles the matter.
+    """
     if settings.on_collapse == "ignore":
-        return lambda: None
+        return lambda report: None
     judged = plan.judged if plan.held_out else None
-    return cache(partial(find_reference, plan.data, judged, plan.network.n_classes))
+    train = cache(partial(find_reference, plan.data, judged, plan.network.n_classes))
+
+    def find(report: OutcomeReport) -> Reference | None:
+        shared = None if of_fit is None else of_fit(report)
+        if shared is not None and is_settled_elsewhere(report, shared):
+            return shared
+        return train()
+
+    return find
 
 
 def _may_repair(settings: FitSettings, best: Attempt, last: Attempt) -> bool:
@@ -269,7 +291,7 @@ def _attempt(
     search: LearningRateSearch | None,
     rate: float,
     change: Change,
-    find: Callable[[], Reference | None],
+    find: ReferenceFinder,
     follower: _Follower,
 ) -> Steps[Attempt]:
     """Train a network and judge it; where there is doubt, look for the causes."""
@@ -280,7 +302,7 @@ def _attempt(
     attempt = Attempt(task, search, change, result.network, result.mean, result.history, scores)
     if not in_doubt(attempt.outcome):
         return attempt
-    reference = find() if needs_reference(attempt.outcome) else None
+    reference = find(attempt.outcome) if needs_reference(attempt.outcome) else None
     return replace(attempt, evidence=gather_evidence(observe(attempt, reference)))
 
 

@@ -16,7 +16,14 @@ from balanced_nn._network.ensemble import Member
 from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, averaging_factor, calibrate, calibrate_mean
-from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
+from balanced_nn._training.attempts import (
+    Attempt,
+    ReferenceFinder,
+    TrainedNetwork,
+    in_doubt,
+    reference_finder,
+    train_until_sound,
+)
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
@@ -126,8 +133,8 @@ class Calibrated:
 def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
-    The learning rate is searched once, with the rows of the first network. How many are trained at the same time
-    changes nothing in the result.
+    The learning rate is searched once, with the rows of the first network, and so are quick models asked whether the
+    features tell anything of the labels. How many are trained at the same time changes nothing in the result.
 
     Parameters
     ----------
@@ -142,6 +149,7 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
     workers = Workers(min(jobs_at_once(settings.n_jobs), len(splits)))
     search: Future[LearningRateSearch | None] = Future()
     widths: list[int] = []  # that of the first network, as soon as it is known
+    finders: list[ReferenceFinder] = []  # that of its rows
 
     def train(split: Split) -> Steps[tuple[TrainedNetwork, bool]]:
         number = split.number
@@ -151,7 +159,12 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
             plan = replace(plan, width=max(widths[0], plan.width if plan.network.n_inputs > widths[0] else 0))
         else:
             widths.append(plan.width)
-        network = yield from train_until_sound(settings, split, plan, own_seed, workers, search=search, watcher=watcher)
+            finders.append(reference_finder(settings, plan))
+        of_first = split.train is splits[0].train
+        find = finders[0] if of_first else reference_finder(settings, plan, finders[0])
+        network = yield from train_until_sound(
+            settings, split, plan, own_seed, workers, search=search, find=find, watcher=watcher
+        )
         wish = watcher.network_ends(number)
         if wish == MAX_TIME:
             workers.begin_no_further()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
@@ -13,14 +14,18 @@ from balanced_nn._collapse.baseline import find_reference
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._training.attempts import observe
 from benchmarks.speed import peers
+from benchmarks.speed.peers import quietly
 from benchmarks.speed.timing import OURS, Row, compare, table
+
+IGNORED = f'{OURS}(on_collapse="ignore")'  # asks no reference models
 
 
 def diagnosis() -> list[Row]:
     """What looking for causes costs, on top of a default fit; a fit that went well does not pay for it.
 
     "evidence and causes" is what a failed fit adds: two passes over 256 rows, facts about the rows, the rules and the
-    report. "reference models" are trained where balanced accuracy is less than 0.15 above chance.
+    report. "reference models" are trained where balanced accuracy is less than 0.15 above chance: once for each network
+    that failed, and once for all others. Labels drawn by lot show what they add to a whole fit of four networks.
     `CollapseMonitor` judges 1,000 held-out rows after each of 20 epochs of `keras.Model.fit`, and reports at the end.
     """
     rows = []
@@ -34,6 +39,12 @@ def diagnosis() -> list[Row]:
             "reference models": lambda attempt=attempt: find_reference(attempt.plan.data, attempt.plan.judged, 2),
         }
         rows += compare("diagnosis", f"{n_rows:,} x {n_columns}, default fit", methods)
+    noise, labels = table(1_700, 100)[0], np.random.default_rng(1).integers(2, size=1_700)
+    methods = {
+        IGNORED: lambda: quietly(BalancedNNClassifier(random_state=0, on_collapse="ignore").fit, noise, labels),
+        OURS: lambda: quietly(BalancedNNClassifier(random_state=0).fit, noise, labels),
+    }
+    rows += compare("diagnosis", "1,700 x 100, labels drawn by lot", methods, to=IGNORED)
     from balanced_nn import CollapseMonitor  # loads TensorFlow
 
     X, y = table(5_000)
@@ -44,7 +55,7 @@ def diagnosis() -> list[Row]:
         "keras.Model.fit": lambda: plain.fit(X, y, batch_size=64, epochs=20, verbose=0),
         "with CollapseMonitor": lambda: watched.fit(X, y, batch_size=64, epochs=20, verbose=0, callbacks=[monitor]),
     }
-    return rows + compare("diagnosis", "5,000 x 30, 20 epochs of Keras", methods, to="keras.Model.fit", rounds=3)
+    return rows + compare("diagnosis", "5,000 x 30, 20 epochs of Keras", methods, to="keras.Model.fit")
 
 
 def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:

@@ -15,6 +15,8 @@ from balanced_nn._collapse.baseline import (
     Reference,
     compare_with_reference,
     is_restored,
+    is_settled_elsewhere,
+    may_need_reference,
     needs_reference,
 )
 from balanced_nn._collapse.outcome import Outcome, find_outcome
@@ -225,6 +227,29 @@ def test_a_better_reference_never_turns_a_failure_into_none(part, one, other):
     assert is_restored(report, lower) >= is_restored(report, higher)
     no_signal = compare_with_reference(report, higher).outcome is Outcome.NO_SIGNAL
     assert not no_signal or compare_with_reference(report, lower).outcome is Outcome.NO_SIGNAL
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.floats(0.7, 1), st.integers(2, 60), references)
+def test_answers_that_need_no_reference_are_healthy_beside_any(accuracy, n, reference):
+    report = half_right(n, accuracy)
+    if not may_need_reference(report):
+        assert compare_with_reference(report, reference).outcome is Outcome.HEALTHY
+
+
+def test_only_answers_near_perfect_ones_need_no_reference():
+    assert not may_need_reference(half_right(accuracy=0.95))
+    assert may_need_reference(half_right(accuracy=0.85))
+    assert may_need_reference(constant())
+
+
+@settings(deadline=None, max_examples=100)
+@given(parts, references)
+def test_no_failure_is_told_by_models_that_were_judged_on_other_rows(part, reference):
+    report = draw_report(part)
+    judged = compare_with_reference(report, reference)
+    assert not (is_settled_elsewhere(report, reference) and (judged.collapsed or judged.outcome is Outcome.THRESHOLD))
+    assert is_settled_elsewhere(report, reference) or judged.outcome is not Outcome.NO_SIGNAL
 
 
 @settings(deadline=None, max_examples=100)

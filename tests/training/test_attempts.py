@@ -520,6 +520,19 @@ def test_the_reference_is_trained_once_for_all_attempts_at_a_network(on_collapse
     assert any(clf.collapse_report_.evidence.reference is reference for reference in references)
 
 
+def test_without_a_signal_one_reference_is_enough_for_all_networks(references):
+    X, y = np.random.default_rng(0).normal(size=(300, 4)), np.arange(300) % 2
+    with pytest.warns(CollapseWarning, match="No signal"):
+        small(n_members=3).fit(X, y)
+    assert len(references) == 1
+
+
+def test_networks_that_are_judged_on_the_same_rows_share_their_reference(references):
+    with pytest.warns(CollapseWarning):
+        deep(on_collapse="warn", n_members=2).fit(X, Y, X_val=X[::3], y_val=Y[::3])
+    assert len(references) == 1
+
+
 def test_no_reference_is_trained_where_a_collapse_is_ignored(references):
     clf = deep(on_collapse="ignore").fit(X, Y)
     assert references == []

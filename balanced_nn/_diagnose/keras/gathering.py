@@ -1,5 +1,6 @@
 """What can be seen of a Keras model, in one forward and one backward pass? It is never changed."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,6 +41,26 @@ def outputs_of(model: keras.Model, X: Rows, *, batch_statistics: bool = False) -
         tensors = keras.tree.map_structure(tf.convert_to_tensor, X)
         outputs: FloatArray = np.asarray(model(tensors, training=batch_statistics))
     return outputs.reshape(len(outputs), -1)
+
+
+def repeated_outputs(model: keras.Model, X: Rows) -> Callable[[], FloatArray]:
+    """Return what computes the outputs for some rows again and again, by the weights of the moment.
+
+    Compiled, as ``fit`` compiles its step, but for a model that runs eagerly or cannot be compiled.
+    """
+    tensors = keras.tree.map_structure(tf.convert_to_tensor, X)
+    forward = partial(model, tensors, training=False)
+    if not model.run_eagerly:
+        compiled = tf.function(lambda: model(tensors, training=False))
+        with quietly(), suppress(Exception):  # code of the user's own may need numbers at hand
+            forward = compiled.get_concrete_function()
+
+    def outputs() -> FloatArray:
+        with quietly():
+            values: FloatArray = np.asarray(forward())
+        return values.reshape(len(values), -1)
+
+    return outputs
 
 
 _NOISE = {
@@ -156,7 +177,14 @@ def judge(
     model: keras.Model, facts: NetworkFacts, X: Rows, y: IntArray, weight: FloatArray | None = None
 ) -> OutcomeReport:
     """The outcome of a model's own decision on some rows."""
-    proba = class_probabilities(outputs_of(model, X), facts)
+    return judge_outputs(outputs_of(model, X), facts, y, weight)
+
+
+def judge_outputs(
+    outputs: FloatArray, facts: NetworkFacts, y: IntArray, weight: FloatArray | None = None
+) -> OutcomeReport:
+    """The outcome of the decision that outputs for some rows stand for."""
+    proba = class_probabilities(outputs, facts)
     return find_outcome(y, proba, decide(proba), sample_weight=weight)
 
 
@@ -187,12 +215,13 @@ def observe(model: keras.Model, rows: KerasRows, training: WatchedTraining | Non
         facts = replace(facts, epochs=len(curve.loss), n_steps=training.n_steps)
     X = as_matrix(rows.X)
     judged = None if rows.X_val is rows.X else (as_matrix(rows.X_val), rows.y_val)
+    outcome = judge(model, facts, rows.X_val, rows.y_val, rows.weight_val)
     return Observation(
-        outcome=judge(model, facts, rows.X_val, rows.y_val, rows.weight_val),
+        outcome=outcome,
         X=X,
         y=rows.y,
         n_classes=rows.n_classes,
-        reference=find_baseline(X, rows.y, judged, rows.weight_val, rows.n_classes),
+        reference=find_baseline(X, rows.y, judged, rows.weight_val, rows.n_classes, outcome),
         bad_labels=rows.bad_labels,
         other_table=judged is not None and far_apart(X, judged[0]).size > 0,
         network=observe_network(model, facts, rows, initial_weights, curve),

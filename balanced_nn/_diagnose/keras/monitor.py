@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,9 +25,9 @@ from balanced_nn._diagnose.keras.data import (
     materialise,
     take_rows,
 )
-from balanced_nn._diagnose.keras.gathering import WatchedTraining, judge, observe
+from balanced_nn._diagnose.keras.gathering import WatchedTraining, judge_outputs, observe, repeated_outputs
 from balanced_nn._diagnose.keras.layers import check_model, network_facts
-from balanced_nn._typing import IntArray, Rows
+from balanced_nn._typing import FloatArray, IntArray, Rows
 from balanced_nn.exceptions import CollapseWarning
 
 _NOT_THE_USER = {"balanced_nn", "keras", "tensorflow"}
@@ -133,6 +134,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         self._initial = self.model.get_weights() if self.model.built else None
         self._steps_before = int(self.model.optimizer.iterations)
         self._losses: list[float] = []
+        self._outputs: Callable[[], FloatArray] | None = None  # of the held-out rows, once the model is built
         self.outcomes_: list[OutcomeReport] = []
         self.certain_epoch_: int | None = None
 
@@ -140,7 +142,9 @@ class CollapseMonitor(keras.callbacks.Callback):
         """Judge the held-out rows; warn, and stop if requested, once a collapse is certain."""
         self._losses.append(float((logs or {}).get("loss", np.nan)))
         facts = network_facts(self.model, len(self._classes))
-        outcome = judge(self.model, facts, self._X, self._y, self._weight)
+        if self._outputs is None:
+            self._outputs = repeated_outputs(self.model, self._X)
+        outcome = judge_outputs(self._outputs(), facts, self._y, self._weight)
         self.outcomes_.append(outcome)
         if self.certain_epoch_ is None and self._is_certain(facts):
             self.certain_epoch_ = epoch + 1
@@ -162,6 +166,7 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Name the causes, and write `report_`."""
+        self._outputs = None  # which cannot be copied or pickled
         X, y = self._seen or (self._X, self._y)
         facts = network_facts(self.model, len(self._classes))
         bad_labels = find_bad_labels(self._raw_labels, facts)

@@ -199,6 +199,47 @@ class Subclassed(keras.Model):
         return self.last(self.dropout(self.hidden(x), training=training))
 
 
+class Counting(Subclassed):
+    """Counts how often its Python code runs, which is dear."""
+
+    n_calls = 0
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        self.n_calls += 1
+        return super().call(x, training=training)
+
+
+class NeedsNumbers(Subclassed):
+    """Its code outside of training cannot be compiled."""
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return super().call(x if training else np.asarray(x), training=training)
+
+
+def test_the_python_code_of_a_model_does_not_run_again_after_each_epoch():
+    def calls(epochs: int) -> int:
+        model = Counting()
+        model.compile("adam", "binary_crossentropy")
+        train(model, CollapseMonitor(X[HELD], Y[HELD]), epochs=epochs)
+        return model.n_calls
+
+    assert calls(6) == calls(2)
+
+
+def test_outcomes_after_each_epoch_are_those_of_its_weights(healthy):
+    last, facts = healthy.outcomes_[-1], healthy.report_.facts
+    assert (last.recall, last.spread) == (facts.recall, pytest.approx(facts.spread, rel=1e-6))
+    assert len({outcome.spread for outcome in healthy.outcomes_}) == 25
+
+
+def test_a_model_that_cannot_be_compiled_is_watched_all_the_same():
+    model = NeedsNumbers()
+    model.compile("adam", "binary_crossentropy")
+    monitor = CollapseMonitor(X[HELD], Y[HELD])
+    train(model, monitor, epochs=2)
+    assert len(monitor.outcomes_) == 2
+
+
 @pytest.mark.parametrize("make", [Subclassed, lambda: keras.Sequential([layers.Dense(8), layers.Dense(1, "sigmoid")])])
 def test_a_model_that_is_built_by_its_first_batch_is_watched(make):
     monitor, model = CollapseMonitor(X[HELD], Y[HELD]), make()
