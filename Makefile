@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest docs pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality clean
+.PHONY: help demo test check lint types layers doctest docs dist pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-fuzz bench-probability bench-composition bench-quality clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -55,6 +55,13 @@ docs: $(DOCS_STAMP)  ## the site, from clean, in build/docs: runs every example,
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs $(SITE)
 	$(BIN)/python docs/check_links.py $(SITE)
 
+dist: $(STAMP)  ## wheel and sdist in dist/; installs the wheel alone in build/wheel and runs README and demo from it
+	rm -rf dist build/wheel
+	$(BIN)/uv build --quiet --out-dir dist
+	$(PYTHON) -m venv build/wheel
+	$(BIN)/uv pip install --quiet --python build/wheel/bin/python $(INSTALL_FLAGS) dist/*.whl
+	$(BIN)/python .ci/check_wheel.py build/wheel
+
 pictures: $(STAMP)  ## draw the pictures of README.md, CONTRIBUTING.md and docs/displays.md anew
 	$(BIN)/python docs/draw_problem.py
 	$(BIN)/python docs/draw_displays.py
@@ -79,6 +86,10 @@ bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named
 bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
 	$(BIN)/python -m benchmarks.robustness.trouble run
 	$(BIN)/python -m benchmarks.robustness.trouble report
+
+bench-fuzz: $(STAMP)  ## hand tables of mutated bytes to the command (half an hour)
+	$(BIN)/python -m benchmarks.robustness.fuzz run
+	$(BIN)/python -m benchmarks.robustness.fuzz report
 
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
 	.venv-peers/bin/python -m benchmarks.probability.run run sets
