@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest docs pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality clean
+.PHONY: help demo test check lint types layers doctest docs pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-probability bench-composition bench-quality bench-scale clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -79,6 +79,11 @@ bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named
 bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
 	$(BIN)/python -m benchmarks.robustness.trouble run
 	$(BIN)/python -m benchmarks.robustness.trouble report
+
+bench-scale: $(STAMP)  ## memory, speed and quality of a fit from files beside one in memory
+	$(BIN)/python -m benchmarks.scale.run memory
+	$(BIN)/python -m benchmarks.scale.run quality --rows 300000
+	$(BIN)/python -m benchmarks.scale.run report
 
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
 	.venv-peers/bin/python -m benchmarks.probability.run run sets
