@@ -192,7 +192,7 @@ def _digest_entries(archive: zipfile.ZipFile) -> str:
 
 def _write_joblib(model: Any, path: Path) -> bytes:
     stored = io.BytesIO()
-    importlib.import_module("joblib").dump(model, stored, compress=("gzip", 3))  # it comes with scikit-learn
+    joblib.dump(model, stored, compress=("gzip", 3))
     header, body = bytearray(stored.getvalue()[:_GZIP_HEADER]), stored.getvalue()[_GZIP_HEADER:]
     header[3] |= _HAS_COMMENT
     return bytes(header) + _make_manifest(sha256(body).hexdigest()).to_json() + b"\0" + body
@@ -230,7 +230,7 @@ def _read_joblib(path: Path, content: bytes) -> Any:
     if content.startswith(_GZIP) and content[3:4] == bytes([_HAS_COMMENT]) and end:
         manifest = _check(path, comment, lambda: sha256(body).hexdigest())
     try:
-        return importlib.import_module("joblib").load(io.BytesIO(content))
+        return joblib.load(io.BytesIO(content))
     except Exception as error:  # a pickle can raise anything
         raise _unreadable(path, manifest, error) from error
 
