@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import joblib
+
 from balanced_nn._data.names import listed
 from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._export.skops import SKOPS_TYPES
