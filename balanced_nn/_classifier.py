@@ -1,8 +1,9 @@
 """How do the steps of a fit follow each other? The estimator; each step is a function of a lower module."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from numbers import Integral, Real
 from threading import Lock
 from time import monotonic
@@ -39,6 +40,7 @@ from balanced_nn._sklearn import (
     fit_context,
     has_callbacks,
 )
+from balanced_nn._streaming.stream import check_sampler, open_stream
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.keras.process import check_process, quiet_start
@@ -50,9 +52,10 @@ from balanced_nn._training.members import (
     calibrate_members,
     train_members,
 )
-from balanced_nn._training.preparation import read_given_rows, split_rows
+from balanced_nn._training.preparation import Split, read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.side_by_side import jobs_at_once
 from balanced_nn._training.time_limit import TimeLimit
 from balanced_nn._typing import FloatArray
 from balanced_nn.exceptions import CollapseError, CollapseWarning
@@ -168,6 +171,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         parameter use "warn", or a candidate may be credited with what a repair did. "raise" raises `CollapseError`.
         Except with "ignore", a `CollapseWarning` also reports answers that only the decision spoils, and features
         that do not predict the labels.
+    n_jobs : int or None, default=None
+        Networks that are trained at the same time, in threads; the result is the same, bit by bit, for any number. -1
+        takes all cores. None takes what ``joblib.parallel_config(n_jobs=...)`` says; without it as many as the process
+        may use cores, but one in a worker of joblib, as in ``GridSearchCV(n_jobs=2)``.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -299,6 +306,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "decision": [str, Interval(Real, 0, 1, closed="neither"), "array-like", callable],
         "pos_label": [str, Real, "boolean", None],
         "on_collapse": [StrOptions({"repair", "warn", "raise", "ignore"})],
+        "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -331,6 +339,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         decision: Any = "auto",
         pos_label: Any = None,
         on_collapse: str = "repair",
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -359,6 +368,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.decision = decision
         self.pos_label = pos_label
         self.on_collapse = on_collapse
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -418,18 +428,133 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
-        stated = isinstance(self.class_weight, Mapping)
-        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
-        labels = rows.classes.tolist()
-        decision = read_decision(
-            self.decision, labels, costs, positive=find_positive(labels, rows.prior, self.pos_label)
-        )
+        costs, decision = self._read_decision(rows)
         splits = split_rows(settings, rows, given, seed)  # before any rebalancing
-        limit = TimeLimit(self.max_time, began, len(splits))
-        before = vars(self).copy()
+        fitted._training_rows = sketch_rows(rows.table, rows.rows)
+        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, began, decision, costs)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_dataset(
+        self,
+        source: Any,
+        target: str,
+        *,
+        sample_weight: str | None = None,
+        groups: str | None = None,
+        cache_dir: Any = None,
+    ) -> Self:
+        """Fit the network on files that may be larger than memory; what raises leaves the estimator as it was.
+
+        The files are read twice. First all rows, classes and levels are counted, and a sample of the rows is kept in
+        memory: 200,000 at random, up to 30,000 of each class, and for each numeric column those of its lowest and
+        highest number. From it come the hold-outs, the scales, the bins, the baseline, the calibration and the
+        decision, as in :meth:`fit`; its rows are weighted so that each class weighs what it weighs in the files. Then
+        all rows but those held out are written, preprocessed, each to a random one of several files on disk, which
+        hold 64 MB each. An epoch reads these in a random order, and shuffles the rows of each: how the source is sorted
+        does not matter. They are deleted however the fit ends, unless the process is killed.
+
+        Parameters
+        ----------
+        source : str, path or pyarrow.dataset.Dataset
+            A folder, with all folders below it, or a file; parquet (``.parquet``, ``.pq``) or CSV (``.csv``,
+            ``.csv.gz``). Folders named ``column=value`` are a column. All files need the same columns. Of an object
+            store pass a dataset. Needs pyarrow and pandas: ``pip install 'balanced-nn[arrow]'``.
+        target : str
+            Name of the column of labels, none of which may be missing.
+        sample_weight : str, default=None
+            Name of a column of non-negative weights; rows of weight 0 are left out. None weighs each row 1.
+        groups : str, default=None
+            Name of a column that says which rows belong together, such as those of one patient: none of them is
+            trained on by a network for which one of them was held out. None takes each row for itself, but for exact
+            copies of a row. The columns of weights and groups are no features.
+        cache_dir : str or path, default=None
+            An existing folder for the shuffled rows: 4 bytes for each row and column after scaling, a category being
+            one column, and 8 bytes a row. None takes the system's folder for temporary files.
+
+        Returns
+        -------
+        BalancedNNClassifier
+            The fitted estimator itself.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow or pandas is missing.
+        FileNotFoundError
+            If there is no file of such a name or format, or no folder `cache_dir`.
+        OSError
+            If there is no space for the shuffled rows.
+        ValueError
+            If a file cannot be read, files differ in their columns, a named column is missing, there are no rows, only
+            one class or a missing label; if `sampler` is not None, "under" or "over"; and as :meth:`fit` does.
+        TypeError
+            If `source` is something else, or a column holds neither text, numbers nor dates.
+        CollapseError
+            If the network collapsed and `on_collapse` is "raise"; its message is the report.
+
+        See Also
+        --------
+        BalancedNNClassifier.fit : Fit on a table in memory.
+
+        Notes
+        -----
+        Statistics of columns are those of the sampled rows, where `fit` uses all. A level of a category column counts
+        however rare it is, among the 64 most frequent of its column. ``sampler="under"`` draws each row of a frequent
+        class by itself, so that the numbers of rows of the classes are equal up to chance. Two fits with the same
+        integer `random_state` give bit-identical predictions if the files hold the same rows in the same order.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import pandas as pd
+        >>> from sklearn.datasets import make_classification
+        >>> from balanced_nn import BalancedNNClassifier
+        >>> X, y = make_classification(n_samples=600, weights=[0.95], class_sep=2.0, random_state=0)
+        >>> table = pd.DataFrame(X).add_prefix("x").assign(fraud=y)
+        >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), max_iter=30, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table[:300].to_parquet(Path(folder, "a.parquet"))
+        ...     table[300:].to_parquet(Path(folder, "b.parquet"))
+        ...     clf = clf.fit_dataset(folder, "fraud")
+        >>> bool(abs(clf.predict_proba(table[clf.feature_names_in_])[:, 1].mean() - y.mean()) < 0.02)
+        True
+        """
+        check_sampler(self.sampler)
+        settings, seed, began = FitSettings.of(self), self._draw_seed(), monotonic()
+        fitted = copy(self)
+        columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
+        with open_stream(fitted, source, columns, cache_dir, seed) as stream:
+            rows = stream.rows
+            costs, decision = self._read_decision(rows)
+            splits = [replace(split, stream=stream) for split in split_rows(settings, rows, None, seed)]
+            fitted._training_rows = stream.sample.sketch
+            return self._train(fitted, (None, None, None), rows, splits, seed, began, decision, costs)
+
+    def _read_decision(self, rows: LabelledRows) -> tuple[FloatArray | None, Decision]:
+        """Return the costs of the classes, if there are any, and the decision that is wanted."""
+        stated, labels = isinstance(self.class_weight, Mapping), rows.classes.tolist()
+        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
+        positive = find_positive(labels, rows.prior, self.pos_label)
+        return costs, read_decision(self.decision, labels, costs, positive=positive)
+
+    def _train(
+        self,
+        fitted: Self,
+        given: tuple[Any, Any, Any],
+        rows: LabelledRows,
+        splits: Sequence[Split],
+        seed: int,
+        began: float,
+        decision: Decision,
+        costs: FloatArray | None,
+    ) -> Self:
+        """Steps 3 to 12 of a fit, behind the decorated method that the user called."""
+        settings, before = FitSettings.of(self), vars(self).copy()
+        limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
         try:
             with (
-                call_back(self, len(splits), X, y, sample_weight) as callbacks,
+                call_back(self, len(splits), *given) as callbacks,
                 show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
@@ -438,7 +563,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
                 result = allow_for_averaging(result, rows, prior)
-                report = report_outcome(result.trained.judged, settings, tuple(labels), rows.suspicious)
+                report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
                 ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
@@ -446,7 +571,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
             for note in (*rows.notes, *limit.notes(), *self._notes(result.trained), *about_the_rule):
-                warnings.warn(note, stacklevel=3)
+                warnings.warn(note, stacklevel=4)
         except BaseException:  # an interrupt too
             self._take(before)
             raise
@@ -798,7 +923,6 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
         self.collapse_report_ = report
-        self._training_rows = sketch_rows(rows.table, rows.rows)
         self.__dict__.pop("_keras_model", None)
 
     def _take(self, state: Mapping[str, Any]) -> None:
@@ -826,7 +950,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _answer(self, X: Any) -> tuple[Predictor, FloatArray]:
         """What answers now, and the log-probabilities of some rows: one reading, whatever other threads set."""
-        check_is_fitted(self, "members_")
+        if not hasattr(self, "members_"):  # asked first: scikit-learn's check takes as long as all else about a row
+            check_is_fitted(self, "members_")
         predictor, table = self._predictor, read_table(self, X, reset=False)
         for note in predictor.type_notes(table):
             warnings.warn(note, stacklevel=3)

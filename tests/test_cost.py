@@ -16,9 +16,10 @@ from sklearn.model_selection import GridSearchCV
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
 from balanced_nn._preprocessing.normal_scores import KNOTS
 from balanced_nn._training.auto_settings import auto_batch_size, auto_members
+from balanced_nn._training.keras.compiled import CHUNK_BYTES, ProgramKey
 from balanced_nn._training.keras.model import padded_width
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import CHUNK_BYTES, ProgramKey, TrainingProgram
+from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES
 
 X, Y = make_classification(500, 6, n_informative=4, weights=[0.8], random_state=0)
@@ -230,6 +231,23 @@ def test_rows_are_gathered_into_chunks_of_bounded_size():
 def test_chunks_of_a_large_network_are_short_so_that_an_interrupt_is_seen_soon():
     keys = (ProgramKey(32, 2, (width, width), "relu", True, False, False, 1024) for width in (64, 1024, 8192))
     assert [key.batches_per_chunk for key in keys] == [32, 2, 1]
+
+
+def test_numbers_in_an_array_are_not_checked_a_second_time_by_scikit_learn(monkeypatch):
+    """Its checks take as long as a network on a row."""
+    clf = BalancedNNClassifier(**QUICK).fit(X, Y)
+    expected = clf.predict_proba(X)
+    with monkeypatch.context() as patched:
+        patched.setattr("balanced_nn._data.table.validate_data", None)
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+    infinite = X.copy()
+    infinite[3, 2] = np.inf
+    with pytest.raises(ValueError, match="contains infinity"):
+        clf.predict_proba(infinite)
+    with pytest.raises(ValueError, match="5 features"):
+        clf.predict_proba(X[:, :5])
+    with pytest.raises(ValueError, match="0 sample"):
+        clf.predict_proba(X[:0])
 
 
 def test_a_million_rows_are_predicted_in_blocks(monkeypatch):

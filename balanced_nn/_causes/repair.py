@@ -20,7 +20,7 @@ _ANSWERED = {
 }
 # On how a training goes that fails.
 _WITHOUT_EFFECT = frozenset(
-    {"average_weights", "decision", "n_members", "on_collapse", "pos_label", "random_state", "verbose"}
+    {"average_weights", "decision", "n_jobs", "n_members", "on_collapse", "pos_label", "random_state", "verbose"}
 )
 
 

@@ -78,7 +78,7 @@ class RowSketch:
         float or None
             In (0, 1]; None where no row need have been there, or where that cannot be told.
         """
-        hashes = np.unique(_hash_rows(table, None, self.numeric, self.categories))
+        hashes = np.unique(hash_rows(table, None, self.numeric, self.categories))
         found = hashes[hashes <= np.uint64(self.bound)].astype(np.uint32)
         found = found[~np.isin(found, self.often)]
         if self.by_nature > MOST_BY_NATURE or len(found) < FEWEST_ROWS:
@@ -92,14 +92,29 @@ class RowSketch:
 def sketch_rows(table: Table, rows: IntArray) -> RowSketch:
     """Keep a sketch of some rows of a table."""
     numeric, categories = table.numeric_positions, tuple(table.categories)
-    hashes, counts = np.unique(_hash_rows(table, rows, numeric, categories), return_counts=True)
+    hashes, counts = np.unique(hash_rows(table, rows, numeric, categories), return_counts=True)
+    return sketch_hashes(hashes, counts, numeric, categories)
+
+
+def sketch_hashes(hashes: Bits, counts: IntArray, numeric: IntArray, categories: tuple[int, ...]) -> RowSketch:
+    """Keep a sketch of rows whose distinct hashes, ascending, occur so often; of more than 1,024 the first suffice.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint64
+        Those of :func:`hash_rows`.
+    counts : ndarray of int
+        How often each occurs.
+    numeric, categories
+        The columns that were hashed, as in :class:`RowSketch`.
+    """
     bound = int(hashes[SKETCH_ROWS - 1]) if len(hashes) > SKETCH_ROWS else 2**64 - 1
     kept, counts = hashes[:SKETCH_ROWS].astype(np.uint32), counts[:SKETCH_ROWS]
     n_twice = int(np.count_nonzero(counts == 2))
     return RowSketch(numeric, categories, bound, kept[counts == 1], kept[counts > 1], n_twice)
 
 
-def _hash_rows(table: Table, rows: IntArray | None, numeric: IntArray, categories: tuple[int, ...]) -> Bits:
+def hash_rows(table: Table, rows: IntArray | None, numeric: IntArray, categories: tuple[int, ...]) -> Bits:
     """64 bits of each row that are the same in each process and for each kind of table.
 
     Numbers count as float32 and levels as their text, so that neither the type of a column nor the last digit matters.

@@ -55,7 +55,7 @@ class Predictor:
         block = max(1, BLOCK_BYTES // (4 * max(1, self.first.width)))
         with np.errstate(under="ignore"):  # what float64 cannot hold is 0, whatever NumPy is set to
             if len(table) <= block:
-                return self.ensemble.log_proba(table, self.prior)
+                return self.ensemble.log_proba_of_few(table, self.prior)
             out = np.empty((len(table), len(self.classes)))
             for start in range(0, len(table), block):
                 rows = slice(start, start + block)

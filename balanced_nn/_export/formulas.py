@@ -169,12 +169,14 @@ def _scaled(graph: Graph, scaler: scalers.Scaler, x: Node) -> Node:
     assert isinstance(scaler, scalers.AffineScaler)
     centered = _clip(graph, graph.subtract(x, scaler.center), -scalers.LARGEST, scalers.LARGEST)
     scaled = graph.multiply(centered, scaler.factor)
-    bounded = _smooth_clip(graph, scaled) if scaler.smooth else _clip(graph, scaled, -scaler.limit, scaler.limit)
+    whole = _clip(graph, scaled, np.negative(scaler.limit), scaler.limit)
+    if not scaler.smooth:
+        return whole
+    bounded = _smooth_clip(graph, scaled)
     if scaler.without_tails is None:
         return bounded
     plain = np.zeros(scaler.width)
     plain[scaler.without_tails] = 1.0
-    whole = _clip(graph, scaled, -scalers.SCALED_LIMIT, scalers.SCALED_LIMIT)
     return graph.add(graph.multiply(bounded, 1.0 - plain), graph.multiply(whole, plain))
 
 

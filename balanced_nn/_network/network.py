@@ -1,8 +1,9 @@
 """What is a fitted network, without Keras? Arrays, and the forward pass over them in NumPy."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -108,25 +109,25 @@ class FittedNetwork:
             found += [layer.kernel, *(array for array in others if array is not None)]
         return found
 
-    @cached_property
-    def _folded(self) -> list[tuple[FloatArray, FloatArray]]:
-        return [layer.folded() for layer in self.layers]
-
-    @cached_property
-    def _products(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Kernel and bias of each layer as :meth:`_forward` wants them.
+    def products(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Kernel and bias of each layer as :func:`carry_on` wants them, float64.
 
         With ReLU, ``max(z + b, 0)`` is ``max(z, -b) + b``, and what is added after the maximum joins the next bias:
         that takes one pass over the activations instead of two.
         """
+        folded = [layer.folded() for layer in self.layers]
         if self.spec.activation != "relu":
-            return self._folded
+            return folded
         products, shift = [], np.zeros(self.spec.n_inputs)
-        for kernel, bias in self._folded[:-1]:
+        for kernel, bias in folded[:-1]:
             shift = bias + shift @ kernel
             products.append((kernel, -shift))
-        kernel, bias = self._folded[-1]
+        kernel, bias = folded[-1]
         return [*products, (kernel, bias + shift @ kernel)]
+
+    @cached_property
+    def _products(self) -> list[tuple[FloatArray, FloatArray]]:
+        return self.products()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"spec": self.spec, "layers": self.layers}
@@ -153,16 +154,30 @@ class FittedNetwork:
         return out
 
     def _forward(self, X: FloatArray) -> FloatArray:
-        hidden = np.asarray(X, dtype=np.float64)
-        for kernel, bias in self._products[:-1]:
-            hidden = hidden @ kernel
-            if self.spec.activation == "relu":
-                np.maximum(hidden, bias, out=hidden)
-            else:
-                hidden += bias
-                activate(hidden, self.spec.activation)
-        kernel, bias = self._products[-1]
-        return hidden @ kernel + bias
+        first = np.asarray(X, dtype=np.float64) @ self._products[0][0]
+        return carry_on(first, self._products, self.spec.activation)
+
+
+def carry_on(z: FloatArray, products: Sequence[tuple[FloatArray, FloatArray]], activation: str) -> FloatArray:
+    """Compute the outputs from the product with the first kernel, which is overwritten.
+
+    Parameters
+    ----------
+    z : ndarray of shape (..., n_samples, n_units)
+        Of one network, or of several, one above the other.
+    products : sequence of (kernel, bias)
+        What :meth:`FittedNetwork.products` gives, or these of several networks, stacked.
+    activation : str
+        Of the hidden layers.
+    """
+    for (_, bias), (kernel, _) in pairwise(products):
+        if activation == "relu":
+            np.maximum(z, bias, out=z)
+        else:
+            z += bias
+            activate(z, activation)
+        z = z @ kernel
+    return z + products[-1][1]
 
 
 def initial_network(

@@ -14,7 +14,7 @@ from balanced_nn._data.table import CategoryColumn, Table, level_text
 from balanced_nn._typing import IntArray
 from balanced_nn.exceptions import ColumnWarning
 
-__all__ = ["Encoding", "fit_encoding", "type_notes"]
+__all__ = ["Encoding", "choose_levels", "fit_encoding", "type_notes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,13 @@ class Encoding:
 def fit_encoding(position: int, column: CategoryColumn, rows: IntArray | None, max_categories: int | None) -> Encoding:
     """Choose the levels of a category column by how often they occur in the training rows."""
     *counts, n_missing = column.levels_in_use(rows).tolist()
-    used = [(level, count) for level, count in zip(column.levels, counts, strict=True) if count]
+    return choose_levels(position, {**dict(zip(column.levels, counts, strict=True)), None: n_missing}, max_categories)
+
+
+def choose_levels(position: int, counts: Mapping[Hashable, int], max_categories: int | None) -> Encoding:
+    """Choose the levels of a category column by how often each occurs; None counts the missing cells."""
+    n_missing = counts.get(None, 0)
+    used = [(level, count) for level, count in counts.items() if count > 0 and level is not None]
     by_text = len({isinstance(level, str) for level, _ in used}) == 2
     frequency: Counter[Hashable] = Counter()
     for level, count in used:

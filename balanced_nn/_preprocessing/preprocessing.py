@@ -3,7 +3,8 @@
 Fitting gives a `Preprocessing`: arrays and dictionaries only, so that prediction calls no scikit-learn transformer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from balanced_nn._data.names import make_unique
 from balanced_nn._data.table import Table, to_dense
 from balanced_nn._preprocessing.dates import DateEncoding, add_date_parts, find_starts, fit_dates
-from balanced_nn._preprocessing.encoding import Encoding, fit_encoding
+from balanced_nn._preprocessing.encoding import Encoding, choose_levels, fit_encoding
 from balanced_nn._preprocessing.normal_scores import NO_SCORES, NormalScores, fit_normal_scores
 from balanced_nn._preprocessing.piecewise_linear import NO_BINS, Bins, fit_bins
 from balanced_nn._preprocessing.scalers import (
@@ -77,7 +78,7 @@ class Preprocessing:
         table = add_date_parts(table, self.dates)
         numeric = table.numbers(self.numeric_positions)
         n_rows = len(table) if rows is None else len(rows)
-        cleaned = np.empty((n_rows, len(self.level_counts) + self.n_numeric), np.float32)
+        cleaned = np.empty((n_rows, self.n_cleaned), np.float32)
         first, second = self.n_numeric, self.n_numeric + len(self.indicators)
         for part in row_blocks(n_rows, len(self.fill) if len(self.fill) else n_rows):
             chosen = part if rows is None else rows[part]
@@ -171,6 +172,11 @@ class Preprocessing:
         return self.scaler.width + len(self.scores)
 
     @property
+    def n_cleaned(self) -> int:
+        """Number of columns of a cleaned row."""
+        return self.n_numeric + len(self.level_counts)
+
+    @property
     def standing(self) -> IntArray:
         """Numeric columns of a cleaned row without those that have a normal score."""
         return np.setdiff1d(np.arange(self.n_numeric), self.scores.source)
@@ -243,6 +249,7 @@ def fit_preprocessing(
     *,
     scaler: str | Transformer | None = "standard",
     max_categories: int | None = 64,
+    levels: Mapping[int, Counter[Hashable]] | None = None,
 ) -> Preprocessing:
     """Learn medians, scales and levels from some rows of a table.
 
@@ -256,6 +263,9 @@ def fit_preprocessing(
         transformer is cloned, and fitted to the imputed numeric columns.
     max_categories : int or None
         Most levels of a column, "missing" and "infrequent" included; None means no limit.
+    levels : mapping from position to Counter, default=None
+        How often each level of a category column occurs, None being a missing cell, where more is known of it than
+        these rows tell.
 
     Returns
     -------
@@ -286,7 +296,13 @@ def fit_preprocessing(
         imputed = _dense_rows(table.numeric, chosen)
         np.copyto(imputed, fill, where=np.isnan(imputed))
         fitted = fit_custom_scaler(scaler, imputed)
-    encodings = [fit_encoding(position, column, rows, max_categories) for position, column in table.categories.items()]
+    known = {} if levels is None else levels
+    encodings = [
+        choose_levels(position, known[position], max_categories)
+        if position in known
+        else fit_encoding(position, column, rows, max_categories)
+        for position, column in table.categories.items()
+    ]
     indicators = np.flatnonzero(has_missing & (positions < n_given))  # where a date is missing, all of its parts are
     return Preprocessing(positions, pivot, fill, fitted, indicators, tuple(encodings), scores, dates=dates)
 

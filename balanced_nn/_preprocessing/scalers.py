@@ -20,21 +20,6 @@ from balanced_nn._data.table import to_dense
 from balanced_nn._sklearn import fit_context
 from balanced_nn._typing import BoolArray, IntArray, Matrix, Transformer
 
-__all__ = [
-    "BUILT_IN_SCALERS",
-    "RobustSmoothScaler",
-    "Scaler",
-    "column_blocks",
-    "find_medians",
-    "find_pivots",
-    "find_two_valued",
-    "find_unit",
-    "fit_built_in_scaler",
-    "fit_custom_scaler",
-    "flush",
-    "row_blocks",
-]
-
 Floats: TypeAlias = NDArray[np.float64]
 
 BUILT_IN_SCALERS = ("auto", "standard", "robust", "minmax", "quantile")
@@ -73,28 +58,25 @@ class Scaler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class AffineScaler:
-    """``(x - center) * factor``, then the smooth clip if ``smooth``, then a hard one at ``limit``.
-
-    Columns without tails are cut at a million only: two values, one of them rare, lie far apart in deviations.
-    """
+    """``(x - center) * factor``, then the smooth clip if ``smooth``, then a hard one at ``limit``."""
 
     center: Floats  # shape (n_columns,)
     factor: Floats  # shape (n_columns,), 0 for a column that was constant
-    limit: float
+    limit: float | Floats  # shape (n_columns,) where columns differ
     smooth: bool = False
-    without_tails: IntArray | None = None  # positions of columns of two values; None: all are treated alike
+    without_tails: IntArray | None = None  # columns that are not smoothly clipped, as they hold two values
 
     @property
     def width(self) -> int:
         return len(self.center)
 
     def apply(self, block: Floats) -> Floats:
-        scaled = _center_and_scale(block, self.center, self.factor)
-        plain = None if self.without_tails is None else _clip(scaled[:, self.without_tails], SCALED_LIMIT)
-        scaled = _smooth_clip(scaled) if self.smooth else _clip(scaled, self.limit)
-        if plain is not None:
-            scaled[:, self.without_tails] = plain
-        return scaled
+        scaled = center_and_scale(block, self.center, self.factor)
+        if self.smooth:
+            whole, scaled = scaled, smooth_clip(scaled)
+            if self.without_tails is not None:
+                scaled[:, self.without_tails] = whole[:, self.without_tails]
+        return clip(scaled, self.limit)
 
     def names(self, columns: Sequence[str]) -> list[str]:
         return list(columns)
@@ -245,7 +227,7 @@ class RobustSmoothScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = self._validate(X, reset=False)
         result = np.empty(X.shape, X.dtype)
         for rows in row_blocks(len(X), X.shape[1]):
-            result[rows] = _smooth_clip(_center_and_scale(X[rows], self.center_, self.factor_))
+            result[rows] = smooth_clip(center_and_scale(X[rows], self.center_, self.factor_))
         return result
 
     def _validate(self, X: Any, *, reset: bool) -> NDArray[np.floating]:
@@ -338,18 +320,20 @@ def fit_built_in_scaler(name: str | None, blocks: Iterable[Floats]) -> Scaler:
 
 
 def _fit_auto(name: str, blocks: Iterable[Floats]) -> AffineScaler:
-    """Fit "standard", cut at 8, or "robust", but to columns of two values "standard" as it is."""
+    """Fit "standard" or "robust", cut at 8, but to columns of two values "standard", cut at the farther one of both."""
     fitted, of_two = [], []
     for block in blocks:
         two = find_two_valued(block)
+        ends = np.stack([np.fmin.reduce(block[:, two], axis=0), np.fmax.reduce(block[:, two], axis=0)])
         plain = _fit_affine("standard", block[:, two]) if two.any() else (np.empty(0), np.empty(0))
         center, factor = _fit_affine(name, block)
         center[two], factor[two] = plain
-        fitted.append((center, factor))
+        limit = np.full(len(two), AUTO_LIMIT)
+        limit[two] = np.maximum(AUTO_LIMIT, np.abs(center_and_scale(ends, *plain)).max(axis=0))
+        fitted.append((center, factor, limit))
         of_two.append(two)
-    center, factor = map(np.concatenate, zip(*fitted, strict=True))
-    without_tails = np.flatnonzero(np.concatenate(of_two))
-    return AffineScaler(center, factor, AUTO_LIMIT, name == "robust", without_tails if len(without_tails) else None)
+    center, factor, limit = map(np.concatenate, zip(*fitted, strict=True))
+    return AffineScaler(center, factor, limit, name == "robust", np.flatnonzero(np.concatenate(of_two)))
 
 
 def fit_custom_scaler(transformer: Transformer, imputed: Floats) -> Scaler:
@@ -361,19 +345,19 @@ def fit_custom_scaler(transformer: Transformer, imputed: Floats) -> Scaler:
     return CustomScaler(fitted, fitted.transform(imputed[:1]).shape[1])
 
 
-def _center_and_scale(block: NDArray[np.floating], center: Floats, factor: Floats) -> Floats:
+def center_and_scale(block: NDArray[np.floating], center: Floats, factor: Floats) -> Floats:
     """Return ``(block - center) * factor`` in float64; a difference that overflows counts as the largest number."""
     with np.errstate(over="ignore"):
-        result = _clip(np.subtract(block, center, dtype=np.float64), LARGEST)
+        result = clip(np.subtract(block, center, dtype=np.float64), LARGEST)
         return np.multiply(result, factor, out=result)
 
 
-def _clip(block: Floats, limit: float) -> Floats:
+def clip(block: Floats, limit: float | Floats) -> Floats:
     """Cut at -`limit` and `limit`, in place; on one row, two ufuncs take a third of the time of np.clip."""
     return np.minimum(np.maximum(block, -limit, out=block), limit, out=block)
 
 
-def _smooth_clip(z: Floats) -> Floats:
+def smooth_clip(z: Floats) -> Floats:
     """Return z / sqrt(1 + (z/3)^2), which tends to -3 and 3; from `SMOOTH_FROM` on it is 3 to the last bit."""
     z = np.clip(z, -SMOOTH_FROM, SMOOTH_FROM)
     return z / np.sqrt(1 + (z / SMOOTH_LIMIT) ** 2)

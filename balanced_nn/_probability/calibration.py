@@ -15,6 +15,7 @@ MIN_ROWS_OF_RAREST = 20
 # How far it may go without much evidence: standard deviations of normal priors on log(temperature) and the intercepts.
 TEMPERATURE_SD, INTERCEPT_SD = 0.25, 0.2
 SMALLEST_MEAN = 1e-300  # of a class, whose logarithm is still finite
+SHARE_OF_TAIL = 0.005  # of the scores at each end, that are cut where the spread of networks is measured
 MEAN_STEPS = 10  # towards the mean probabilities that are kept; each leaves a fraction of the difference
 SYNTHETIC_SD = 0.5  # of both where a sampler changed what a class looks like
 
@@ -118,7 +119,8 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
 
     A score is taken for signal plus noise, the noise independent between networks. What a temperature divides the
     scores by is then their variance over that of the signal, up to what all networks share. The mean of K networks
-    keeps the signal, and a K-th of the noise.
+    keeps the signal, and a K-th of the noise. The highest and lowest scores of each class are cut, half a percent of
+    them each: one row for which a network answers without measure says nothing of the others.
 
     Parameters
     ----------
@@ -146,6 +148,7 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
     if n_networks == 1:
         return 1.0
     centered = scores - scores.mean(axis=2, keepdims=True)
+    centered = np.clip(centered, *np.quantile(centered, [SHARE_OF_TAIL, 1.0 - SHARE_OF_TAIL], axis=(0, 1)))
     of_one = float(np.mean([_variance(each, weight) for each in centered]))
     of_mean = _variance(centered.mean(axis=0), weight)
     noise = max(0.0, of_one - of_mean) * n_networks / (n_networks - 1)

@@ -24,10 +24,10 @@ def expand_logits(logits: FloatArray) -> FloatArray:
     array([[ 0.,  2.],
            [ 0., -1.]])
     """
-    if logits.shape[1] > 1:
+    if logits.shape[-1] > 1:
         return logits
-    expanded = np.zeros((len(logits), 2), logits.dtype)
-    expanded[:, 1:] = logits
+    expanded = np.zeros((*logits.shape[:-1], 2), logits.dtype)
+    expanded[..., 1:] = logits
     return expanded
 
 
@@ -40,11 +40,11 @@ def log_softmax(scores: FloatArray) -> FloatArray:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    if scores.shape[1] == 2:
-        log_sum: FloatArray = np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    if scores.shape[-1] == 2:
+        log_sum: FloatArray = np.logaddexp.reduce(scores, axis=-1, keepdims=True)
         return scores - log_sum
-    shifted: FloatArray = scores - scores.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    shifted: FloatArray = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ def undo_label_smoothing(log_confidence: FloatArray, smoothing: float) -> FloatA
     >>> np.exp(undo_label_smoothing(np.log([[0.86, 0.14]]), 0.1))
     array([[0.9, 0.1]])
     """
-    even = smoothing / log_confidence.shape[1]
+    even = smoothing / log_confidence.shape[-1]
     lowest = even + (1.0 - smoothing) * SMALLEST_UNSMOOTHED  # the output that means a posterior of that size
     confidence = np.exp(log_confidence)
     unsmoothed = (np.maximum(confidence, lowest) - even) / (1.0 - smoothing)

@@ -1,6 +1,7 @@
 """How often is a network trained until it is accepted? The rate search and the attempts (steps 5 to 7 of a fit)."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,12 @@ from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.side_by_side import Steps, Workers
 from balanced_nn._training.time_limit import MAX_TIME
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
-    from balanced_nn._training.keras.train import TrainingTask
+    from balanced_nn._training.keras.train import TrainingResult, TrainingTask
 
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
@@ -95,6 +97,12 @@ class TrainedNetwork:
     repairs: tuple[Repair, ...]  # one for each further attempt
     trainings: tuple[History, ...]  # of all attempts, in their order
 
+    def without_rows(self) -> "TrainedNetwork":
+        """Return the same without the matrix of the training rows: there is no further attempt."""
+        data = replace(self.kept.plan.data, X=np.empty((0, self.kept.plan.data.X.shape[1]), np.float32))
+        task = replace(self.kept.task, plan=replace(self.kept.plan, data=data))
+        return replace(self, kept=replace(self.kept, task=task))
+
     @property
     def member(self) -> Member:
         """What is needed of it to predict."""
@@ -124,7 +132,7 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.data.sample(STATISTICS_SAMPLE), rng, product)
+    initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -133,10 +141,11 @@ def train_until_sound(
     split: Split,
     plan: Plan,
     seed: int,
+    workers: Workers,
     *,
-    search: LearningRateSearch | None = None,
+    search: Future[LearningRateSearch | None] | None = None,
     watcher: Watcher = NOBODY,
-) -> TrainedNetwork:
+) -> Steps[TrainedNetwork]:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
     Parameters
@@ -149,20 +158,25 @@ def train_until_sound(
         What the first attempt trains on.
     seed : int
         Seed of the network.
-    search : LearningRateSearch or None, default=None
-        One that another network of the same ensemble has made.
+    workers : Workers
+        Where its trainings run.
+    search : Future or None, default=None
+        The range test of an ensemble, which its first network makes and the others wait for; None for a network alone.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
+
+    Yields
+    ------
+    Future
+        Whatever it waits for.
     """
     task = make_task(plan, seed)
-    from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
-
-    if search is None and settings.learning_rate_init == "auto":
-        search = search_learning_rate(run_range_test(task, range_test_rates(*RANGE_TEST_RATES)))
-    first_rate = float(settings.learning_rate_init) if search is None else search.learning_rate
+    found = yield from _search(settings, task, search, split.number, workers)
+    first_rate = float(settings.learning_rate_init) if found is None else found.learning_rate
     find = _reference_finder(settings, plan)  # for all attempts
+    follow = _Follower(split.number, watcher, workers)
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
-    best = last = _attempt(task, search, first_rate, Change(), find, watcher)
+    best = last = yield from _attempt(task, found, first_rate, Change(), find, follow)
     repairs: list[Repair] = []
     tried: list[Change] = []
     trainings = [best.history]
@@ -173,11 +187,51 @@ def train_until_sound(
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
-        last = _attempt(task, search, rate, change, find, watcher)
+        last = yield from _attempt(task, found, rate, change, find, follow)
         repairs.append(_repair(change, best, last))
         trainings.append(last.history)
         best = min(best, last, key=lambda attempt: attempt.rank)
     return TrainedNetwork(best, tuple(repairs), tuple(trainings))
+
+
+@dataclass(frozen=True)
+class _Follower:
+    """Who hears of the epochs of a network, and where they are trained."""
+
+    network: int
+    watcher: Watcher
+    workers: Workers
+
+    def train(self, task: "TrainingTask", rate: float) -> "Future[TrainingResult]":
+        from balanced_nn._training.keras.pool import POOL
+        from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
+
+        with POOL.lend(task.key()):
+            pass  # what is not compiled yet is traced here, in the thread whose warnings are heard
+        on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
+        return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended)
+
+
+def _search(
+    settings: FitSettings,
+    task: "TrainingTask",
+    search: Future[LearningRateSearch | None] | None,
+    network: int,
+    workers: Workers,
+) -> Steps[LearningRateSearch | None]:
+    """Find the learning rate, or wait until the first network has; None where it was set by hand."""
+    from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
+
+    if settings.learning_rate_init != "auto":
+        return None
+    if search is not None and network > 0:
+        shared: LearningRateSearch = yield search
+        return shared
+    trace = yield workers.submit(run_range_test, task, range_test_rates(*RANGE_TEST_RATES))
+    found = search_learning_rate(trace)
+    if search is not None:
+        search.set_result(found)
+    return found
 
 
 def _reference_finder(settings: FitSettings, plan: Plan) -> Callable[[], Reference | None]:
@@ -211,13 +265,12 @@ def _attempt(
     rate: float,
     change: Change,
     find: Callable[[], Reference | None],
-    watcher: Watcher,
-) -> Attempt:
+    follower: _Follower,
+) -> Steps[Attempt]:
     """Train a network and judge it; where there is doubt, look for the causes."""
-    from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
-
-    result = train_network(task, rate, watcher.epoch_ends)
-    watcher.training_ends(result.history)
+    result: TrainingResult = yield follower.train(task, rate)
+    task.plan.release()
+    follower.watcher.training_ends(follower.network, result.history)
     scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))
     attempt = Attempt(task, search, change, result.network, result.mean, result.history, scores)
     if not in_doubt(attempt.outcome):

@@ -34,18 +34,21 @@ class Epoch:
 
 
 class Watcher(Protocol):
-    """An observer of a fit: each network in turn, and of each network at least one training."""
+    """An observer of a fit, whose networks are numbered from 0; of each there is at least one training.
+
+    Networks that are trained at the same time are told of as things happen, always in the thread that called `fit`.
+    """
 
     def training_begins(self, training: Training) -> None:
         """Take notice of a training before its first epoch."""
 
-    def epoch_ends(self, epoch: Epoch) -> str:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         """Take notice of an epoch, and say why this training should end here; nothing where it should not."""
 
-    def training_ends(self, history: History) -> None:
+    def training_ends(self, network: int, history: History) -> None:
         """Take notice of a training that has ended."""
 
-    def network_ends(self) -> bool:
+    def network_ends(self, network: int) -> bool:
         """Take notice of a network whose last training has ended, and say whether no further one is wanted."""
 
 
@@ -60,19 +63,19 @@ class Watchers:
         for watcher in self.each:
             watcher.training_begins(training)
 
-    def epoch_ends(self, epoch: Epoch) -> str:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         """Tell each of an epoch; one is enough to end the training."""
-        wishes = [watcher.epoch_ends(epoch) for watcher in self.each]
+        wishes = [watcher.epoch_ends(network, epoch) for watcher in self.each]
         return next(filter(None, wishes), "")
 
-    def training_ends(self, history: History) -> None:
+    def training_ends(self, network: int, history: History) -> None:
         """Tell each of a training that has ended."""
         for watcher in self.each:
-            watcher.training_ends(history)
+            watcher.training_ends(network, history)
 
-    def network_ends(self) -> bool:
+    def network_ends(self, network: int) -> bool:
         """Tell each of a network that is finished; one is enough to want no further one."""
-        wishes = [watcher.network_ends() for watcher in self.each]
+        wishes = [watcher.network_ends(network) for watcher in self.each]
         return any(wishes)
 
 
@@ -110,26 +113,28 @@ class _Tasks:
 
     def __init__(self, estimator: BaseEstimator, fit: Any) -> None:
         self._estimator, self._fit = estimator, fit
-        self._network: Any = None
-        self._training: Any = None  # the network itself, or one of its repairs
+        self._networks: dict[int, Any] = {}
+        self._trainings: dict[int, Any] = {}  # of each network: the network itself, or one of its repairs
 
     def training_begins(self, training: Training) -> None:
+        number = training.network
         if training.attempt == 0:
             repairs = MAX_REPAIRS if self._estimator.on_collapse == "repair" else 0
-            self._network = self._begin(self._fit, f"network {training.network + 1}", training.max_epochs + repairs)
-            self._training = self._network
+            self._networks[number] = self._begin(self._fit, f"network {number + 1}", training.max_epochs + repairs)
+            self._trainings[number] = self._networks[number]
         else:
-            self._training = self._begin(self._network, f"repair {training.attempt}", training.max_epochs)
+            name = f"repair {training.attempt}"
+            self._trainings[number] = self._begin(self._networks[number], name, training.max_epochs)
 
-    def epoch_ends(self, epoch: Epoch) -> str:
-        return CALLBACK if self._end(self._begin(self._training, "epoch", 0)) else ""
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
+        return CALLBACK if self._end(self._begin(self._trainings[network], "epoch", 0)) else ""
 
-    def training_ends(self, history: History) -> None:
-        if self._training is not self._network:
-            self._end(self._training)
+    def training_ends(self, network: int, history: History) -> None:
+        if self._trainings[network] is not self._networks[network]:
+            self._end(self._trainings[network])
 
-    def network_ends(self) -> bool:
-        return self._end(self._network)
+    def network_ends(self, network: int) -> bool:
+        return self._end(self._networks[network])
 
     def _begin(self, parent: Any, name: str, n_tasks: int) -> Any:
         task = parent.subcontext(task_name=name, max_subtasks=n_tasks)

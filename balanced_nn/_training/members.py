@@ -1,6 +1,8 @@
 """Which networks form the ensemble? Each is trained on different rows and corrected, then they are averaged."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +13,14 @@ from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._network.ensemble import Member
+from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._network.weight_averaging import SHARES, SMALLEST_GAIN
 from balanced_nn._probability.calibration import Calibration, HeldOut, averaging_factor, calibrate, calibrate_mean
 from balanced_nn._training.attempts import Attempt, TrainedNetwork, in_doubt, train_until_sound
 from balanced_nn._training.callbacks import NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.side_by_side import Steps, Workers, jobs_at_once
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
@@ -121,7 +125,8 @@ class Calibrated:
 def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
-    The learning rate is searched once, with the rows of the first network.
+    The learning rate is searched once, with the rows of the first network. How many are trained at the same time
+    changes nothing in the result.
 
     Parameters
     ----------
@@ -133,17 +138,27 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
     watcher : Watcher, default=NOBODY
         Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     """
-    networks: list[TrainedNetwork] = []
-    for number, split in enumerate(splits):
+    workers = Workers(min(jobs_at_once(settings.n_jobs), len(splits)))
+    search: Future[LearningRateSearch | None] = Future()
+    widths: list[int] = []  # that of the first network, as soon as it is known
+
+    def train(split: Split) -> Steps[tuple[TrainedNetwork, bool]]:
+        number = split.number
         own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
         plan = make_plan(settings, split, own_seed)
-        if networks:  # folds differ by some columns, and a program takes seconds to compile
-            widest = max(network.kept.plan.width for network in networks)
-            plan = replace(plan, width=widest if plan.network.n_inputs <= widest else max(plan.width, widest))
-        search = networks[0].kept.search if networks else None
-        networks.append(train_until_sound(settings, split, plan, own_seed, search=search, watcher=watcher))
-        if watcher.network_ends():
-            break
+        if widths:  # folds differ by some columns, and a program takes seconds to compile
+            plan = replace(plan, width=max(widths[0], plan.width if plan.network.n_inputs > widths[0] else 0))
+        else:
+            widths.append(plan.width)
+        network = yield from train_until_sound(settings, split, plan, own_seed, workers, search=search, watcher=watcher)
+        return network.without_rows(), watcher.network_ends(number)
+
+    networks: list[TrainedNetwork] = []
+    with closing(workers.run([train(split) for split in splits])) as trained:
+        for network, was_last in trained:
+            networks.append(network)
+            if was_last:
+                break
     return Trained(tuple(networks))
 
 

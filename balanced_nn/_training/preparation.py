@@ -22,6 +22,8 @@ from balanced_nn._preprocessing.preprocessing import Preprocessing, fit_preproce
 from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
 from balanced_nn._sampling.weights import class_weight_vector, training_weights
+from balanced_nn._streaming.buckets import Buckets
+from balanced_nn._streaming.stream import Stream
 from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members, auto_scaler
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
@@ -44,6 +46,7 @@ class Split:
     notes: tuple[Warning, ...]
     number: int = 0  # of the network that they are for
     other_table: bool = False  # whether the rows that were given hold other values
+    stream: Stream | None = None  # all rows, where these are a sample of them
 
     def repeated(self, n_networks: int) -> "tuple[Split, ...]":
         """Return the same rows for each network."""
@@ -59,7 +62,7 @@ class Plan:
     preprocessing: Preprocessing
     width: int  # columns that the training program has room for: at least those of the network
     class_weight: FloatArray
-    data: Dataset  # the training rows: resampled, expanded, weighted
+    data: Dataset  # the training rows: resampled, expanded, weighted; a sample of them where the others are on disk
     judged: Dataset  # natural frequencies; the validation part where there is one
     judged_rows: IntArray  # their numbers in the table
     held_out: bool  # whether there is one; if not: fixed epochs, last weights
@@ -67,6 +70,30 @@ class Plan:
     correction: Correction
     notes: tuple[Warning, ...]
     other_table: bool = False  # whether the judged rows hold other values than those of training
+    buckets: Buckets | None = None  # all training rows, where they are on disk
+
+    @property
+    def epoch(self) -> Dataset | Buckets:
+        """The rows that an epoch goes through."""
+        return self.data if self.buckets is None else self.buckets
+
+    def release(self) -> None:
+        """Delete what is on disk: the training is over."""
+        if self.buckets is not None:
+            self.buckets.discard()
+
+
+@dataclass(frozen=True, eq=False)
+class _TrainingRows:
+    """What steps 3 and 4 make of the training rows."""
+
+    preprocessing: Preprocessing
+    cleaned: FloatArray  # those in memory, before resampling
+    data: Dataset
+    class_weight: FloatArray
+    prior: FloatArray  # class frequencies of training, by weight
+    notes: tuple[Warning, ...] = ()
+    buckets: Buckets | None = None
 
 
 def read_given_rows(
@@ -201,7 +228,55 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         Seed of the fit.
     """
     train, classes = split.train, split.train.classes
-    preprocessing, cleaned = _clean(settings, train, split.number)
+    found = _prepare(settings, split, seed) if split.stream is None else _prepare_stream(settings, split, seed)
+    preprocessing, data = found.preprocessing, found.data
+    n_rows = len(data) if found.buckets is None else len(found.buckets)
+    if split.valid is not None:
+        valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
+        judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
+        judged_rows = split.valid.rows
+    else:
+        seen, seen_weight = thin_out(train.y, train.weight, JUDGED_ROWS)
+        judged = Dataset(preprocessing.expand(found.cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
+        judged_rows = train.rows[seen]
+    return Plan(
+        network=NetworkSpec(
+            data.X.shape[1],
+            len(classes),
+            settings.layer_widths,
+            settings.activation,
+            bool(settings.batch_norm),
+        ),
+        training=_training_spec(settings, n_rows, stops=split.valid is not None),
+        preprocessing=preprocessing,
+        width=preprocessing.possible_width,
+        class_weight=found.class_weight,
+        data=data,
+        judged=judged,
+        judged_rows=judged_rows,
+        held_out=split.valid is not None,
+        judged_on=_judged_on(split),
+        correction=Correction(
+            logit_offset(settings.loss, found.prior),
+            found.prior,
+            settings.loss == "focal",
+            settings.label_smoothing,
+        ),
+        notes=(
+            *split.notes,
+            *found.notes,
+            *_note_types(split, preprocessing),
+            *_notes_on_settings(settings, n_rows, found.prior),
+        ),
+        other_table=split.other_table,
+        buckets=found.buckets,
+    )
+
+
+def _prepare(settings: FitSettings, split: Split, seed: int) -> _TrainingRows:
+    """Steps 3 and 4 of rows in memory."""
+    train, classes = split.train, split.train.classes
+    preprocessing, cleaned = _clean(settings, split)
     resampled = resample_rows(
         cleaned,
         train.y,
@@ -213,47 +288,24 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
     )
     class_weight = class_weight_vector(settings.class_weight, resampled.y, resampled.weight, classes)
     weight = training_weights(resampled.y, resampled.weight, class_weight)
-    training_prior = class_frequencies(resampled.y, weight, len(classes))
     data = Dataset(preprocessing.expand(resampled.X), resampled.rows, resampled.y, weight)
-    if split.valid is not None:
-        valid = preprocessing.expand(preprocessing.clean(split.valid.table, split.valid.rows))
-        judged = Dataset(valid, np.arange(len(valid)), split.valid.y, split.valid.weight)
-        judged_rows = split.valid.rows
-    else:
-        seen, seen_weight = thin_out(train.y, train.weight, JUDGED_ROWS)
-        judged = Dataset(preprocessing.expand(cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
-        judged_rows = train.rows[seen]
-    return Plan(
-        network=NetworkSpec(
-            data.X.shape[1],
-            len(classes),
-            settings.layer_widths,
-            settings.activation,
-            bool(settings.batch_norm),
-        ),
-        training=_training_spec(settings, len(data), stops=split.valid is not None),
-        preprocessing=preprocessing,
-        width=preprocessing.possible_width,
-        class_weight=class_weight,
-        data=data,
-        judged=judged,
-        judged_rows=judged_rows,
-        held_out=split.valid is not None,
-        judged_on=_judged_on(split),
-        correction=Correction(
-            logit_offset(settings.loss, training_prior),
-            training_prior,
-            settings.loss == "focal",
-            settings.label_smoothing,
-        ),
-        notes=(
-            *split.notes,
-            *resampled.notes,
-            *_note_types(split, preprocessing),
-            *_notes_on_settings(settings, len(data), training_prior),
-        ),
-        other_table=split.other_table,
-    )
+    prior = class_frequencies(resampled.y, weight, len(classes))
+    return _TrainingRows(preprocessing, cleaned, data, class_weight, prior, resampled.notes)
+
+
+def _prepare_stream(settings: FitSettings, split: Split, seed: int) -> _TrainingRows:
+    """Steps 3 and 4 of rows on disk: the sampled ones give all statistics but for the sums of classes."""
+    train, labels, stream = split.train, np.arange(len(split.train.classes)), split.stream
+    assert stream is not None
+    preprocessing, cleaned = _clean(settings, split)
+    buckets = stream.spill(preprocessing, split.valid, settings.sampler, seed)
+    class_weight = class_weight_vector(settings.class_weight, labels, buckets.class_mass, train.classes)
+    mass = buckets.class_mass * class_weight
+    buckets = replace(buckets, class_factor=class_weight * len(buckets) / mass.sum())
+    prior = class_frequencies(labels, mass, len(labels))
+    weight = train.weight * (prior / class_frequencies(train.y, train.weight, len(labels)))[train.y]
+    data = Dataset.of(preprocessing.expand(cleaned), train.y, weight / weight.mean())
+    return _TrainingRows(preprocessing, cleaned, data, class_weight, prior, buckets=buckets)
 
 
 def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ...]:
@@ -264,15 +316,19 @@ def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ..
     return notes + range_notes(table, [preprocessing.dates])
 
 
-def _clean(settings: FitSettings, train: LabelledRows, network: int) -> tuple[Preprocessing, FloatArray]:
+def _clean(settings: FitSettings, split: Split) -> tuple[Preprocessing, FloatArray]:
     """Fit the preprocessing to the training rows, bins and weights included, and return it with the cleaned rows."""
-    scaler = auto_scaler(network) if settings.scaler == "auto" else settings.scaler
-    preprocessing = fit_preprocessing(train.table, train.rows, scaler=scaler)
+    train, stream = split.train, split.stream
+    scaler = auto_scaler(split.number) if settings.scaler == "auto" else settings.scaler
+    rows, levels, class_rows = train.rows, None, np.bincount(train.y)
+    if stream is not None:
+        rows, levels, class_rows = stream.uniform(rows), stream.levels(split.valid), stream.class_rows(split.valid)
+    preprocessing = fit_preprocessing(train.table, rows, scaler=scaler, levels=levels)
     cleaned = preprocessing.clean(train.table, train.rows)
     if settings.screen_columns:
         preprocessing = preprocessing.with_weights(cleaned, train.y, train.weight)
     if settings.n_bins == "auto":
-        most = auto_bins(np.bincount(train.y).tolist(), len(preprocessing.binned))
+        most = auto_bins(class_rows.tolist(), len(preprocessing.binned))
     else:
         most = int(settings.n_bins or 0)
     return preprocessing.with_bins(cleaned, train.y, train.weight, most), cleaned

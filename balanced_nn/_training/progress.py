@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterato
         progress.live.stop()
 
 
-def epochs_left(finished: Sequence[int], epoch: int, max_epochs: int, networks_left: int) -> int:
+def epochs_left(finished: Sequence[int], running: Sequence[int], max_epochs: int, networks_left: int) -> int:
     """Estimate how many epochs a fit still takes, repairs apart.
 
     Parameters
@@ -74,22 +75,22 @@ def epochs_left(finished: Sequence[int], epoch: int, max_epochs: int, networks_l
     finished : sequence of int
         Epochs of the trainings that have ended. As early stopping is the rule, the next ones are taken to last as long
         as these on average; without any the estimate is the largest number possible.
-    epoch : int
-        The epoch that has just ended, from 0.
+    running : sequence of int
+        Epochs of the trainings that run, so far.
     max_epochs : int
         The most that a training may last.
     networks_left : int
-        Networks that come after this one.
+        Networks that have not begun.
 
     Examples
     --------
-    >>> epochs_left([], 10, 200, 3)
+    >>> epochs_left([], [10], 200, 3)
     790
-    >>> epochs_left([40, 50], 10, 200, 1)
-    80
+    >>> epochs_left([40, 50], [10, 0], 200, 1)
+    125
     """
     usual = max_epochs if not finished else min(max_epochs, round(sum(finished) / len(finished)))
-    return max(0, usual - epoch) + networks_left * usual
+    return sum(max(0, usual - epochs) for epochs in running) + networks_left * usual
 
 
 def _write(line: str) -> None:
@@ -117,35 +118,43 @@ def _is_terminal(stream: object) -> bool:
     return bool(getattr(stream, "isatty", bool)())
 
 
+@dataclass
+class _Running:
+    """A training that has begun, and how far it is."""
+
+    training: Training
+    started: float
+    epoch: Epoch | None = None  # the last one that has ended
+
+
 class _Lines:
     """Writes a line for each training that has ended."""
 
     def __init__(self, n_networks: int, write: Callable[[str], None]) -> None:
         self.n_networks = n_networks
-        self.training: Training | None = None
+        self.running: dict[int, _Running] = {}  # by network
+        self.begun = 0  # networks
         self.finished: list[int] = []  # epochs of each training
-        self.started = time.monotonic()
         self._write = write
 
-    @property
-    def name(self) -> str:
+    def name(self, training: Training) -> str:
         """What is being trained, in words."""
-        if self.training is None:
-            return f"{self.n_networks} networks" if self.n_networks > 1 else "network"
-        network = f"network {self.training.network + 1} of {self.n_networks}" if self.n_networks > 1 else "network"
-        return network + (f", attempt {self.training.attempt + 1}" if self.training.attempt else "")
+        network = f"network {training.network + 1} of {self.n_networks}" if self.n_networks > 1 else "network"
+        return network + (f", attempt {training.attempt + 1}" if training.attempt else "")
 
     def training_begins(self, training: Training) -> None:
-        self.training, self.started = training, time.monotonic()
+        self.running[training.network] = _Running(training, time.monotonic())
+        self.begun += training.attempt == 0
 
-    def epoch_ends(self, epoch: Epoch) -> str:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         return ""
 
-    def training_ends(self, history: History) -> None:
-        self._write(f"{self.name}: {_result(history, time.monotonic() - self.started)}")
+    def training_ends(self, network: int, history: History) -> None:
+        ended = self.running.pop(network)
+        self._write(f"{self.name(ended.training)}: {_result(history, time.monotonic() - ended.started)}")
         self.finished.append(len(history.train_loss))
 
-    def network_ends(self) -> bool:
+    def network_ends(self, network: int) -> bool:
         return False
 
 
@@ -162,30 +171,26 @@ def _result(history: History, seconds: float) -> str:
 
 
 class _Bar(_Lines):
-    """Draws a bar below these lines, with the numbers of the epoch that has just ended."""
+    """Draws a bar below these lines, with the numbers of each training that runs."""
 
     live: "Live"
 
     def __init__(self, n_networks: int, write: Callable[[str], None]) -> None:
         super().__init__(n_networks, write)
-        self._began = self._last = time.monotonic()  # the fit; the last epoch that has ended, or its training
-        self._epoch: Epoch | None = None
+        self._began = self._last = time.monotonic()  # the fit; the last epoch that has ended, or the training alone
         self._seconds, self._n_epochs = 0.0, 0  # spent on all epochs so far
 
     def training_begins(self, training: Training) -> None:
+        if not self.running:
+            self._last = time.monotonic()
         super().training_begins(training)
-        self._epoch, self._last = None, time.monotonic()
         self.live.start()  # if it has not
 
-    def epoch_ends(self, epoch: Epoch) -> str:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         now = time.monotonic()
         self._seconds, self._n_epochs = self._seconds + now - self._last, self._n_epochs + 1
-        self._last, self._epoch = now, epoch
-        return super().epoch_ends(epoch)
-
-    def training_ends(self, history: History) -> None:
-        super().training_ends(history)
-        self._epoch = None
+        self._last, self.running[network].epoch = now, epoch
+        return super().epoch_ends(network, epoch)
 
     def render(self) -> "RenderableType":
         """Draw the bar and the numbers; called by a thread of rich, while the fit goes on."""
@@ -194,16 +199,25 @@ class _Bar(_Lines):
         from rich.table import Table
         from rich.text import Text
 
-        training, epoch, done = self.training, self._epoch, self._n_epochs  # as they are now
+        running, done = list(self.running.values()), self._n_epochs  # as they are now
         left = None
-        if training is not None and done:
-            networks_left = self.n_networks - 1 - training.network
-            left = epochs_left(self.finished, epoch.number if epoch else 0, training.max_epochs, networks_left)
+        if running and done:
+            epochs = [each.epoch.number if each.epoch else 0 for each in running]
+            left = epochs_left(self.finished, epochs, running[0].training.max_epochs, self.n_networks - self.begun)
         bar = ProgressBar(total=done + (left or 0), completed=done, width=20, pulse=left is None)
-        position = f"epoch {epoch.number}/{training.max_epochs}" if training and epoch else ""
         row = Table.grid(padding=(0, 1))
-        row.add_row(Text(self.name), bar, Text(position), Text(self._time(left, done)))
-        return Group(row, Text(_numbers(training, epoch), style="dim", overflow="ellipsis", no_wrap=True))
+        networks = f"{self.n_networks} networks" if self.n_networks > 1 else "network"
+        name, position = (
+            (networks, "") if len(running) != 1 else (self.name(running[0].training), _position(running[0]))
+        )
+        row.add_row(Text(name), bar, Text(position), Text(self._time(left, done)))
+        lines = [_numbers(each) if len(running) == 1 else self._line(each) for each in running]
+        numbers = "\n".join(lines) or "preparing the rows"
+        return Group(row, Text(numbers, style="dim", overflow="ellipsis", no_wrap=True))
+
+    def _line(self, running: _Running) -> str:
+        """What is said of one of several."""
+        return ", ".join(filter(None, [self.name(running.training), _position(running), _numbers(running)]))
 
     def _time(self, left: int | None, done: int) -> str:
         if left is None:
@@ -212,16 +226,18 @@ class _Bar(_Lines):
         return f"{bound} {_clock(left * self._seconds / done)} left"
 
 
-def _numbers(training: Training | None, epoch: Epoch | None) -> str:
-    if training is None:
-        return "preparing the rows"
-    parts = []
+def _position(running: _Running) -> str:
+    return f"epoch {running.epoch.number}/{running.training.max_epochs}" if running.epoch else ""
+
+
+def _numbers(running: _Running) -> str:
+    epoch, parts = running.epoch, []
     if epoch is not None:
         parts.append(f"loss {epoch.train_loss:.4f}")
         if epoch.validation_loss is not None and epoch.validation_balanced_accuracy is not None:
             parts.append(f"held-out {epoch.validation_loss:.4f}")
             parts.append(f"balanced accuracy {epoch.validation_balanced_accuracy:.3f}")
-    return ", ".join([*parts, f"learning rate {training.learning_rate:.2g}"])
+    return ", ".join([*parts, f"learning rate {running.training.learning_rate:.2g}"])
 
 
 def _clock(seconds: float) -> str:

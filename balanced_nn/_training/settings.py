@@ -38,6 +38,7 @@ class FitSettings:
     decision: Any
     pos_label: Any
     on_collapse: str
+    n_jobs: int | None
     random_state: int | np.random.RandomState | None
     verbose: int
     defaults: Mapping[str, Any]  # of all parameters; one that equals its default counts as left open

@@ -1,6 +1,6 @@
 """When does a fit with a time limit end? Each network gets its share of what is left."""
 
-from math import inf
+from math import ceil, inf
 from time import monotonic
 
 from sklearn.exceptions import ConvergenceWarning
@@ -11,7 +11,7 @@ from balanced_nn._training.callbacks import Epoch, Training
 MAX_TIME = "max_time"  # why a training ended
 
 
-def network_ends_at(now: float, end: float, networks_left: int) -> float:
+def network_ends_at(now: float, end: float, networks_left: int, n_jobs: int = 1) -> float:
     """Return until when a network may be trained: it and those after it share what is left evenly.
 
     Parameters
@@ -19,16 +19,18 @@ def network_ends_at(now: float, end: float, networks_left: int) -> float:
     now, end : float
         When it begins, and when the fit has to end, in seconds.
     networks_left : int
-        How many networks are not trained yet, it among them.
+        How many networks have not begun before it, it among them.
+    n_jobs : int, default=1
+        Networks that are trained at the same time.
 
     Examples
     --------
-    >>> network_ends_at(10.0, 30.0, 4)
-    15.0
+    >>> network_ends_at(10.0, 30.0, 4), network_ends_at(10.0, 30.0, 4, n_jobs=2)
+    (15.0, 20.0)
     >>> network_ends_at(31.0, 30.0, 1)
     31.0
     """
-    return now + max(0.0, end - now) / networks_left
+    return now + max(0.0, end - now) / ceil(networks_left / n_jobs)
 
 
 class TimeLimit:
@@ -42,37 +44,46 @@ class TimeLimit:
         When the fit began, by ``time.monotonic``.
     n_networks : int
         How many networks are wanted.
+    n_jobs : int
+        Networks that are trained at the same time.
     """
 
-    def __init__(self, seconds: float | None, began: float, n_networks: int) -> None:
-        self._seconds, self._n_networks = inf if seconds is None else seconds, n_networks
-        self._network_end = self._end = began + self._seconds
-        self._n_trained = self._n_shortened = 0  # networks, trainings
-        self._is_over = False
+    def __init__(self, seconds: float | None, began: float, n_networks: int, n_jobs: int) -> None:
+        self._seconds = inf if seconds is None else seconds
+        self._end = began + self._seconds
+        self._n_networks, self._n_jobs = n_networks, n_jobs
+        self._ends: dict[int, float] = {}  # of the networks that have begun
+        self._n_kept = n_networks  # those that had begun when the time was over
+        self._n_shortened = 0  # trainings
 
     def training_begins(self, training: Training) -> None:
         """Give the network its share; a repair has what is left of it."""
         if training.attempt == 0:
             networks_left = self._n_networks - training.network
-            self._network_end = network_ends_at(monotonic(), self._end, networks_left)
+            self._ends[training.network] = network_ends_at(monotonic(), self._end, networks_left, self._n_jobs)
 
-    def epoch_ends(self, epoch: Epoch) -> str:
+    def epoch_ends(self, network: int, epoch: Epoch) -> str:
         """Say whether the share is used up."""
-        return MAX_TIME if monotonic() >= self._network_end else ""
+        return MAX_TIME if self._now() >= self._ends[network] else ""
 
-    def training_ends(self, history: History) -> None:
+    def training_ends(self, network: int, history: History) -> None:
         """Count the trainings that were cut short."""
-        self._n_shortened += history.stop_reason == MAX_TIME
+        self._n_shortened += history.stop_reason == MAX_TIME and network < self._n_kept
 
-    def network_ends(self) -> bool:
-        """Say whether there is no time for a further network."""
-        self._n_trained += 1
-        self._is_over = monotonic() >= self._end
-        return self._is_over
+    def network_ends(self, network: int) -> bool:
+        """Say whether this is the last one: it is if no other had begun when the time was over."""
+        self._now()
+        return network >= self._n_kept - 1
+
+    def _now(self) -> float:
+        now = monotonic()
+        if now >= self._end:
+            self._n_kept = min(self._n_kept, len(self._ends))
+        return now
 
     def notes(self) -> tuple[Warning, ...]:
         """What the limit cost; nothing where it was not reached."""
-        n_skipped = self._n_networks - self._n_trained if self._is_over else 0
+        n_skipped = self._n_networks - self._n_kept
         if not self._n_shortened and not n_skipped:
             return ()
         message = (

@@ -48,6 +48,13 @@ SHORT = ("MLPClassifier", "MLPClassifier, SMOTE", "Keras MLP", "Keras MLP, class
 COLLAPSED = {str(outcome) for outcome in (Outcome.CONSTANT, Outcome.ONE_CLASS, Outcome.MISSING)}
 ENOUGH_ROWS, FAR_BELOW = 50, 0.05  # rare test rows of a set that is looked at, and average precision it lags by
 TIME = "time of a fit, peer / ours"
+AS_FAST = 1.1
+# What the figures of the table in the README mean.
+IN_WORDS = {
+    "average precision": "ours ranks rows better (average precision)",
+    "balanced accuracy": "ours finds each class better (balanced accuracy)",
+    "log-loss": "ours has the better probabilities (log-loss)",
+}
 PAIR_FORMATS = {"sets": "{}"}
 for _text in COMPARED.values():
     PAIR_FORMATS |= {f"{_text}: ours better on": "{:.0%}", f"{_text}: difference": "{:+.3f}", f"{_text}: p": "{}"}
@@ -74,9 +81,21 @@ def write_short_table(rows: Iterable[Row], page: Path = ROOT / "README.md") -> N
 
 
 def short_table(lines: pd.DataFrame) -> str:
-    columns = ["average precision: ours better on", *(f"{text}: difference" for text in COMPARED.values()), TIME]
-    formats = {"sets": "{}", **{name: PAIR_FORMATS[name] for name in columns}}
-    return render(lines.set_index("method"), formats)
+    """The table of pairs for a reader who has no time: shares of tables, and times in words."""
+    words = pd.DataFrame({"compared with": lines["method"]})
+    for metric, text in IN_WORDS.items():
+        share = lines[f"{metric}: ours better on"]
+        words[text] = [f"on {part:.0%} of {sets} tables" for part, sets in zip(share, lines["sets"], strict=True)]
+    words["its fit is"] = lines[TIME].map(pace)
+    return render(words.set_index("compared with"), dict.fromkeys(words.columns[1:], "{}"))
+
+
+def pace(ratio: float) -> str:
+    """In words, how fast a peer is that takes `ratio` times as long as ours."""
+    if not np.isfinite(ratio):
+        return "-"
+    times, word = (ratio, "slower") if ratio > 1 else (1 / ratio, "faster")
+    return "as fast" if times < AS_FAST else f"{times:.{0 if times >= 9.5 else 1}f} times {word}"
 
 
 def report(fits: pd.DataFrame, drawn: Collection[str], folder: str) -> str:

@@ -14,19 +14,19 @@ def compilation() -> list[Row]:
 
     Median of three programs of each kind.
     """
-    from balanced_nn._training.keras.program import ProgramKey, TrainingProgram
+    from balanced_nn._training.keras.compiled import CompiledSteps, ProgramKey
 
     kinds = {
-        "as it is": TrainingProgram,
-        "SGD instead of AdamW": with_sgd(TrainingProgram),
-        "AdamW over one flat vector": with_flat_optimizer(TrainingProgram),
+        "as it is": CompiledSteps,
+        "SGD instead of AdamW": with_sgd(CompiledSteps),
+        "AdamW over one flat vector": with_flat_moments(CompiledSteps),
     }
-    compile_and_run(TrainingProgram, ProgramKey(16, 2, (8,), "relu", True, False, False, 8))  # TensorFlow has started
+    compile_and_run(CompiledSteps, ProgramKey(16, 2, (8,), "relu", True, False, False, 8))  # TensorFlow has started
     rows = []
     for hidden, batch in (((128, 64), 256), ((256, 256), 1024)):
         keys = {norm: ProgramKey(32, 2, hidden, "relu", norm, False, False, batch) for norm in (True, False)}
         variants = {name: (kind, keys[True]) for name, kind in kinds.items()}
-        variants["without BatchNorm"] = (TrainingProgram, keys[False])
+        variants["without BatchNorm"] = (CompiledSteps, keys[False])
         found: dict[tuple[str, str], list[float]] = {}
         for _ in range(3):
             for name, (kind, key) in variants.items():
@@ -41,11 +41,11 @@ def compilation() -> list[Row]:
 
 def compile_and_run(kind: Any, key: Any) -> dict[str, float]:
     from balanced_nn._data.dataset import Dataset
+    from balanced_nn._training.keras.program import TrainingProgram
 
     rng = np.random.default_rng(0)
     start = time.perf_counter()
-    program = kind(key)
-    program._steps  # noqa: B018, traced when first asked for
+    program = TrainingProgram(kind(key))
     traced = time.perf_counter() - start
     size, n_batches = key.batches_per_chunk * key.batch_size, key.batches_per_chunk
     x, y = rng.standard_normal((size, key.n_inputs), np.float32), rng.integers(0, 2, size, np.int32)
@@ -59,39 +59,30 @@ def compile_and_run(kind: Any, key: Any) -> dict[str, float]:
     return {"build and trace": traced, "compile": compiled, "step": step * 1e6}
 
 
-def with_sgd(program: type) -> type:
-    import keras
-
-    class WithSGD(program):
-        def __init__(self, key: Any) -> None:
-            super().__init__(key)
-            self.optimizer = keras.optimizers.SGD(1e-3)
-            self.optimizer.build(self.model.trainable_variables)
+def with_sgd(compiled: type) -> type:
+    class WithSGD(compiled):
+        def _adamw(self, weights: Any, gradients: Any, moments: Any, rate: Any, decay: Any, step: Any) -> Any:
+            return [w - rate * g for w, g in zip(weights, gradients, strict=True)], *moments
 
     return WithSGD
 
 
-def with_flat_optimizer(program: type) -> type:
-    """AdamW sees one long variable; the layers' variables are slices of it, written back after each step."""
-    import keras
+def with_flat_moments(compiled: type) -> type:
+    """AdamW sees one long vector; the layers' weights are cut out of it after each step."""
     import tensorflow as tf
 
-    class Flat(keras.optimizers.AdamW):
-        def build(self, variables: Any) -> None:
-            self.parts = variables
-            self.flat = keras.Variable(np.zeros(sum(int(np.prod(v.shape)) for v in variables), np.float32))
-            super().build([self.flat])
+    class WithFlatMoments(compiled):
+        def new_state(self) -> Any:
+            state = super().new_state()
+            n = sum(int(np.prod(v.shape)) for v in state.trainable)
+            moments = ([tf.Variable(tf.zeros(n), trainable=False)] for _ in range(2))
+            return state._replace(first_moments=next(moments), second_moments=next(moments))
 
-        def apply(self, gradients: Any, variables: Any) -> None:
-            super().apply([tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)], [self.flat])
-            pieces = tf.split(self.flat.value, [int(np.prod(v.shape)) for v in variables])
-            for variable, piece in zip(variables, pieces, strict=True):
-                variable.assign(tf.reshape(piece, variable.shape))
+        def _adamw(self, weights: Any, gradients: Any, moments: Any, rate: Any, decay: Any, step: Any) -> Any:
+            flat = [tf.concat([tf.reshape(part, [-1]) for part in parts], 0) for parts in (weights, gradients)]
+            self._decays = [True]
+            (updated,), *moments = super()._adamw([flat[0]], [flat[1]], moments, rate, decay, step)
+            pieces = tf.split(updated, [int(np.prod(w.shape)) for w in weights])
+            return [tf.reshape(piece, w.shape) for piece, w in zip(pieces, weights, strict=True)], *moments
 
-    class WithFlat(program):
-        def __init__(self, key: Any) -> None:
-            super().__init__(key)
-            self.optimizer = Flat(learning_rate=1e-3, weight_decay=self._weight_decay)
-            self.optimizer.build(self.model.trainable_variables)
-
-    return WithFlat
+    return WithFlatMoments

@@ -52,10 +52,13 @@ def one_attempt(model: BalancedNNClassifier, X: NDArray, y: NDArray) -> Any:
     from balanced_nn._training.attempts import train_until_sound
     from balanced_nn._training.preparation import make_plan, split_rows
     from balanced_nn._training.settings import FitSettings
+    from balanced_nn._training.side_by_side import Workers
 
     settings = FitSettings.of(model)
     (split,) = split_rows(settings, read_rows(model, X, y, None), None, 0)
-    return train_until_sound(settings, split, make_plan(settings, split, 0), 0).kept
+    workers = Workers(1)
+    (network,) = workers.run([train_until_sound(settings, split, make_plan(settings, split, 0), 0, workers)])
+    return network.kept
 
 
 def causes_of(attempt: Any) -> str:

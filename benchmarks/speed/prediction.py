@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from balanced_nn import BalancedNNClassifier
 from benchmarks.speed import peers
 from benchmarks.speed.timing import OURS, Row, compare, fixed, per_call, seconds, table
 
@@ -54,6 +55,35 @@ def predict() -> list[Row]:
     }
     rows += compare("predict", "1,000,000 rows", methods, to=next(iter(methods)))
     return rows
+
+
+def predict_at_defaults() -> list[Row]:
+    """predict_proba of four networks with bins, the defaults: one row, and 75,000 beside their matrix products."""
+    X, y = table(5000)
+    X = X.astype(np.float64)
+    ours = BalancedNNClassifier(random_state=0, max_iter=10, on_collapse="ignore").fit(X, y)
+    hidden = ours.hidden_layer_sizes
+    mlp = peers.quietly(peers.mlp_classifier(hidden, 256, 2).fit, X, y)
+    row = np.ascontiguousarray(X[:1])
+    calls = {OURS: (lambda: ours.predict_proba(row), 300), "MLPClassifier": (lambda: mlp.predict_proba(row), 300)}
+    rows = per_call("predict at defaults", "1 row", calls)
+    many = np.random.default_rng(1).standard_normal((75_000, 30))
+    widths = [member.network.spec.n_inputs for member in ours.members_]
+
+    def floor(block: int) -> Callable[[], None]:
+        of_a_block = [peers.prediction_floor(np.ones((block, width)), hidden, block) for width in widths]
+
+        def products() -> None:
+            for _ in range(-(-len(many) // block)):
+                for product in of_a_block:
+                    product()
+
+        return products
+
+    block = min((512, 1024, 2048), key=lambda size: min(best_of(floor(size))))
+    products = f"matrix products of the networks, float64, blocks of {block} rows"
+    methods = {products: floor(block), OURS: lambda: ours.predict_proba(many)}
+    return rows + compare("predict at defaults", "75,000 rows", methods, to=products)
 
 
 def best_of(call: Callable[[], Any]) -> list[float]:

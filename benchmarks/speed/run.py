@@ -29,10 +29,10 @@ from benchmarks.common.records import fill
 from benchmarks.speed.compilation import compilation
 from benchmarks.speed.diagnosis import diagnosis
 from benchmarks.speed.memory import memory
-from benchmarks.speed.prediction import predict
+from benchmarks.speed.prediction import predict, predict_at_defaults
 from benchmarks.speed.start_up import cold_fit, start_up
 from benchmarks.speed.timing import Row, fresh_process
-from benchmarks.speed.training import growth, matrix_products, same_network, search, throughput, whole_fit
+from benchmarks.speed.training import growth, matrix_products, same_network, search, side_by_side, throughput, whole_fit
 
 ROWS = RESULTS / "speed.csv"
 PAGES = (README, DOCS / "speed.md")
@@ -43,7 +43,9 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "matrix-products": matrix_products,
     "search": search,
     "predict": predict,
+    "predict-at-defaults": predict_at_defaults,
     "whole-fit": whole_fit,
+    "side-by-side": side_by_side,
     "cold-fit": cold_fit,
     "compilation": compilation,
     "start-up": start_up,

@@ -97,7 +97,8 @@ def test_the_table_of_the_readme_is_part_of_that_of_the_quality_page() -> None:
     full = table_rows(section[section.index("|") :])
     assert len(short) >= 4
     for method, cells in short.items():
-        assert cells == {head: full[method][head] for head in cells}
+        shares = [full[method][head] for head in full[method] if head.endswith("ours better on")]
+        assert list(cells.values())[1:4] == [f"on {share} of {full[method]['sets']} tables" for share in shares]
 
 
 # The examples

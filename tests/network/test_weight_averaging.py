@@ -109,7 +109,11 @@ def moved_fit(monkeypatch: pytest.MonkeyPatch, change=None, **params) -> Balance
     """Fit with averages that always seem to pay, after attempts were changed."""
     if change is not None:
         train = members.train_until_sound
-        monkeypatch.setattr(members, "train_until_sound", lambda *a, **k: change(train(*a, **k)))
+
+        def changed(*args, **kwargs):
+            return change((yield from train(*args, **kwargs)))
+
+        monkeypatch.setattr(members, "train_until_sound", changed)
     monkeypatch.setattr(members, "SMALLEST_GAIN", -np.inf)
     settings = {"n_members": 2, "learning_rate_init": 0.01, "max_iter": 6, "random_state": 0, **params}
     return BalancedNNClassifier((16,), **settings).fit(EASY, LABELS)

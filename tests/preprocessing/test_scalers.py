@@ -81,3 +81,14 @@ def test_a_column_of_two_values_keeps_its_distance_in_deviations(name):
     assert_array_equal(scaled[:, 0], expected[:, 0])
     assert scaled[0, 0] > 30
     assert np.abs(scaled[:, 1]).max() <= 8
+
+
+@pytest.mark.parametrize("name", ["auto", "auto-robust"])
+def test_a_further_value_of_a_column_of_two_is_no_farther_than_they_are(name):
+    flag = np.zeros((1000, 2))
+    flag[0, 0], flag[:500, 1] = 5.0, 1.0
+    scaler = fit_built_in_scaler(name, column_blocks(flag))
+    wild = scaler.apply(np.array([[1e9, 1e9], [-1e9, -1e9], [5.0, 1.0]]))
+    assert_array_equal(wild[0], [wild[2, 0], 8.0])
+    assert_array_equal(wild[1], -wild[0])
+    assert wild[2] == pytest.approx([999**0.5, 1.0])

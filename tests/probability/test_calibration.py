@@ -288,6 +288,13 @@ def test_rows_count_by_their_weight():
     assert averaging_factor(scores, weight, np.ones(9)) == pytest.approx(1.25 / 2, abs=0.02)
 
 
+def test_a_row_for_which_one_network_answers_without_measure_changes_nothing():
+    scores = noisy_networks(4, 0.3)
+    expected = averaging_factor(scores, np.ones(20_000), np.ones(9))
+    scores[2, 0, -1] += 3e4
+    assert averaging_factor(scores, np.ones(20_000), np.ones(9)) == pytest.approx(expected, abs=1e-3)
+
+
 def test_the_mean_of_networks_keeps_the_mean_probabilities_of_single_ones():
     scores, prior = noisy_networks(4, 1.0) * 2, np.array([0.97, 0.03])
     one = Calibration(1.4, np.array([0.1, -0.1]))

@@ -22,6 +22,7 @@ from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.attempts import train_until_sound
 from balanced_nn._training.preparation import make_plan, split_rows
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.side_by_side import Workers
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
@@ -555,11 +556,11 @@ class Follower:
     def training_begins(self, training):
         self.trainings.append(training)
 
-    def epoch_ends(self, epoch):
+    def epoch_ends(self, network, epoch):
         self.epochs.append(epoch)
         return False
 
-    def training_ends(self, history):
+    def training_ends(self, network, history):
         self.histories.append(history)
 
 
@@ -568,7 +569,8 @@ def test_trainings_and_epochs_of_all_attempts_are_told():
     rows = read_rows(clf, X, Y, None)
     settings = FitSettings.of(clf)
     (split,) = split_rows(settings, rows, None, 0)
-    network = train_until_sound(settings, split, make_plan(settings, split, 0), 0, watcher=follower)
+    plan, workers = make_plan(settings, split, 0), Workers(1)
+    (network,) = workers.run([train_until_sound(settings, split, plan, 0, workers, watcher=follower)])
     attempt, repairs = network.kept, network.repairs
     assert len(repairs) == MAX_REPAIRS
     assert [(training.network, training.attempt) for training in follower.trainings] == [(0, 0), (0, 1), (0, 2)]

@@ -58,7 +58,7 @@ class Recorder:
 @needs_callbacks
 def test_a_fit_is_a_tree_of_networks_and_epochs():
     recorder = Recorder()
-    clf = small().set_callbacks(recorder).fit(X, Y)
+    clf = small(n_jobs=1).set_callbacks(recorder).fit(X, Y)
     epochs = [["begin epoch", "end epoch"] * len(member.history.train_loss) for member in clf.members_]
     assert recorder.told == [
         "setup",

@@ -77,10 +77,10 @@ def play(verbose: int = 1, pause: float = 0.0, **options) -> None:
         for network in range(2):
             watcher.training_begins(Training(network, 0, 0.01, 200))
             for number in (1, 2):
-                watcher.epoch_ends(Epoch(number, 0.8, 0.6, 0.75))
+                watcher.epoch_ends(network, Epoch(number, 0.8, 0.6, 0.75))
                 time.sleep(pause)
-            watcher.training_ends(history)
-            watcher.network_ends()
+            watcher.training_ends(network, history)
+            watcher.network_ends(network)
 
 
 # The bar
@@ -95,6 +95,25 @@ def test_a_terminal_shows_network_epoch_losses_accuracy_rate_and_time_left(on_a_
     assert shown.count("best epoch 2/2, loss 0.6000") == 2  # these lines stay
     assert shown.rstrip().endswith("\x1b[2K")  # the bar does not
     assert "\x1b[?25h" in shown  # the cursor is back
+
+
+def test_networks_that_are_trained_at_the_same_time_have_a_line_each(on_a_terminal):
+    def play_together() -> None:
+        with show_progress(1, 3) as watcher:
+            for network in range(2):
+                watcher.training_begins(Training(network, 0, 0.01, 200))
+            watcher.epoch_ends(0, Epoch(1, 0.8, 0.6, 0.75))
+            watcher.epoch_ends(1, Epoch(1, 0.7, 0.5, 0.8))
+            watcher.epoch_ends(1, Epoch(2, 0.6, 0.4, 0.9))
+            time.sleep(0.6)
+            watcher.training_ends(1, History((0.7, 0.6), (0.5, 0.4), (0.8, 0.9), 0.01, 2, 10, "max_iter"))
+            time.sleep(0.6)
+
+    shown = on_a_terminal(play_together)
+    for text in ("3 networks", "network 1 of 3, epoch 1/200, loss 0.8", "network 2 of 3, epoch 2/200, loss 0.6"):
+        assert text in shown
+    assert "network 2 of 3: best epoch 2/2, loss 0.4000" in shown
+    assert "network 1 of 3" in shown.rsplit("loss 0.4000", 1)[1]  # alone again, in the line of the bar
 
 
 def test_a_fit_on_a_terminal_draws_its_bar_and_gives_the_same_result(on_a_terminal):
@@ -209,7 +228,7 @@ def test_each_attempt_has_a_line(capsys):
 def test_an_untimely_end_is_told(reason, words, capsys):
     with show_progress(1, 1) as watcher:
         watcher.training_begins(Training(0, 0, 0.01, 200))
-        watcher.training_ends(History((float("nan"),), (), (), 0.01, 0, 10, reason))
+        watcher.training_ends(0, History((float("nan"),), (), (), 0.01, 0, 10, reason))
     assert capsys.readouterr().err.endswith(words + "\n")
 
 
@@ -254,6 +273,6 @@ def test_without_a_stream_nothing_is_written(monkeypatch):
     networks=st.integers(0, 8),
 )
 def test_the_estimate_never_exceeds_what_is_possible_and_falls_with_the_epochs(finished, epoch, networks):
-    left = epochs_left(finished, epoch, 200, networks)
+    left = epochs_left(finished, [epoch], 200, networks)
     assert 0 <= left <= 200 - epoch + 200 * networks
-    assert epochs_left(finished, min(200, epoch + 1), 200, networks) <= left
+    assert epochs_left(finished, [min(200, epoch + 1)], 200, networks) <= left

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from balanced_nn import BalancedNNClassifier
-from balanced_nn._training.time_limit import network_ends_at
+from balanced_nn._training.callbacks import Epoch, Training
+from balanced_nn._training.time_limit import TimeLimit, network_ends_at
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
@@ -18,7 +19,14 @@ Y = (X[:, 0] + 0.5 * RNG.normal(size=300) > 0.8).astype(int)
 
 
 def small(**params) -> BalancedNNClassifier:
-    settings = {"max_iter": 12, "n_iter_no_change": 12, "learning_rate_init": 0.02, "batch_size": 32, "n_members": 1}
+    settings = {
+        "max_iter": 12,
+        "n_jobs": 1,
+        "n_iter_no_change": 12,
+        "learning_rate_init": 0.02,
+        "batch_size": 32,
+        "n_members": 1,
+    }
     return BalancedNNClassifier((8,), **{**settings, "random_state": 0, "on_collapse": "ignore", **params})
 
 
@@ -74,6 +82,26 @@ def test_each_network_has_its_share(clock):
     assert len(epochs) == 3
     assert min(epochs) > 1
     assert max(epochs) < 12
+
+
+def test_networks_at_the_same_time_share_by_rounds_and_those_that_began_in_time_are_kept(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("balanced_nn._training.time_limit.monotonic", lambda: now[0])
+    limit, epoch = TimeLimit(20.0, 0.0, 4, n_jobs=2), Epoch(1, 0.5, 0.5, 0.5)
+    for network in (0, 1):
+        limit.training_begins(Training(network, 0, 0.01, 200))
+    now[0] = 9.0
+    assert [limit.epoch_ends(network, epoch) for network in (0, 1)] == ["", ""]
+    now[0] = 10.0
+    assert [limit.epoch_ends(network, epoch) for network in (0, 1)] == ["max_time", "max_time"]
+    assert [limit.network_ends(network) for network in (0, 1)] == [False, False]
+    limit.training_begins(Training(2, 0, 0.01, 200))
+    now[0] = 20.0
+    assert limit.epoch_ends(2, epoch) == "max_time"
+    limit.training_begins(Training(3, 0, 0.01, 200))  # in a thread that had become free, too late
+    assert limit.epoch_ends(3, epoch) == "max_time"
+    assert [limit.network_ends(network) for network in (0, 2)] == [False, True]
+    assert "1 of 4 networks were not trained" in str(limit.notes()[0])
 
 
 def test_a_limit_that_is_not_reached_changes_nothing():

@@ -4,13 +4,22 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from balanced_nn._typing import IntArray
 
 T = TypeVar("T")
+Chosen = TypeVar("Chosen")
+Chosen_co = TypeVar("Chosen_co", covariant=True)
+
+
+class RowStream(Protocol[Chosen_co]):
+    """An endless stream of rows, in whatever form they are gathered from."""
+
+    def next(self, n_rows: int) -> Chosen_co:
+        """The next `n_rows` rows."""
 
 
 class BatchStream:
@@ -30,7 +39,7 @@ class BatchStream:
 
 
 @contextmanager
-def feed(gather: Callable[[IntArray], T], stream: BatchStream, sizes: list[int]) -> Iterator[Iterator[T]]:
+def feed(gather: Callable[[Chosen], T], stream: RowStream[Chosen], sizes: list[int]) -> Iterator[Iterator[T]]:
     """Gather chunk after chunk, each in a second thread while the one before is trained on.
 
     A row of a large matrix costs a few cache misses, as much as a third of its training; the thread hides that.
@@ -38,8 +47,8 @@ def feed(gather: Callable[[IntArray], T], stream: BatchStream, sizes: list[int])
     Parameters
     ----------
     gather : callable
-        Makes a chunk of the rows with the given indices. Called in the second thread, one call at a time.
-    stream : BatchStream
+        Makes a chunk of what the stream gives. Called in the second thread, one call at a time.
+    stream : RowStream
         The order of the rows.
     sizes : list of int
         Rows of each chunk of an epoch.

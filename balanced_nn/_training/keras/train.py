@@ -1,7 +1,8 @@
 """How is a network trained, and how is its learning rate tested? Both run the steps of one compiled program."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -13,10 +14,12 @@ from balanced_nn._network.network import FittedNetwork
 from balanced_nn._network.specs import History, RangeTestTrace
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
+from balanced_nn._streaming.buckets import BucketStream
 from balanced_nn._training.callbacks import Epoch
 from balanced_nn._training.keras.batches import BatchStream, feed
+from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import Chunk, ProgramKey, TrainingProgram
+from balanced_nn._training.keras.program import Chunk, TrainingProgram
 from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
@@ -38,7 +41,8 @@ class TrainingTask:
 
         Where rows are repeated, an epoch is a part of them in which each row comes about once.
         """
-        return ceil(len(self.plan.data) / (min(self.plan.data.copies, MAX_COPIES) * self.plan.training.batch_size))
+        rows = self.plan.epoch
+        return ceil(len(rows) / (min(rows.copies, MAX_COPIES) * self.plan.training.batch_size))
 
     def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
         """Start afresh in `program`, with the weights of `network`."""
@@ -89,7 +93,10 @@ def run_range_test(task: TrainingTask, rates: FloatArray) -> RangeTestTrace:
 
 
 def train_network(
-    task: TrainingTask, learning_rate: float, on_epoch: Callable[[Epoch], str] | None = None
+    task: TrainingTask,
+    learning_rate: float,
+    on_epoch: Callable[[Epoch], str] | None = None,
+    ended: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Train until the validation loss stops falling, and return the best network.
 
@@ -104,14 +111,22 @@ def train_network(
         Step size of AdamW.
     on_epoch : callable, default=None
         Called after each epoch; training ends where it says why.
+    ended : callable, default=None
+        Asked before each chunk of batches whether nobody waits for the result any more.
 
     Returns
     -------
     TrainingResult
+
+    Raises
+    ------
+    CancelledError
+        Where `ended` answers True.
     """
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
     record = _Record(task, learning_rate)
-    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, endless):
+        chunks = endless if ended is None else _until(ended, endless)
         for epoch in range(1, task.plan.training.max_epochs + 1):
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
@@ -137,11 +152,27 @@ def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
 @contextmanager
 def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
-    order = BatchStream(len(task.plan.data), task.seed, stream)
     with POOL.lend(task.key()) as program:
         task.load(program, task.initial)
-        with feed(partial(program.gather, task.plan.data), order, program.chunk_sizes(n_steps)) as chunks:
+        with _feed(task, stream, program, program.chunk_sizes(n_steps)) as chunks:
             yield program, chunks
+
+
+def _until(ended: Callable[[], bool], chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        if ended():
+            raise CancelledError
+        yield chunk
+
+
+def _feed(
+    task: TrainingTask, stream: int, program: TrainingProgram, sizes: list[int]
+) -> AbstractContextManager[Iterator[Chunk]]:
+    """Chunks of the rows in memory, or of those on disk."""
+    data, buckets = task.plan.data, task.plan.buckets
+    if buckets is None:
+        return feed(partial(program.gather, data), BatchStream(len(data), task.seed, stream), sizes)
+    return feed(program.gather, BucketStream(buckets, task.seed, stream), sizes)
 
 
 def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:

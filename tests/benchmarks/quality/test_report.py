@@ -221,7 +221,20 @@ def test_the_short_table_has_some_lines_of_the_table_of_pairs(tmp_path: Path) ->
     lines = page.read_text().splitlines()
     assert lines[0] == "before"
     assert lines[-1] == "after"
-    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")] == ["| method", "| ---", "| LightGBM"]
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")] == [
+        "| compared with", "| ---", "| LightGBM",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (1.0, "as fast"), (1.05, "as fast"), (0.95, "as fast"), (0.78, "1.3 times faster"), (0.02, "50 times faster"),
+        (6.82, "6.8 times slower"), (20.6, "21 times slower"), (np.nan, "-"),
+    ],
+)  # fmt: skip
+def test_the_pace_of_a_peer_in_words(ratio: float, words: str) -> None:
+    assert report.pace(ratio) == words
 
 
 def test_without_a_peer_of_the_short_table_it_says_so(tmp_path: Path) -> None:

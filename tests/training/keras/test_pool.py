@@ -3,22 +3,23 @@
 import pytest
 
 from balanced_nn import clear_compiled_programs
+from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL, ProgramPool
-from balanced_nn._training.keras.program import ProgramKey
 
 
 def key_of(batch_size: int = 64) -> ProgramKey:
     return ProgramKey(16, 2, (8,), "relu", True, False, False, batch_size)
 
 
-def test_a_program_is_lent_to_one_fit_at_a_time_and_comes_back_after_an_error():
+def test_a_program_is_lent_to_one_training_at_a_time_and_comes_back_after_an_error():
     pool = ProgramPool(max_idle=2)
     with pool.lend(key_of()) as one, pool.lend(key_of()) as other:
         assert one is not other
+        assert one.compiled is other.compiled
     with pytest.raises(KeyboardInterrupt), pool.lend(key_of()):
         raise KeyboardInterrupt
     with pool.lend(key_of()):
-        assert pool.n_built == 2
+        assert pool.n_built == 1
 
 
 def test_the_pool_forgets_the_least_recently_used_program():

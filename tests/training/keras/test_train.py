@@ -11,9 +11,10 @@ from balanced_nn._network.network import FittedNetwork, LayerArrays, initial_net
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._probability.correction import Correction
 from balanced_nn._training.keras.batches import BatchStream, feed
+from balanced_nn._training.keras.compiled import CompiledSteps, ProgramKey
 from balanced_nn._training.keras.model import CounterDropout, build_model, fitted_keras_model, padded_width
 from balanced_nn._training.keras.pool import POOL
-from balanced_nn._training.keras.program import ProgramKey, TrainingProgram
+from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network, validation_scores
 from balanced_nn._training.preparation import Plan
 
@@ -73,7 +74,7 @@ def test_the_compiled_steps_do_what_a_keras_train_step_does():
     spec, data = task.plan.network, task.plan.data
     weight = np.random.default_rng(3).uniform(0.5, 2, len(data))
     rows = np.arange(192)
-    program = TrainingProgram(task.key())
+    program = TrainingProgram(CompiledSteps(task.key()))
     program.load(task.initial, task.plan.training, momentum=0.9, logit_offset=np.zeros(2), seed=0)
     weighted = Dataset(data.X, data.rows, data.y, weight)
     losses = program.run(program.gather(weighted, rows), np.full(3, 0.01, np.float32))
@@ -101,8 +102,8 @@ def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_
     task, rates = a_task(weight_decay=0.05, dropout=0.2), np.full(3, 0.01, np.float32)
     losses, networks = [], []
     for has_room in (True, False):
-        monkeypatch.setattr("balanced_nn._training.keras.program.may_compile", lambda has_room=has_room: has_room)
-        program = TrainingProgram(task.key())
+        monkeypatch.setattr("balanced_nn._training.keras.compiled.may_compile", lambda has_room=has_room: has_room)
+        program = TrainingProgram(CompiledSteps(task.key()))
         program.load(task.initial, task.plan.training, momentum=0.9, logit_offset=np.zeros(2), seed=0)
         losses.append(program.run(program.gather(task.plan.data, np.arange(192)), rates))
         networks.append(program.network(task.initial.spec))

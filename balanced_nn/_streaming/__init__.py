@@ -1,0 +1,1 @@
+"""How are files larger than memory counted, sampled, shuffled on disk and trained on?"""

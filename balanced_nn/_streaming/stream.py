@@ -1,0 +1,239 @@
+"""Which rows does a fit from files keep in memory, and which does each network read from disk?"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from balanced_nn._data.copies import find_copies
+from balanced_nn._data.dataset import MAX_COPIES
+from balanced_nn._data.labelled_rows import LabelledRows
+from balanced_nn._data.row_hashes import mix
+from balanced_nn._data.row_sketch import hash_rows
+from balanced_nn._data.table import Table, read_table
+from balanced_nn._preprocessing.preprocessing import Preprocessing
+from balanced_nn._streaming.buckets import Buckets, BucketWriter
+from balanced_nn._streaming.source import Block, Source, open_source
+from balanced_nn._streaming.survey import Sample, random_bits, survey
+from balanced_nn._typing import BoolArray, FloatArray, IntArray
+
+_COPIES, _BUCKETS = 22, 23  # streams of random numbers
+_SAMPLERS = (None, "under", "over")
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """All rows of files: a sample of them in memory, and the way to the others.
+
+    Parameters
+    ----------
+    source : Source
+        The files.
+    sample : Sample
+        What is in memory.
+    folder : Path
+        Where shuffled rows may be written; whoever made it deletes it.
+    estimator : estimator
+        Knows the columns.
+    """
+
+    source: Source
+    sample: Sample
+    folder: Path
+    estimator: BaseEstimator
+
+    @property
+    def rows(self) -> LabelledRows:
+        """The sampled rows."""
+        return self.sample.rows
+
+    def uniform(self, rows: IntArray) -> IntArray:
+        """Those of some sampled rows that are a uniform sample of all."""
+        return rows[self.sample.uniform[rows]]
+
+    def class_rows(self, held_out: LabelledRows | None) -> IntArray:
+        """All rows of each class without those that were held out."""
+        if held_out is None:
+            return self.sample.class_rows
+        return self.sample.class_rows - np.bincount(held_out.y, minlength=len(self.sample.class_rows))
+
+    def levels(self, held_out: LabelledRows | None) -> Mapping[int, Counter[Hashable]]:
+        """How often each level of a category column occurs in all rows without those that were held out."""
+        levels = {position: counts.copy() for position, counts in self.sample.levels.items()}
+        if held_out is not None:
+            for position, counts in levels.items():
+                column = held_out.table.category(position, held_out.rows)
+                *used, n_missing = column.levels_in_use().tolist()
+                counts.subtract({**dict(zip(column.levels, used, strict=True)), None: n_missing})
+        return levels
+
+    def spill(
+        self, preprocessing: Preprocessing, held_out: LabelledRows | None, sampler: str | None, seed: int
+    ) -> Buckets:
+        """Read all rows a second time, and write those of training to a new folder, cleaned and shuffled.
+
+        Parameters
+        ----------
+        preprocessing : Preprocessing
+            What cleans them.
+        held_out : LabelledRows or None
+            Sampled rows that are left out, with their copies, or with all rows of their groups.
+        sampler : {None, "under", "over"}
+            How often a row occurs, by its class.
+        seed : int
+            Which rows are left out or repeated, and where each goes, follows from it and the number of the row.
+
+        Raises
+        ------
+        OSError
+            If there is no space for them.
+        """
+        class_rows = self.class_rows(held_out)
+        rates, shares = resampling_rates(sampler, class_rows)
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        writer = BucketWriter(folder, int(class_rows @ rates), preprocessing.n_cleaned)
+        left_out = None if held_out is None else self._find_left_out(held_out)
+        rows, mass = np.zeros(len(rates), dtype=np.intp), np.zeros(len(rates))
+        for block in self.source.blocks():
+            table = read_table(self.estimator, block.frame, reset=False)
+            y = self._classes(block)
+            trains = block.weight > 0
+            if left_out is not None:
+                trains &= ~left_out.among(block, table, y)
+            chosen, bits = _repeat(np.flatnonzero(trains), y, rates, block, seed)
+            y, weight = y[chosen], block.weight[chosen] * shares[y[chosen]]
+            writer.add(preprocessing.clean(table, chosen), y, weight, bits)
+            rows += np.bincount(y, minlength=len(rates))
+            mass += np.bincount(y, weights=weight, minlength=len(rates))
+        return Buckets(folder, writer.sizes, preprocessing, rows, mass, max(1.0, rates.max()), np.ones(len(rates)))
+
+    def _classes(self, block: Block) -> IntArray:
+        labels = block.labels.astype(self.rows.classes.dtype)
+        return np.searchsorted(self.rows.classes, labels)[block.codes]
+
+    @cached_property
+    def _copies(self) -> tuple[np.ndarray, BoolArray] | None:
+        """Bits of each sampled row with its class, and which rows tell their copies apart from others by nature."""
+        if self.rows.groups is not None:
+            return None
+        number = find_copies(self.rows.table, self.rows.rows, self.rows.y)
+        if number is None:
+            return None
+        bits = self._row_bits(self.rows.table, self.rows.y)
+        _, same, n_equal = np.unique(bits, return_inverse=True, return_counts=True)
+        return bits, (np.bincount(number)[number] > 1) | (n_equal[same] == 1)
+
+    def _row_bits(self, table: Table, y: IntArray) -> np.ndarray:
+        categories = tuple(sorted(self.source.categories))
+        numeric = np.array([j for j in range(len(self.source.features)) if j not in categories], dtype=np.intp)
+        return mix(hash_rows(table, None, numeric, categories) + y.astype(np.uint64))
+
+    def _find_left_out(self, held_out: LabelledRows) -> "_LeftOut":
+        rows, groups, copies = held_out.rows, None, None
+        if self.sample.groups is not None:
+            groups = np.unique(self.sample.groups[rows])
+        elif self._copies is not None:
+            bits, tells = self._copies
+            copies = np.unique(bits[rows][tells[rows]])
+        return _LeftOut(self, np.sort(self.sample.numbers[rows]), groups, copies)
+
+
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """Rows that a network is not trained on: the numbers of some, all of some groups, all copies of some."""
+
+    stream: Stream
+    numbers: IntArray
+    groups: np.ndarray | None
+    copies: np.ndarray | None
+
+    def among(self, block: Block, table: Table, y: IntArray) -> BoolArray:
+        """Which rows of a block these are."""
+        found = np.isin(block.numbers, self.numbers)
+        if self.groups is not None and block.groups is not None:
+            found |= np.isin(block.groups, self.groups)
+        if self.copies is not None:
+            found |= np.isin(self.stream._row_bits(table, y), self.copies)
+        return found
+
+
+@contextmanager
+def open_stream(
+    estimator: BaseEstimator,
+    source: Any,
+    columns: Mapping[str, Any],
+    cache_dir: Any,
+    seed: int,
+) -> Iterator[Stream]:
+    """Open files, and read them a first time; whatever is written while the block runs is deleted behind it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and the names of the features.
+    source : str, path or pyarrow.dataset.Dataset
+        See `open_source`.
+    columns : mapping
+        "target", "sample_weight" and "groups": names of columns; the last two may be None.
+    cache_dir : str, path or None
+        Where a folder for the shuffled rows is made; None takes that of the system for temporary files.
+    seed : int
+        Seed of the fit.
+    """
+    found = open_source(source, **columns)
+    if cache_dir is not None and not Path(cache_dir).is_dir():
+        raise FileNotFoundError(f"cache_dir={str(cache_dir)!r} is no folder. Make it, or pass None.")
+    sample = survey(found, estimator, seed)
+    with tempfile.TemporaryDirectory(prefix="balanced_nn_", dir=cache_dir) as folder:
+        yield Stream(found, sample, Path(folder), estimator)
+
+
+def check_sampler(sampler: Any) -> None:
+    """Refuse a sampler that needs all rows at once.
+
+    Raises
+    ------
+    ValueError
+        If it is not None, "under" or "over".
+    """
+    if not (sampler is None or isinstance(sampler, str)) or sampler not in _SAMPLERS:
+        raise ValueError(
+            f"sampler={sampler!r} needs all rows of a class at once, and fit_dataset never holds them. "
+            'Use None, "under" or "over".'
+        )
+
+
+def resampling_rates(sampler: str | None, class_rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """How often a row of each class occurs on average, and for how many rows each of these stands then.
+
+    Examples
+    --------
+    >>> resampling_rates("under", np.array([100, 10]))
+    (array([0.1, 1. ]), array([1., 1.]))
+    >>> resampling_rates("over", np.array([100, 10]))
+    (array([1., 4.]), array([1. , 2.5]))
+    """
+    counts, ones = np.maximum(class_rows, 1), np.ones(len(class_rows))
+    if sampler == "under":
+        return counts[class_rows > 0].min() / counts, ones
+    if sampler == "over":
+        rates = np.minimum(counts.max() / counts, MAX_COPIES)
+        return rates, counts.max() / (rates * counts)
+    return ones, ones
+
+
+def _repeat(rows: IntArray, y: IntArray, rates: FloatArray, block: Block, seed: int) -> tuple[IntArray, np.ndarray]:
+    """Return rows of a block as often as they occur, and random bits of each occurrence."""
+    share = (random_bits(block.numbers[rows], seed, _COPIES) >> np.uint64(11)) / 2.0**53
+    wanted = np.floor(rates[y[rows]] + share).astype(np.intp)
+    chosen = np.repeat(rows, wanted)
+    starts = np.cumsum(wanted) - wanted
+    copy = np.arange(len(chosen)) - np.repeat(starts, wanted)
+    return chosen, random_bits(block.numbers[chosen] * (MAX_COPIES + 1) + copy, seed, _BUCKETS)
