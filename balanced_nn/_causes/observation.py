@@ -9,6 +9,7 @@ from balanced_nn._collapse.baseline import Reference, compare_with_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
 from balanced_nn._network.specs import History, NetworkSpec
+from balanced_nn._replay.trials import Trial
 from balanced_nn._typing import FloatArray, IntArray
 
 
@@ -31,6 +32,7 @@ class ObservedNetwork:
     is_redrawn: bool = False  # whether `before` has weights drawn anew by the same rule
     batch_norm_gap: float | None = None
     curve: Curve | None = None
+    replay: Callable[[], tuple[Trial, ...]] = tuple  # tries single changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,7 @@ def gather_evidence(seen: Observation) -> Evidence:
     if network is None:
         return Evidence(outcome, data, reference)
     rows, before, after = probe_rows(network.y), network.before, network.after
+    sound = outcome.outcome in {Outcome.HEALTHY, Outcome.UNKNOWN}
     return Evidence(
         outcome,
         data,
@@ -74,6 +77,7 @@ def gather_evidence(seen: Observation) -> Evidence:
         movement=None if before is None or network.is_redrawn else movement(before.kernels, after.kernels),
         batch_norm_gap=network.batch_norm_gap,
         curve=network.curve,
+        trials=() if sound or data.bad_labels else network.replay(),
     )
 
 
