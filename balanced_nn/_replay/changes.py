@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -13,21 +14,29 @@ BATCH_FACTOR, USUAL_BATCH = 8, 32
 
 
 class Change(StrEnum):
-    """One thing that differs from the training as it was."""
+    """One thing that differs from the training as it was; `words` says it behind "with"."""
 
-    SCALE = "scale"  # each column to mean 0 and standard deviation 1
-    OUTPUT = "output"  # units, activation and loss as the labels ask
-    RATE_TIMES_10 = "rate_times_10"
-    RATE_OVER_10 = "rate_over_10"
-    RATE_TIMES_100 = "rate_times_100"
-    RATE_OVER_100 = "rate_over_100"
-    INITIALIZER = "initializer"  # He in the hidden layers, Glorot in the output, biases of 0
-    ACTIVATION = "activation"  # ReLU in the hidden layers
-    BATCH_NORM = "batch_norm"  # behind each hidden kernel, with statistics that follow soon
-    WIDTH = "width"  # no hidden layer under 64 units, and one at least
-    LARGER_BATCH = "larger_batch"  # of 8 times as many rows, 32 at least
-    SMALLER_BATCH = "smaller_batch"  # of an eighth of the rows
-    EPOCHS_TIMES_10 = "epochs_times_10"
+    SCALE = "scale", "each feature scaled to mean 0 and standard deviation 1"
+    OUTPUT = "output", "output units, activation and loss as the labels ask"
+    RATE_TIMES_10 = "rate_times_10", "ten times the learning rate"
+    RATE_OVER_10 = "rate_over_10", "a tenth of the learning rate"
+    RATE_TIMES_100 = "rate_times_100", "a hundred times the learning rate"
+    RATE_OVER_100 = "rate_over_100", "a hundredth of the learning rate"
+    INITIALIZER = "initializer", "weights drawn by He's rule and biases of 0"
+    ACTIVATION = "activation", "ReLU in the hidden layers"
+    BATCH_NORM = "batch_norm", "BatchNorm whose statistics follow soon"
+    WIDTH = "width", "hidden layers of 64 units"
+    LARGER_BATCH = "larger_batch", "batches of 8 times as many rows"
+    SMALLER_BATCH = "smaller_batch", "batches of an eighth of the rows"
+    EPOCHS_TIMES_10 = "epochs_times_10", "ten times as many epochs"
+
+    words: str
+
+    def __new__(cls, name: str, words: str = "") -> Self:
+        """Make a change that is its name, and knows what it is in words."""
+        change = str.__new__(cls, name)
+        change._value_, change.words = name, words
+        return change
 
 
 RATE_FACTORS = {
@@ -59,6 +68,9 @@ def changed(program: Program, change: Change, n_classes: int) -> Program:
 
 def _matched(program: Program, n_classes: int) -> Program:
     lone = n_classes == 2 and program.n_outputs == 1
+    matched = program.output_activation == "softmax" and program.n_outputs >= n_classes and program.n_outputs > 1
+    if matched and program.loss in {"categorical_crossentropy", "sparse_categorical_crossentropy"}:
+        return program
     at = program.position(-1)
     output = replace(program.dense[-1], units=1 if lone else max(n_classes, program.n_outputs))
     layers = (*program.layers[:at], output, Activation("sigmoid" if lone else "softmax"))

@@ -31,7 +31,7 @@ KINDS = (
     "layers",
 )
 LABELS, HEALTHY = "labels", "healthy"
-MAX_STEPS, MAX_STEPS_OF_IMAGES = 2_000, 400
+MAX_STEPS, MAX_STEPS_OF_IMAGES = 1_000, 250
 
 Floats, Ints = NDArray[np.float32], NDArray[np.intp]
 Settings = dict[str, Any]

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -160,7 +161,11 @@ class Repairing:
                 found[(change,)] = self.restored([(change,)])[0]
         alone = [changes for changes, good in found.items() if good]
         if not alone:
-            alone = [pair for pair in combinations(PAIRED, 2) if self.restored([pair])[0]]
+            groups: dict[tuple[Change, ...], list[tuple[Change, ...]]] = {}
+            for pair in combinations(PAIRED, 2):  # those that change the same of layers and batches side by side
+                groups.setdefault(tuple(change for change in pair if change not in SIDE_BY_SIDE), []).append(pair)
+            good = [zip(group, self.restored(group), strict=True) for group in groups.values()]
+            alone = [pair for found in good for pair, ok in found if ok]
         return [sorted(changes) for changes in alone]
 
 
@@ -168,7 +173,12 @@ def ceiling(one: SmallProgram, table: Rows) -> float:
     """Balanced accuracy that can be expected on the judged rows: of simple models, of a truth table 1."""
     if one.table in TRUTH_TABLES:
         return 1.0
-    models = (LogisticRegression(max_iter=500), KNeighborsClassifier(3), DecisionTreeClassifier(random_state=0))
+    models = (
+        LogisticRegression(max_iter=500),
+        KNeighborsClassifier(3),
+        DecisionTreeClassifier(random_state=0),
+        HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=5, early_stopping=False, random_state=0),
+    )
     X, X_val = standardised(table.X, table.X_val)
     if table.is_judged_on_training:
         folds = StratifiedKFold(3, shuffle=True, random_state=0)

@@ -51,7 +51,7 @@ def test_copies_are_trained_as_keras_trains(
 
     model = keras.Sequential([keras.Input((3,)), *map(in_keras, layers)])
     model.set_weights(start)
-    model.compile(theirs, loss)
+    model.compile(type(theirs).from_config(theirs.get_config()), loss)
     one_hot = (y[:, None] > 0) if units == 1 else np.eye(3)[y]
     labels = y if loss.startswith("sparse") else one_hot.astype(np.float32)
     history = model.fit(X, labels, epochs=10, batch_size=24, verbose=0).history["loss"]

@@ -53,6 +53,7 @@ def find_replay(
         return None
     size = max(1, -(-len(X) * epochs // n_steps))
     program = Program(tuple(layers), X.shape[1], facts.loss, facts.from_logits, optimizer, size, epochs)
+    initial = program.draw(np.random.default_rng(1)) if initial is None else initial
     if [array.shape for array in initial] != program.shapes or len(np.unique(rows.y)) < 2:
         return None
 

@@ -16,7 +16,7 @@ def test_each_kind_has_small_programs(kind: str) -> None:
         assert 2 <= len(table.y) <= 300
         assert max(one.hidden, default=1) <= 64
         assert len(one.hidden) <= 4
-        assert program.steps(len(table.y)) <= 2_500
+        assert program.steps(len(table.y)) <= 2_400
         assert np.isfinite(table.X).all()
         assert bool(one.faults) == (kind != HEALTHY)
         assert (one == twin) == (kind in (LABELS, HEALTHY))
