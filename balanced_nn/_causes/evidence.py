@@ -8,6 +8,7 @@ import numpy as np
 
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._replay.trials import Trial
 from balanced_nn._typing import FloatArray, IntArray
 
 MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for
@@ -195,6 +196,7 @@ class Evidence:
     movement: float | None = None  # norm of the change of all kernels over the norm they began with
     batch_norm_gap: float | None = None  # balanced accuracy with statistics of the rows, less that with the stored ones
     curve: Curve | None = None
+    trials: tuple[Trial, ...] = ()  # what single changes made of the same training; empty where none was tried
 
 
 def data_facts(X: FloatArray, y: IntArray, n_classes: int, weight: FloatArray | None = None) -> DataFacts:

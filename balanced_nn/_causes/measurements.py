@@ -7,11 +7,13 @@ from typing import TypeAlias
 from balanced_nn._causes.evidence import Curve, Evidence
 from balanced_nn._collapse.baseline import decision_is_to_blame
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._replay.trials import Trial
 
 CROSS_ENTROPIES = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
 PROBABILITIES = {"sigmoid", "softmax"}
 SATURATING = {"sigmoid", "tanh", "softsign", "hard_sigmoid"}
-ADAPTIVE = {"adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "lamb"}  # a step moves a weight by about the rate
+ADAPTIVE = {"adam", "adamw", "nadam", "adamax", "rmsprop", "lamb"}  # a step moves a weight by about the rate
+USUAL_RATE_OF = {"adagrad": 0.05, "adadelta": 1.0}  # whose steps become smaller, or begin small
 NOT_FOR_CLASSES = {
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "log_cosh", "huber_loss",
     "huber", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity", "poisson",
@@ -19,6 +21,7 @@ NOT_FOR_CLASSES = {
 LOWEST_USUAL_RATE = 3e-4  # of an adaptive optimizer: from there on few steps are why weights stay put, not short ones
 LEARNED = 0.25  # of the entropy of the classes: a training loss under that has learned its rows
 DECISION_LAG = 0.1  # by which the balanced decision may lag behind the reference and still count as sound
+TRIAL_LAG, TRIAL_GAIN = 0.1, 0.1  # balanced accuracy behind the best, and above what was reached
 
 Read: TypeAlias = Callable[[Evidence], float | None]
 
@@ -180,7 +183,14 @@ def adaptive_rate(e: Evidence) -> float | None:
 @measurement("Learning rate of another optimizer (SGD)")
 def other_rate(e: Evidence) -> float | None:
     n = e.network
-    return n.learning_rate if n and n.optimizer and n.optimizer not in ADAPTIVE else None
+    return n.learning_rate if n and n.optimizer and n.optimizer not in ADAPTIVE | set(USUAL_RATE_OF) else None
+
+
+@measurement("Learning rate of Adagrad or Adadelta over one that is usual for it, 0.05 or 1")
+def relative_rate(e: Evidence) -> float | None:
+    n = e.network
+    usual = USUAL_RATE_OF.get(n.optimizer or "") if n else None
+    return n.learning_rate / usual if n and usual and n.learning_rate is not None else None
 
 
 @measurement("Movement of the weights, or rate times steps over their size, at a rate under 3e-4 (Adam and its like)")
@@ -256,6 +266,35 @@ def decision_at_fault(e: Evidence) -> float | None:
     if e.reference is None or e.outcome.outcome is not Outcome.THRESHOLD:
         return None
     return float(decision_is_to_blame(e.outcome, e.reference))
+
+
+# What single changes make of the training
+
+
+def restoring_trials(e: Evidence) -> tuple[Trial, ...]:
+    """The trials that lead near the best of them and the reference, and clearly above what the training reached.
+
+    Of one change each, or where none of these does, of two.
+    """
+    if not e.trials:
+        return ()
+    lag = max(TRIAL_LAG, e.outcome.standard_error)
+    expected = 0.0 if e.reference is None else e.reference.best
+    least = max(expected - lag, e.outcome.balanced_accuracy + TRIAL_GAIN, e.outcome.chance + TRIAL_GAIN)
+    for n_changes in (1, 2):
+        tried = [trial for trial in e.trials if len(trial.changes) == n_changes]
+        best = max((trial.balanced_accuracy for trial in tried), default=0.0)
+        good = tuple(t for t in tried if t.balanced_accuracy >= max(best - lag, least) - 1e-9)
+        if good:
+            return good
+    return ()
+
+
+def most_helpful_trial(e: Evidence) -> Trial | None:
+    """The trial of a single change that gains most, where that is much although it does not restore the result."""
+    tried = [trial for trial in e.trials if len(trial.changes) == 1]
+    best = max(tried, key=lambda trial: trial.balanced_accuracy, default=None)
+    return best if best and best.balanced_accuracy >= e.outcome.balanced_accuracy + 2 * TRIAL_GAIN else None
 
 
 def _last_start(curve: Curve) -> float:

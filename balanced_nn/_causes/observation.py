@@ -5,11 +5,15 @@ from dataclasses import dataclass, replace
 
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
-from balanced_nn._collapse.baseline import Reference, compare_with_reference
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
 from balanced_nn._network.specs import History, NetworkSpec
+from balanced_nn._replay.trials import Trial
 from balanced_nn._typing import FloatArray, IntArray
+
+# Balanced accuracy above chance, 2.5 standard errors at least, as several changes are tried; behind the reference.
+BETTER_BY_TRIAL, LAG_OF_TRIAL = 0.15, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,7 @@ class ObservedNetwork:
     is_redrawn: bool = False  # whether `before` has weights drawn anew by the same rule
     batch_norm_gap: float | None = None
     curve: Curve | None = None
+    replay: Callable[[], tuple[Trial, ...]] = tuple  # tries single changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +64,15 @@ def gather_evidence(seen: Observation) -> Evidence:
         data = replace(seen.earlier.data, other_table=seen.other_table)
         return replace(seen.earlier, outcome=outcome, reference=reference, data=data)
     data = data_facts(seen.X, seen.y, seen.n_classes, seen.weight)
-    data = replace(data, bad_labels=seen.bad_labels or data.bad_labels, other_table=seen.other_table)
+    one_judged = "" if sum(n > 0 for n in outcome.class_rows) > 1 else "all rows that are judged have the same label"
+    data = replace(data, bad_labels=seen.bad_labels or data.bad_labels or one_judged, other_table=seen.other_table)
     if network is None:
         return Evidence(outcome, data, reference)
     rows, before, after = probe_rows(network.y), network.before, network.after
+    trials = network.replay() if _is_in_doubt(outcome, reference) and not data.bad_labels else ()
+    if outcome.outcome in {Outcome.HEALTHY, Outcome.NO_SIGNAL} and shows_better(outcome, reference, trials):
+        found = seen.outcome.outcome if seen.outcome.collapsed else Outcome.WORSE_THAN_REFERENCE
+        outcome = replace(outcome, outcome=found)
     return Evidence(
         outcome,
         data,
@@ -74,7 +84,27 @@ def gather_evidence(seen: Observation) -> Evidence:
         movement=None if before is None or network.is_redrawn else movement(before.kernels, after.kernels),
         batch_norm_gap=network.batch_norm_gap,
         curve=network.curve,
+        trials=trials,
     )
+
+
+def _is_in_doubt(outcome: OutcomeReport, reference: Reference | None) -> bool:
+    """Whether it is worth knowing what changes of the training do."""
+    if outcome.outcome is Outcome.HEALTHY:
+        return reference is not None and lags_behind(outcome, reference)
+    return outcome.outcome is not Outcome.UNKNOWN
+
+
+def shows_better(outcome: OutcomeReport, reference: Reference | None, trials: tuple[Trial, ...]) -> bool:
+    """Whether the same training with a change leads clearly above chance, and above what was reached.
+
+    Of answers that are no collapse it must come to the reference, behind which they lag by what may be chance alone.
+    """
+    best = max((trial.balanced_accuracy for trial in trials if len(trial.changes) == 1), default=0.0)
+    least = outcome.chance + max(BETTER_BY_TRIAL, 2.5 * outcome.standard_error)
+    if outcome.outcome is Outcome.HEALTHY and reference is not None:
+        least = max(reference.best - LAG_OF_TRIAL, outcome.balanced_accuracy + LAG_OF_TRIAL)
+    return best > least
 
 
 def take_snapshot(network: FittedNetwork, X: FloatArray, y: IntArray) -> Snapshot:

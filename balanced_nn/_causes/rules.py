@@ -1,12 +1,14 @@
 """Which causes does the evidence point to, and how certain is each? Rules over frozen facts, readable as a table."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from balanced_nn._causes import measurements as signals
 from balanced_nn._causes.evidence import Cause, Evidence
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._replay.changes import Change
+from balanced_nn._replay.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,72 @@ def diagnose_evidence(evidence: Evidence) -> tuple[Finding, ...]:
     if outcome is Outcome.HEALTHY:
         return ()
     found = [finding for rule in RULES if (finding := rule.finding(evidence)) is not None]
+    restoring = signals.restoring_trials(evidence)
     if outcome in {Outcome.NO_SIGNAL, Outcome.UNKNOWN}:
         found = [finding for finding in found if finding.cause in OF_THE_DATA]
-    elif signals.decision_at_fault(evidence):
+    elif signals.decision_at_fault(evidence) and not restoring:
         found = [finding for finding in found if finding.cause in OF_THE_DECISION]
     first: dict[Cause, Finding] = {}
     for finding in found:
         first.setdefault(finding.cause, finding)
-    return tuple(first.values())
+    ranked = tuple(first.values())
+    return _ranked_by_trials(ranked, evidence, restoring) if evidence.trials else ranked
+
+
+def _ranked_by_trials(
+    ranked: tuple[Finding, ...], evidence: Evidence, restoring: tuple[Trial, ...]
+) -> tuple[Finding, ...]:
+    """First the causes whose change restored the result, last those whose change did not, each in their order."""
+    shown_by: dict[Change, Trial] = {}
+    confidence = SHOWN if restoring and len(restoring[0].changes) == 1 else SHOWN_TOGETHER
+    helpful = signals.most_helpful_trial(evidence)
+    if not restoring and helpful is not None and evidence.outcome.outcome is not Outcome.NO_SIGNAL:
+        restoring, confidence = (helpful,), HELPFUL
+    for trial in restoring:
+        for change in trial.changes:
+            shown_by.setdefault(change, trial)
+    vain_changes = {trial.changes[0] for trial in evidence.trials if trial.complete and len(trial.changes) == 1}
+    vain_changes -= set(shown_by)
+    first: list[Finding] = []
+    shown: list[Finding] = []
+    open_: list[Finding] = []
+    vain: list[Finding] = []
+    for finding in ranked:
+        changes = CHANGES_OF.get(finding.cause, ())
+        tried = next((shown_by[change] for change in changes if change in shown_by), None)
+        if finding.cause in OF_THE_DATA:
+            first.append(finding)
+        elif tried is not None:
+            shown.append(replace(finding, confidence=confidence, seen=f"{finding.seen}; {_said(tried, evidence)}"))
+        elif changes and vain_changes.issuperset(changes):
+            in_vain = replace(finding, confidence=min(finding.confidence, IN_VAIN))
+            (vain if shown_by else open_).append(in_vain)  # where nothing helped alone, it may be needed all the same
+        else:
+            open_.append(replace(finding, confidence=min(finding.confidence, UNTRIED)) if shown_by else finding)
+    named = {finding.cause for finding in ranked}
+    for change in PREFERRED:
+        cause = _cause_of(change, evidence)
+        if change in shown_by and cause not in named:
+            tried, now = shown_by[change], evidence.outcome.balanced_accuracy
+            shown.append(Finding(cause, _said(tried, evidence), tried.balanced_accuracy, now, confidence))
+            named.add(cause)
+    return (*first, *shown, *open_, *vain)
+
+
+def _said(trial: Trial, evidence: Evidence) -> str:
+    now = evidence.outcome.balanced_accuracy
+    return (
+        f"the same training with {trial.words} reaches a balanced accuracy of {trial.balanced_accuracy:.2f} instead of "
+        f"{now:.2f}"
+    )
+
+
+def _cause_of(change: Change, evidence: Evidence) -> Cause:
+    """The cause that a change answers, where no rule says more."""
+    if change is Change.OUTPUT:
+        loss = evidence.network.loss if evidence.network else None
+        return Cause.OUTPUT_ACTIVATION if loss in signals.CROSS_ENTROPIES else Cause.LOSS_MISMATCH
+    return next(cause for cause, changes in CHANGES_OF.items() if change in changes)
 
 
 def _words(e: Evidence) -> dict[str, object]:
@@ -134,6 +194,27 @@ def _words(e: Evidence) -> dict[str, object]:
         "redrawn": " (weights redrawn by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
     }
 
+
+# Which changes answer a cause; of several causes of one change the first is named where no rule says more.
+CHANGES_OF: dict[Cause, tuple[Change, ...]] = {
+    Cause.LEARNING_RATE_TOO_HIGH: (Change.RATE_OVER_10, Change.RATE_OVER_100, Change.LARGER_BATCH),
+    Cause.LEARNING_RATE_TOO_LOW: (Change.RATE_TIMES_10, Change.RATE_TIMES_100),
+    Cause.STOPPED_TOO_EARLY: (Change.EPOCHS_TIMES_10,),
+    Cause.OUTPUT_ACTIVATION: (Change.OUTPUT,),
+    Cause.LOSS_MISMATCH: (Change.OUTPUT,),
+    Cause.POOR_INITIALIZATION: (Change.INITIALIZER,),
+    Cause.EXPLODING_GRADIENT: (Change.INITIALIZER,),
+    Cause.DEAD_RELU: (Change.INITIALIZER,),
+    Cause.HIDDEN_ACTIVATION: (Change.ACTIVATION,),
+    Cause.VANISHING_GRADIENT: (Change.ACTIVATION, Change.INITIALIZER),
+    Cause.BATCH_NORM_STATISTICS: (Change.BATCH_NORM,),
+    Cause.NETWORK_TOO_SMALL: (Change.WIDTH,),
+    Cause.UNSCALED_FEATURES: (Change.SCALE,),
+}
+PREFERRED = tuple(change for changes in CHANGES_OF.values() for change in changes)
+# Confidence, set on the programs for choosing. A change restored the result; two together did; one gained most.
+SHOWN, SHOWN_TOGETHER, HELPFUL = 0.95, 0.8, 0.6
+UNTRIED, IN_VAIN = 0.4, 0.4  # another change restored the result; the change of this cause did not
 
 OF_THE_DATA = frozenset({Cause.NO_SIGNAL, Cause.BAD_LABELS})
 OF_THE_DECISION = frozenset({Cause.THRESHOLD, Cause.CLASS_IMBALANCE, Cause.BAD_LABELS, Cause.HIDDEN_ACTIVATION})
@@ -172,8 +253,6 @@ RULES: tuple[Rule, ...] = (
          "for that (ROC AUC {roc_auc:.2f})"),
     Rule(Cause.UNSCALED_FEATURES,      0.93, signals.scale_ratio, ">", 100,
          "the widest feature varies {number:,.0f} times as much as the narrowest"),
-    Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
-         "features reach {number:,.4g}; a network needs numbers around 1"),
     Rule(Cause.DEAD_RELU,              0.98, signals.dead_at_start, ">", 0.4,
          "before training, {number:.0%} of the units of a layer output 0 for every row{redrawn}"),
     Rule(Cause.EXPLODING_GRADIENT,     0.95, signals.first_outputs, ">", 1000,
@@ -188,6 +267,10 @@ RULES: tuple[Rule, ...] = (
          "initial weights are {number:.2g} times the size that keeps a signal in bounds{redrawn}"),
     Rule(Cause.LEARNING_RATE_TOO_LOW,  0.98, signals.other_rate, "<", 0.002,
          "a learning rate of {number:g} for plain gradient descent; 0.01 is usual"),
+    Rule(Cause.LEARNING_RATE_TOO_LOW,  0.80, signals.relative_rate, "<", 0.15,
+         "a learning rate of {network.learning_rate:g} is {number:.2g} times the usual one of {network.optimizer}"),
+    Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.80, signals.relative_rate, ">", 40,
+         "a learning rate of {network.learning_rate:g} is {number:.2g} times the usual one of {network.optimizer}"),
     Rule(Cause.LEARNING_RATE_TOO_HIGH, 0.97, signals.adaptive_rate, ">", 0.05,
          "a learning rate of {number:g} for Adam-like steps; 0.001 is usual"),
     Rule(Cause.LEARNING_RATE_TOO_LOW,  0.98, signals.slow_rate, "<", 0.15,
@@ -196,6 +279,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Cause.BATCH_NORM_STATISTICS,  0.96, signals.batch_norm_alone, ">", 0.1,
          "with the statistics of the rows at hand balanced accuracy is {number:.2f} higher than with those that "
          "BatchNorm stored"),
+    Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
+         "features reach {number:,.4g}; a network needs numbers around 1"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.98, signals.few_steps, "<", 60,
          "training ended after {number:.0f} steps"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.86, signals.few_moves, "<", 0.08,

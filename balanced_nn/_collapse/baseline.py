@@ -10,6 +10,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from balanced_nn._collapse.outcome import THRESHOLD_ROC_AUC, Outcome, OutcomeReport
 from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
@@ -35,6 +37,9 @@ TREES, SHRINKAGE, LEAVES, FOLDS = 20, 0.2, 15, 3
 TREES_IN_ALL, MOST_CLASSES_FOR_TREES = 60, 10
 ROWS_TIMES_CLASSES = 1_000_000
 MOST_VALUES = 255  # of a column, that boosted trees see
+LARGEST = 1e30  # standard deviations, which a tree can still read
+FEW_ROWS = 500  # to train on, up to which a nearest neighbour and a deep tree are asked too
+MOST_COLUMNS_OF_A_TRUTH_TABLE = 8
 _ONE_AT_A_TIME = threading.Lock()
 _ONE_SIDED = 1.96  # standard errors: 2.5 %, for the better one of two quick models 5 %
 
@@ -45,15 +50,21 @@ class Reference:
 
     linear: float  # logistic regression
     trees: float  # small boosted trees; NaN with many classes, of which each would need trees of its own
+    flexible: float = float("nan")  # nearest neighbour or a deep tree, the better one; NaN where the rows are many
+    is_truth_table: bool = False  # whether the rows hold every combination of a few values, each with one label
 
     @property
     def best(self) -> float:
-        """The higher one."""
-        return float(np.fmax(self.linear, self.trees))
+        """The highest one; 1 for a truth table."""
+        return 1.0 if self.is_truth_table else float(np.fmax(np.fmax(self.linear, self.trees), self.flexible))
 
     @property
     def name(self) -> str:
         """Which one that is."""
+        if self.is_truth_table:
+            return "the table of all combinations"
+        if self.flexible > np.fmax(self.linear, self.trees):
+            return "nearest neighbours or a deep tree"
         return "small boosted trees" if self.trees > self.linear else "logistic regression"
 
 
@@ -139,12 +150,12 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     """
     if report.outcome is Outcome.UNKNOWN:
         return report
-    error = _ONE_SIDED * report.standard_error
+    error = 0.0 if reference.is_truth_table else _ONE_SIDED * report.standard_error
     nothing = report.chance + float(np.clip(error, SIGNAL_FROM, SIGNAL_TO))
     ranks = report.ranking is not None and report.ranking >= report.chance + max(error, SIGNAL_TO)
     if max(reference.best, report.balanced_accuracy) < nothing and not ranks:
         return replace(report, outcome=_at_chance(report))
-    lags = report.balanced_accuracy < _aim(report, reference)
+    lags = lags_behind(report, reference)
     wastes = ranks and needs_reference(report)  # answers near chance from scores that are not
     misplaced = _cuts_at_the_wrong_place(report)
     if report.outcome is Outcome.CONSTANT or not (lags or wastes or misplaced or report.collapsed):
@@ -156,6 +167,11 @@ def compare_with_reference(report: OutcomeReport, reference: Reference) -> Outco
     if report.outcome is Outcome.HEALTHY and lags and certain:
         return replace(report, outcome=Outcome.WORSE_THAN_REFERENCE)
     return replace(report, outcome=Outcome.THRESHOLD) if misplaced else report
+
+
+def lags_behind(report: OutcomeReport, reference: Reference) -> bool:
+    """Whether answers are worse than those of the reference by 0.10, or a standard error, be it by chance or not."""
+    return report.balanced_accuracy < _aim(report, reference)
 
 
 def _at_chance(report: OutcomeReport) -> Outcome:
@@ -220,7 +236,8 @@ def decision_is_to_blame(report: OutcomeReport, reference: Reference) -> bool:
 
 def _aim(report: OutcomeReport, reference: Reference) -> float:
     """Balanced accuracy from which a model does not lag behind the reference."""
-    return reference.best - max(WORSE_BY, report.standard_error) - _ROUNDING
+    error = 0.0 if reference.is_truth_table else report.standard_error
+    return reference.best - max(WORSE_BY, error) - _ROUNDING
 
 
 def is_restored(report: OutcomeReport, reference: Reference | None) -> bool:
@@ -284,7 +301,30 @@ def quick_reference(train: Dataset, judged: Dataset, n_classes: int) -> Referenc
         linear = balanced_accuracy(_linear(X, y, weight, tested), judged.y, judged.weight)
         if n_classes > MOST_CLASSES_FOR_TREES:
             return Reference(linear, float("nan"))
-        return Reference(linear, balanced_accuracy(_trees(X, y, weight, tested), judged.y, judged.weight))
+        trees = balanced_accuracy(_trees(X, y, weight, tested), judged.y, judged.weight)
+        if len(y) > FEW_ROWS or is_truth_table(judged.X[judged.rows], judged.y):
+            return Reference(linear, trees, is_truth_table=len(y) <= FEW_ROWS)
+        scores = [balanced_accuracy(answers, judged.y, judged.weight) for answers in _flexible(X, y, tested)]
+        return Reference(linear, trees, max(scores))
+
+
+def is_truth_table(X: FloatArray, y: IntArray) -> bool:
+    """Whether rows hold every combination of the few values of their columns, and equal rows have one label.
+
+    Such a table leaves nothing to chance, and a model that greedily looks at one column after the other may still see
+    nothing in it.
+
+    Examples
+    --------
+    >>> is_truth_table(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0]))
+    True
+    """
+    if X.shape[1] > MOST_COLUMNS_OF_A_TRUTH_TABLE or len(X) < 4:
+        return False
+    combinations = float(np.prod([len(np.unique(column)) for column in X.T]))
+    rows = np.unique(X, axis=0)
+    values_are_few = len(rows) == combinations and all(len(np.unique(c)) <= 3 for c in X.T)
+    return values_are_few and len(np.unique(np.column_stack([X, y]), axis=0)) == len(rows)
 
 
 def _rows_of_a_class(n_classes: int) -> int:
@@ -303,27 +343,37 @@ def _cross_validated(data: Dataset, n_classes: int) -> Reference | None:
     counts = np.bincount(y)
     folds = min(FOLDS, int(counts[counts > 0].min()))
     if folds < 2:
-        return None
+        nan = float("nan")
+        whole = len(y) <= FEW_ROWS and is_truth_table(data.X[rows], y)
+        return Reference(nan, nan, is_truth_table=True) if whole else None
     results = []
     for fit, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(rows, y):
         train, judged = (Dataset(data.X, rows[part], y[part], weight[part]) for part in (fit, test))
         results.append(quick_reference(train, judged, n_classes))
-    linear, trees = (float(np.mean([getattr(r, name) for r in results])) for name in ("linear", "trees"))
-    return Reference(linear, trees)
+    linear, trees, flexible = (
+        float(np.mean([getattr(r, name) for r in results])) for name in ("linear", "trees", "flexible")
+    )
+    return Reference(linear, trees, flexible, len(y) <= FEW_ROWS and is_truth_table(data.X[rows], y))
 
 
 def _linear(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -> IntArray:
+    cells, others = _standardised(X, tested)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough for a yardstick
+        model = LogisticRegression(max_iter=200).fit(cells, y, sample_weight=weight)
+    answers: IntArray = model.predict(others)
+    return answers
+
+
+def _standardised(X: FloatArray, tested: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both with mean 0 and standard deviation 1 in the columns of the first; what is no number is 0 before."""
     cells, others = (np.nan_to_num(part.astype(np.float64), posinf=0.0, neginf=0.0) for part in (X, tested))
     unit = np.abs(cells).max(axis=0)
     unit = np.where(unit > 0, unit, 1.0)
     cells, others = cells / unit, others / unit  # so that no square overflows
     mean, deviation = cells.mean(axis=0), cells.std(axis=0)
     scale = np.where(deviation > 0, deviation, 1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough for a yardstick
-        model = LogisticRegression(max_iter=200).fit((cells - mean) / scale, y, sample_weight=weight)
-    answers: IntArray = model.predict((others - mean) / scale)
-    return answers
+    return (cells - mean) / scale, np.clip((others - mean) / scale, -LARGEST, LARGEST)
 
 
 def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -> IntArray:
@@ -340,6 +390,13 @@ def _trees(X: FloatArray, y: IntArray, weight: FloatArray, tested: FloatArray) -
     )
     answers: IntArray = model.fit(X, y, sample_weight=weight).predict(tested)
     return answers
+
+
+def _flexible(X: FloatArray, y: IntArray, tested: FloatArray) -> tuple[IntArray, IntArray]:
+    """Answers of the nearest row, and of a tree that separates every two rows."""
+    cells, others = _standardised(X, tested)
+    nearest = KNeighborsClassifier(1).fit(cells, y).predict(others)
+    return nearest, DecisionTreeClassifier(random_state=0).fit(cells, y).predict(others)
 
 
 def _coarsen(X: FloatArray, tested: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 DIGITS = 10  # significant ones of a float: fewer can tip a comparison of two balanced accuracies
-LATER = {"class_spread": ()}  # fields that rows written before them lack; no rule of a diagnosis reads them
+# Fields that rows written before them lack: no rule reads the first, and the others say that nothing is known.
+LATER = {"class_spread": (), "trials": (), "flexible": float("nan"), "is_truth_table": False}
 T = TypeVar("T")
 
 

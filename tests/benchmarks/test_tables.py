@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = (
     "composition.run",
     "diagnosis.run",
+    "diagnosis.small_run",
     "probability.run",
     "quality.run",
     "robustness.sets",

@@ -309,7 +309,12 @@ def test_the_dictionary_holds_causes_and_evidence_as_plain_values():
     assert facts == report.to_dict()
     assert facts["causes"][0]["cause"] == "learning_rate_too_low"
     assert facts["causes"][0]["change"] == {"learning_rate_init": 1e-3, "hidden_layer_sizes": [256, 128]}
-    assert facts["evidence"]["reference"] == {"linear": 0.9, "trees": None}
+    assert facts["evidence"]["reference"] == {
+        "linear": 0.9,
+        "trees": None,
+        "flexible": None,
+        "is_truth_table": False,
+    }
     assert facts["evidence"]["curve"]["loss"] == [0.7, None]
     assert HEALTHY.to_dict()["evidence"] is None
 

@@ -16,6 +16,8 @@ from balanced_nn._causes.evidence import Cause, Curve, DataFacts, Evidence, Laye
 from balanced_nn._causes.rules import RULES, Rule, diagnose_evidence
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
+from balanced_nn._replay.changes import Change
+from balanced_nn._replay.trials import Trial
 from tests.helpers.evidence import EXAMPLES, NETWORK, ONLY_ANSWERS, PROBE, USUAL, with_data, with_network, with_outcome
 
 FAILURES = sorted(set(Outcome) - {Outcome.HEALTHY, Outcome.NO_SIGNAL, Outcome.UNKNOWN})
@@ -331,3 +333,38 @@ def test_a_network_without_hidden_layers_has_no_linear_ones():
 @each_rule
 def test_the_documentation_shows_every_rule(rule):
     assert rule.row in (Path(__file__).parents[2] / "docs/diagnosis.md").read_text()
+
+
+# ---------------------------------------------------------------- what changes of the training showed
+
+
+def tried(*found: tuple[tuple[Change, ...], float], **facts: object) -> Evidence:
+    seen = with_network(hidden_sizes=(2,), learning_rate=1e-5, **facts)
+    return replace(seen, trials=tuple(Trial(changes, score, True) for changes, score in found))
+
+
+def test_the_change_that_restores_the_result_names_the_first_cause():
+    found = diagnose_evidence(tried(((Change.WIDTH,), 0.5), ((Change.RATE_TIMES_10,), 0.9)))
+    assert found[0].cause is Cause.LEARNING_RATE_TOO_LOW
+    assert "with ten times the learning rate reaches a balanced accuracy of 0.90 instead of" in found[0].seen
+    assert found[-1].cause is Cause.NETWORK_TOO_SMALL
+    assert found[-1].confidence < 0.5 < found[0].confidence
+
+
+def test_a_cause_that_no_rule_named_is_named_by_what_restores_the_result():
+    found = diagnose_evidence(tried(((Change.SCALE,), 0.9), ((Change.RATE_TIMES_10,), 0.5)))
+    assert found[0].cause is Cause.UNSCALED_FEATURES
+
+
+def test_of_two_changes_that_restore_it_together_both_causes_come_first():
+    pair = (Change.WIDTH, Change.RATE_TIMES_10)
+    found = diagnose_evidence(tried(((Change.WIDTH,), 0.55), ((Change.RATE_TIMES_10,), 0.55), (pair, 0.9)))
+    assert {finding.cause for finding in found[:2]} == {Cause.NETWORK_TOO_SMALL, Cause.LEARNING_RATE_TOO_LOW}
+
+
+def test_trials_that_restore_nothing_leave_the_order_of_the_rules():
+    plain = diagnose_evidence(tried())
+    found = diagnose_evidence(tried(((Change.SCALE,), 0.5), ((Change.WIDTH,), 0.5)))
+    assert [finding.cause for finding in found] == [finding.cause for finding in plain]
+    assert found[0].cause is Cause.NETWORK_TOO_SMALL
+    assert found[0].confidence < plain[0].confidence

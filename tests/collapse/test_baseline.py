@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from balanced_nn._collapse.baseline import (
     REFERENCE_ROWS,
     TREES_IN_ALL,
     Reference,
+    compare_with_reference,
     find_reference,
+    is_truth_table,
     quick_reference,
 )
+from balanced_nn._collapse.outcome import Outcome, find_outcome
 from balanced_nn._data.dataset import Dataset
 
 
@@ -60,8 +64,8 @@ def test_trees_find_what_no_line_separates():
     result = quick_reference(*halves(*exclusive_or()), 2)
     assert result.trees > 0.9
     assert result.linear < 0.65
-    assert result.best == result.trees
-    assert result.name == "small boosted trees"
+    assert replace(result, flexible=float("nan")).best == result.trees
+    assert replace(result, flexible=float("nan")).name == "small boosted trees"
 
 
 def test_a_rare_class_is_found_because_the_classes_are_balanced():
@@ -74,12 +78,40 @@ def test_several_classes_are_judged_by_the_mean_of_their_recalls(n_classes):
     rng = np.random.default_rng(0)
     y = rng.integers(n_classes, size=400)
     result = quick_reference(*halves(np.eye(n_classes)[y] + 0.1 * rng.normal(size=(400, n_classes)), y), n_classes)
-    assert result == Reference(1.0, 1.0)
+    assert result == Reference(1.0, 1.0, 1.0)
 
 
 def test_features_without_a_signal_stay_at_chance():
     y = np.arange(200) % 2
-    assert quick_reference(*halves(np.zeros((200, 3)), y), 2) == Reference(0.5, 0.5)
+    assert quick_reference(*halves(np.zeros((200, 3)), y), 2) == Reference(0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("repeats", [1, 10])
+def test_a_table_of_all_combinations_leaves_nothing_to_chance(repeats):
+    X = np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (repeats, 1)).astype(float)
+    y = np.logical_xor(*X.T).astype(int)
+    result = find_reference(Dataset.of(X, y), None, 2)
+    assert result.is_truth_table
+    assert (result.best, result.name) == (1.0, "the table of all combinations")
+    answers = np.where(np.arange(len(y)) % 4 == 3, 1, y)
+    three_of_four = find_outcome(y, np.eye(2)[answers], answers)
+    assert compare_with_reference(three_of_four, result).outcome is Outcome.WORSE_THAN_REFERENCE
+
+
+def test_equal_rows_with_two_labels_are_no_truth_table():
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 1]], dtype=float)
+    assert not is_truth_table(X, np.array([0, 1, 1, 0, 1]))
+    assert not is_truth_table(X[:3], np.array([0, 1, 1]))
+
+
+def test_a_nearest_neighbour_sees_what_neither_a_line_nor_greedy_trees_do():
+    rng = np.random.default_rng(0)
+    corner = np.repeat([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], 30, axis=0)
+    X, y = corner + 0.05 * rng.normal(size=corner.shape), np.logical_xor(*corner.T).astype(int)
+    order = rng.permutation(len(y))
+    result = quick_reference(*halves(X[order], y[order]), 2)
+    assert result.flexible > 0.95
+    assert result.best > 0.95
 
 
 # ---------------------------------------------------------------- what may be in the rows

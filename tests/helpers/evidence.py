@@ -125,6 +125,7 @@ EXAMPLES: dict[signals.Measurement, Example] = {
     signals.highest_gain: Example(_gain),
     signals.adaptive_rate: Example(lambda v: with_network(learning_rate=v)),
     signals.other_rate: Example(lambda v: with_network(learning_rate=v, optimizer="sgd")),
+    signals.relative_rate: Example(lambda v: with_network(learning_rate=v, optimizer="adadelta")),
     signals.killed: Example(lambda v: replace(USUAL, final=_second(dead=v))),
     signals.not_finite: Example(lambda v: replace(USUAL, final=replace(PROBE, finite=not v)), "flag"),
     signals.slow_rate: Example(lambda v: replace(with_network(learning_rate=1e-6), movement=v)),

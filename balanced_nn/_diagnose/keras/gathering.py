@@ -29,6 +29,7 @@ from balanced_nn._diagnose.keras.layers import (
     random_state_kept,
     units_of,
 )
+from balanced_nn._diagnose.keras.replaying import find_replay
 from balanced_nn._probability.correction import balanced_accuracy
 from balanced_nn._typing import FloatArray, IntArray, Rows
 
@@ -234,6 +235,7 @@ def observe_network(
     """Copy a model before and after training; without `initial` with some drawn by the same initialisers."""
     before, after = probe_copy(model, initial), probe_copy(model, model.get_weights())
     ends = model if after is None else after
+    replay = find_replay(model, facts, rows, initial)
 
     def probe(copy: keras.Model | None, batch_statistics: bool, chosen: IntArray) -> Probe | None:
         if copy is None:
@@ -248,6 +250,7 @@ def observe_network(
         is_redrawn=initial is None,
         batch_norm_gap=batch_norm_gap(after, facts, rows.X_val, rows.y_val),
         curve=curve,
+        replay=tuple if replay is None else replay.trials,
     )
 
 
