@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,9 @@ class TrainedNetwork:
         """Return the same without the matrix of the training rows: there is no further attempt."""
         data = replace(self.kept.plan.data, X=np.empty((0, self.kept.plan.data.X.shape[1]), np.float32))
         task = replace(self.kept.task, plan=replace(self.kept.plan, data=data))
-        return replace(self, kept=replace(self.kept, task=task))
+        kept = copy(self.kept)  # with what was found out about it, which would be judged again
+        vars(kept).update(task=task)
+        return replace(self, kept=kept)
 
     @property
     def member(self) -> Member:
