@@ -82,6 +82,8 @@ bench-speed: .venv-peers/.installed  ## measure speed beside peers and write the
 bench-diagnosis: $(STAMP)  ## break networks, and see whether the cause is named (an hour; tables from BALANCED_NN_DATA)
 	$(BIN)/python -m benchmarks.diagnosis.run run
 	$(BIN)/python -m benchmarks.diagnosis.run report
+	$(BIN)/python -m benchmarks.diagnosis.small_run run
+	$(BIN)/python -m benchmarks.diagnosis.small_run report
 
 bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and on ruinous data
 	$(BIN)/python -m benchmarks.robustness.trouble run
