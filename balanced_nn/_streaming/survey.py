@@ -195,7 +195,7 @@ class _Reservoir:
     def add(self, block: Block, table: Table, codes: IntArray) -> None:
         """Look at the rows of a block."""
         bits = random_bits(block.numbers, self._seed, _SAMPLE)
-        more = max(0, codes.max(initial=-1) + 1 - len(self._class_bounds))
+        more = max(0, int(codes.max(initial=-1)) + 1 - len(self._class_bounds))
         self._class_bounds = np.pad(self._class_bounds, (0, more), constant_values=2**64 - 1)
         wanted = (bits <= self._bound) | (bits <= self._class_bounds[codes])
         wanted[self._find_extremes(table, block)] = True
