@@ -11,9 +11,10 @@ import json
 import platform
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -173,7 +174,10 @@ def import_skops(path: Path) -> ModuleType:
 
 
 def _make_manifest(checksum: str) -> Manifest:
-    versions = {name: version(name) for name in PACKAGES}
+    versions = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # TensorFlow has several names, and predictions do without
+            versions[name] = version(name)
     return Manifest(FORMAT, {**versions, "Python": platform.python_version()}, checksum)
 
 
@@ -248,7 +252,7 @@ def _check(path: Path, text: bytes, digest: Callable[[], str]) -> Manifest:
     try:
         told = json.loads(text)
         manifest = Manifest(int(told["format"]), dict(told["versions"]), str(told["sha256"]))  # newer ones may say more
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} is damaged: what it tells of itself cannot be read") from error
     if manifest.format > FORMAT:
         raise ModelFileError(

@@ -120,7 +120,8 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
     A score is taken for signal plus noise, the noise independent between networks. What a temperature divides the
     scores by is then their variance over that of the signal, up to what all networks share. The mean of K networks
     keeps the signal, and a K-th of the noise. The highest and lowest scores of each class are cut, half a percent of
-    them each: one row for which a network answers without measure says nothing of the others.
+    them each with two classes, and less with more: one row for which a network answers without measure says nothing of
+    the others.
 
     Parameters
     ----------
@@ -148,7 +149,8 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
     if n_networks == 1:
         return 1.0
     centered = scores - scores.mean(axis=2, keepdims=True)
-    centered = np.clip(centered, *np.quantile(centered, [SHARE_OF_TAIL, 1.0 - SHARE_OF_TAIL], axis=(0, 1)))
+    share = SHARE_OF_TAIL * 2 / centered.shape[2]  # of many classes each is high in few rows
+    centered = np.clip(centered, *np.quantile(centered, [share, 1.0 - share], axis=(0, 1)))
     of_one = float(np.mean([_variance(each, weight) for each in centered]))
     of_mean = _variance(centered.mean(axis=0), weight)
     noise = max(0.0, of_one - of_mean) * n_networks / (n_networks - 1)

@@ -5,7 +5,7 @@ PyArrow reads the files, and pandas turns blocks of them into tables; both are i
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,14 +202,15 @@ def _open_path(path: Path, exact: Container[str | None]) -> "Dataset":
         except (_import_arrow().ArrowException, OSError) as error:
             raise _unreadable(str(file), error) from error
         schema = found if schema is None else _unify(schema, found, str(file), str(files[0]))
-    names = [str(file) for file in files]
-    dataset = ds.dataset(names, format=form, partitioning="hive")
-    for field in dataset.schema:  # keys of partitions, which stand in the names of folders
+    base = str(path if path.is_dir() else path.parent)  # folders above the source name no column
+    reopen = partial(ds.dataset, list(map(str, files)), format=form, partitioning="hive", partition_base_dir=base)
+    for field in reopen().schema:  # keys of partitions, which stand in the names of folders
         if field.name not in schema.names:
             schema = schema.append(field)
     if kinds == {"csv"}:
         schema = _with_whole_numbers_as_floats(schema, exact)
-    return dataset.replace_schema(schema)
+    dataset: Dataset = reopen(schema=schema)  # its own schema cannot be replaced by one of wider types
+    return dataset
 
 
 def _find_files(path: Path) -> list[Path]:

@@ -101,14 +101,17 @@ class Stream:
         writer = BucketWriter(folder, int(class_rows @ rates), preprocessing.n_cleaned)
         left_out = None if held_out is None else self._find_left_out(held_out)
         rows, mass = np.zeros(len(rates), dtype=np.intp), np.zeros(len(rates))
+        before = np.zeros(len(rates), dtype=np.intp)  # rows of each class
         for block in self.source.blocks():
             table = read_table(self.estimator, block.frame, reset=False)
             y = self._classes(block)
             trains = block.weight > 0
             if left_out is not None:
                 trains &= ~left_out.among(block, table, y)
-            chosen, bits = _repeat(np.flatnonzero(trains), y, rates, block, seed)
-            y, weight = y[chosen], block.weight[chosen] * shares[y[chosen]]
+            each = np.flatnonzero(trains)
+            chosen, bits = _repeat(each, _times(y[each], before, rates, seed), block, seed)
+            before += np.bincount(y[each], minlength=len(rates))
+            y, weight = y[chosen], block.weight[chosen] / self.sample.mean_weight * shares[y[chosen]]
             writer.add(preprocessing.clean(table, chosen), y, weight, bits)
             rows += np.bincount(y, minlength=len(rates))
             mass += np.bincount(y, weights=weight, minlength=len(rates))
@@ -229,11 +232,36 @@ def resampling_rates(sampler: str | None, class_rows: IntArray) -> tuple[FloatAr
     return ones, ones
 
 
-def _repeat(rows: IntArray, y: IntArray, rates: FloatArray, block: Block, seed: int) -> tuple[IntArray, np.ndarray]:
+def _times(y: IntArray, before: IntArray, rates: FloatArray, seed: int) -> IntArray:
+    """How often each row occurs: as `rates` of its class say, within 2 in any stretch of the rows of the class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Classes of rows in their order.
+    before : ndarray of shape (n_classes,)
+        Rows of each class that came before.
+    rates : ndarray of shape (n_classes,)
+    seed : int
+    """
+    order = np.argsort(y, kind="stable")
+    counts = np.bincount(y, minlength=len(rates))
+    rank = np.empty(len(y), dtype=np.intp)
+    rank[order] = np.arange(len(y)) - (np.cumsum(counts) - counts)[y[order]]
+    rank += before[y]
+
+    def drawn(n_rows: IntArray) -> IntArray:
+        """Of so many rows of the class: one from each stretch of 1 / rate rows, anywhere in it."""
+        whole = np.floor(n_rows * rates[y])
+        place = random_bits(whole.astype(np.intp) * len(rates) + y, seed, _COPIES) >> np.uint64(11)
+        return (whole + (place / 2.0**53 < n_rows * rates[y] - whole)).astype(np.intp)
+
+    return drawn(rank + 1) - drawn(rank)
+
+
+def _repeat(rows: IntArray, times: IntArray, block: Block, seed: int) -> tuple[IntArray, np.ndarray]:
     """Return rows of a block as often as they occur, and random bits of each occurrence."""
-    share = (random_bits(block.numbers[rows], seed, _COPIES) >> np.uint64(11)) / 2.0**53
-    wanted = np.floor(rates[y[rows]] + share).astype(np.intp)
-    chosen = np.repeat(rows, wanted)
-    starts = np.cumsum(wanted) - wanted
-    copy = np.arange(len(chosen)) - np.repeat(starts, wanted)
+    chosen = np.repeat(rows, times)
+    starts = np.cumsum(times) - times
+    copy = np.arange(len(chosen)) - np.repeat(starts, times)
     return chosen, random_bits(block.numbers[chosen] * (MAX_COPIES + 1) + copy, seed, _BUCKETS)

@@ -36,13 +36,16 @@ class Sample:
         A uniform sample, further rows of each class, and for each numeric column the rows of its lowest and its highest
         number, in the order of the files. Weights are such that each class weighs as much as in all rows together.
     uniform : ndarray of bool of shape (n_sampled,)
-        Which of them are the uniform sample, those of the lowest and highest numbers included.
+        Which of them are the uniform sample, with those of the lowest and highest number of a column that it holds one
+        number of.
     numbers : ndarray of shape (n_sampled,)
         Their numbers among all rows, ascending.
     groups : ndarray of shape (n_sampled,) or None
         64 bits of the group of each.
     class_rows : ndarray of shape (n_classes,)
         All rows of each class; those of weight 0 do not count anywhere.
+    mean_weight : float
+        Of all rows.
     levels : mapping from position to Counter
         How often each level of a category column occurs in all rows; None counts the missing cells.
     sketch : RowSketch
@@ -54,6 +57,7 @@ class Sample:
     numbers: IntArray
     groups: np.ndarray | None
     class_rows: IntArray
+    mean_weight: float
     levels: Mapping[int, Counter[Hashable]]
     sketch: RowSketch
 
@@ -88,14 +92,23 @@ def survey(source: Source, estimator: BaseEstimator, seed: int) -> Sample:
     check_every_class_weighs(np.arange(len(classes)), mass, classes)
     class_rows = np.zeros(len(classes), dtype=np.intp)
     class_rows[rank] = totals.rows
+    weight = weight / totals.largest
     share = mass / mass.sum() / np.bincount(y, weights=weight, minlength=len(classes))
     weight = weight * share[y] * len(y)
     table = read_table(estimator, as_frame(features), reset=True)
+    uniform |= np.isin(numbers, kept.extremes[:, _constant(table, uniform)])
     group_numbers = None if groups is None else np.unique(groups, return_inverse=True)[1].astype(np.intp)
     rows = LabelledRows(
         table, np.arange(len(y)), y, weight, classes, group_numbers, suspicious=suspicious_columns(table)
     )
-    return Sample(rows, uniform, numbers, groups, class_rows, totals.levels, totals.sketch())
+    mean_weight = totals.largest * (mass.sum() / class_rows.sum())
+    return Sample(rows, uniform, numbers, groups, class_rows, mean_weight, totals.levels, totals.sketch())
+
+
+def _constant(table: Table, rows: BoolArray) -> BoolArray:
+    """Which numeric columns hold one number at most in some rows."""
+    numeric = to_dense(table.numeric)[rows]
+    return ~(np.fmin.reduce(numeric, axis=0) < np.fmax.reduce(numeric, axis=0))
 
 
 class _Totals:
@@ -108,7 +121,8 @@ class _Totals:
         self.labels: list[Any] = []  # in the order in which they came
         self._index: dict[Any, int] = {}
         self.rows = np.empty(0, dtype=np.intp)
-        self.mass = np.empty(0)
+        self.mass = np.empty(0)  # summed weights of each class, over the largest weight so far: the sum could overflow
+        self.largest = 0.0
         self._levels: dict[int, Counter[Hashable] | None] = {j: Counter() for j in self._categories}
         self._hashes, self._counts = np.empty(0, np.uint64), np.empty(0, np.intp)
 
@@ -124,7 +138,12 @@ class _Totals:
         counts = block.weight > 0
         n_labels, more = len(self.labels), len(self.labels) - len(self.rows)
         self.rows = np.pad(self.rows, (0, more)) + np.bincount(codes[counts], minlength=n_labels)
-        self.mass = np.pad(self.mass, (0, more)) + np.bincount(codes, weights=block.weight, minlength=n_labels)
+        before, self.largest = self.largest, max(self.largest, block.weight.max(initial=0.0))
+        if self.largest > 0:
+            mass = np.bincount(codes, weights=block.weight / self.largest, minlength=n_labels)
+            self.mass = np.pad(self.mass * (before / self.largest), (0, more)) + mass
+        else:
+            self.mass = np.zeros(n_labels)
         self._count_levels(table, counts)
         self._add_hashes(hash_rows(table, np.flatnonzero(counts), self._numeric, self._categories))
         return codes
@@ -154,6 +173,7 @@ class _Totals:
     def _check_labels(self) -> np.ndarray:
         of_text = any(isinstance(label, str) for label in self.labels)
         labels = np.array(self.labels, dtype=object if of_text else None)
+        labels = np.repeat(labels, 3)  # what comes once in so many rows could be taken for a number to predict
         return read_target(labels, labels, name=self._source.target)
 
     def _count_levels(self, table: Table, counts: BoolArray) -> None:
@@ -190,7 +210,7 @@ class _Reservoir:
         self._has_groups = False
         self._n_held = self._n_after = 0  # rows; the same when they were last sorted out
         self._lowest, self._highest = np.empty(0), np.empty(0)  # number of each column
-        self._extremes = np.empty((2, 0), dtype=np.intp)  # the rows that hold them
+        self.extremes = np.empty((2, 0), dtype=np.intp)  # the numbers of the rows that hold them
 
     def add(self, block: Block, table: Table, codes: IntArray) -> None:
         """Look at the rows of a block."""
@@ -213,7 +233,7 @@ class _Reservoir:
         """Return code, weight, number and group of the rows, which are of the uniform sample, and their features."""
         self._sort_out()
         (bits, codes, weight, numbers, groups), features = self._parts[0], self._features[0]
-        uniform = (bits <= self._bound) | np.isin(numbers, self._extremes)
+        uniform = bits <= self._bound
         return codes, weight, numbers, groups if self._has_groups else None, uniform, features
 
     def _sort_out(self) -> None:
@@ -224,7 +244,7 @@ class _Reservoir:
         n_classes = len(self._class_bounds)
         most = min(ROWS_OF_A_CLASS, ROWS_OF_ALL_CLASSES // n_classes)
         self._class_bounds = np.array([_smallest(bits[codes == code], most) for code in range(n_classes)], np.uint64)
-        wanted = (bits <= self._bound) | (bits <= self._class_bounds[codes]) | np.isin(numbers, self._extremes)
+        wanted = (bits <= self._bound) | (bits <= self._class_bounds[codes]) | np.isin(numbers, self.extremes)
         chosen = np.flatnonzero(wanted)
         self._parts = [tuple(column[chosen] for column in (bits, codes, weight, numbers, groups))]
         self._features = [features.take(chosen).combine_chunks()]
@@ -237,7 +257,7 @@ class _Reservoir:
             if len(self._lowest):
                 return np.empty(0, dtype=np.intp)  # a column without any value in one of the blocks
             self._lowest, self._highest = np.full(numeric.shape[1], np.inf), np.full(numeric.shape[1], -np.inf)
-            self._extremes = np.full((2, numeric.shape[1]), -1)
+            self.extremes = np.full((2, numeric.shape[1]), -1)
         counts = (block.weight > 0)[:, None] & ~np.isnan(numeric)
         for k, (sign, best) in enumerate(((1, self._lowest), (-1, self._highest))):
             values = np.where(counts, sign * numeric, np.inf)
@@ -245,8 +265,8 @@ class _Reservoir:
             found = values[rows, np.arange(numeric.shape[1])]
             better = found < sign * best
             best[better] = sign * found[better]
-            self._extremes[k, better] = block.first + rows[better]
-        here = self._extremes[self._extremes >= block.first] - block.first
+            self.extremes[k, better] = block.first + rows[better]
+        here = self.extremes[self.extremes >= block.first] - block.first
         return np.unique(here[here < len(block.codes)])
 
 

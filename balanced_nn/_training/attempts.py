@@ -213,13 +213,19 @@ class _Follower:
     workers: Workers
 
     def train(self, task: "TrainingTask", rate: float) -> "Future[TrainingResult]":
-        from balanced_nn._training.keras.pool import POOL
         from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
-        with POOL.lend(task.key()):
-            pass  # what is not compiled yet is traced here, in the thread whose warnings are heard
+        _compile(task)
         on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
         return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended)
+
+
+def _compile(task: "TrainingTask") -> None:
+    """Trace what a task runs, if that was not done yet, in the thread whose warnings are heard."""
+    from balanced_nn._training.keras.pool import POOL
+
+    with POOL.lend(task.key()):
+        pass
 
 
 def _search(
@@ -237,6 +243,7 @@ def _search(
     if search is not None and network > 0:
         shared: LearningRateSearch = yield search
         return shared
+    _compile(task)
     trace = yield workers.submit(run_range_test, task, range_test_rates(*RANGE_TEST_RATES))
     found = search_learning_rate(trace)
     if search is not None:

@@ -28,7 +28,6 @@ from balanced_nn._training.callbacks import CALLBACK, NOBODY, Watcher
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers, jobs_at_once
-from balanced_nn._training.time_limit import MAX_TIME
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
@@ -166,7 +165,7 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
             settings, split, plan, own_seed, workers, search=search, find=find, watcher=watcher
         )
         wish = watcher.network_ends(number)
-        if wish == MAX_TIME:
+        if wish:
             workers.begin_no_further()
         return network.without_rows(), wish == CALLBACK
 

@@ -153,7 +153,9 @@ def test_a_model_that_is_not_the_one_that_was_written_is_refused(written: Path) 
         load_model(written, trust=True)
 
 
-@pytest.mark.parametrize("changes", [{"format": "x"}, {"format": None}, {"versions": 3}, {"versions": None}])
+@pytest.mark.parametrize(
+    "changes", [{"format": "x"}, {"format": None}, {"format": float("inf")}, {"versions": 3}, {"versions": None}]
+)
 def test_a_manifest_that_says_nothing_is_refused(changes: dict[str, object], written: Path) -> None:
     rewrite(written, **changes)
     with pytest.raises(ModelFileError, match="is damaged: what it tells of itself cannot be read"):

@@ -295,6 +295,15 @@ def test_a_row_for_which_one_network_answers_without_measure_changes_nothing():
     assert averaging_factor(scores, np.ones(20_000), np.ones(9)) == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_scores_of_one_class_among_many_are_no_outliers():
+    rng = np.random.default_rng(0)
+    signal = 8.0 * np.eye(300)[rng.integers(300, size=3_000)]
+    scores = signal + rng.normal(size=(4, 3_000, 300))
+    variance = 64 / 300
+    expected = (variance + 0.25) / (variance + 1.0)
+    assert averaging_factor(scores, np.ones(3_000), np.ones(9)) == pytest.approx(expected, abs=0.03)
+
+
 def test_the_mean_of_networks_keeps_the_mean_probabilities_of_single_ones():
     scores, prior = noisy_networks(4, 1.0) * 2, np.array([0.97, 0.03])
     one = Calibration(1.4, np.array([0.1, -0.1]))

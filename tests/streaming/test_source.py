@@ -167,14 +167,22 @@ def test_files_may_differ_in_the_size_of_numbers_and_hold_columns_that_are_empty
     assert source.features == ("a", "b", "c")
 
 
-def test_whole_numbers_at_the_top_of_a_csv_file_may_be_fractions_below(folder):
-    n_rows = 1_200_000  # more than is read to tell the types
-    values = np.ones(n_rows)
-    lines = pd.DataFrame({"a": values.astype(int).astype(object), "y": np.arange(n_rows) % 2})
-    lines.loc[n_rows - 1, "a"] = 1.5
+@pytest.mark.parametrize(("first", "second"), [("int64", "float64"), ("int32", "int64"), ("float32", "float64")])
+def test_the_first_file_may_hold_the_smaller_numbers(first, second, folder):
+    files = [TABLE.assign(a=np.arange(600).astype(kind)) for kind in (first, second)]
+    blocks = list(open_source(write(folder, *files), "y").blocks())
+    assert pd.concat([block.frame for block in blocks]).a.tolist() == 2 * list(range(600))
+
+
+def test_whole_numbers_at_the_top_of_a_csv_file_may_be_fractions_below(folder, monkeypatch):
+    monkeypatch.setattr("balanced_nn._streaming.source.CSV_BYTES", 2**12)  # of which the types are told
+    lines = pd.DataFrame({"a": np.ones(5_000, dtype=object), "b": 7, "y": np.arange(5_000) % 2})
+    lines["a"] = lines["a"].astype(int).astype(object)
+    lines.loc[4_999, "a"] = 1.5
     lines.to_csv(folder / "rows.csv", index=False)
     *_, last = open_source(folder, "y").blocks()
     assert last.frame.a.iloc[-1] == 1.5
+    assert (last.frame.b == 7).all()
     assert last.labels.dtype.kind == "i"
 
 
@@ -188,6 +196,13 @@ def test_folders_named_after_a_value_are_a_column_and_hidden_files_are_none(fold
     assert source.features == ("a", "b", "c", "w", "g", "country")
     frame = pd.concat([block.frame for block in source.blocks()])
     assert frame.country.value_counts().to_dict() == {"de": 600, "fr": 600}
+
+
+@pytest.mark.parametrize("of_one_file", [False, True])
+def test_folders_above_the_source_are_no_columns(of_one_file, folder):
+    (folder / "run=7").mkdir()
+    path = write(folder / "run=7", TABLE)
+    assert open_source(path / "part0.parquet" if of_one_file else path, "y").features == ("a", "b", "c", "w", "g")
 
 
 def test_the_index_of_a_frame_is_no_feature(folder):

@@ -12,11 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
 from balanced_nn import BalancedNNClassifier, ClassResampler, diagnose
 from balanced_nn._streaming import buckets, survey
-from balanced_nn._streaming.stream import open_stream, resampling_rates
+from balanced_nn._streaming.stream import _times, open_stream, resampling_rates
 from balanced_nn._training.auto_settings import auto_batch_size
 from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.preparation import Plan, make_plan, split_rows
@@ -295,6 +297,30 @@ def test_rates_make_the_rows_of_all_classes_equal():
         rates, shares = resampling_rates(sampler, counts)
         np.testing.assert_allclose(rates * shares * counts, total)
     assert resampling_rates("over", counts)[0].max() == 4
+
+
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=4), st.integers(0, 99), st.sampled_from(["under", "over"]))
+def test_every_class_keeps_as_many_rows_as_its_rate_says(counts, seed, sampler):
+    counts = np.array(counts)
+    y = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    rates = resampling_rates(sampler, counts)[0]
+    times = _times(y, np.zeros(len(counts), dtype=int), rates, seed)
+    found = np.bincount(y, weights=times, minlength=len(counts))
+    assert (np.abs(found - rates * counts) <= 1).all()
+    assert (found[counts > 1] >= 1).all()
+    half = len(y) // 2  # the same in blocks
+    before = np.bincount(y[:half], minlength=len(counts))
+    np.testing.assert_array_equal(times[half:], _times(y[half:], before, rates, seed))
+
+
+@pytest.mark.parametrize("unit", [1e-46, 1e39, 1e307])
+def test_the_unit_of_weights_does_not_count(unit, tmp_path):
+    weight = 1.0 + np.arange(2_000) % 2
+    predicted = []
+    for name, scale in (("ones", 1.0), ("units", unit)):
+        folder = write(TABLE[:2_000].assign(w=weight * scale), tmp_path / name, n_files=2)
+        predicted.append(proba(small(max_iter=2, on_collapse="ignore").fit_dataset(folder, "fraud", sample_weight="w")))
+    np.testing.assert_allclose(*predicted, rtol=1e-3)
 
 
 def test_the_dataset_of_the_caller_stays_as_it_is(tmp_path):

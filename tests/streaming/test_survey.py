@@ -31,7 +31,7 @@ def small(monkeypatch):
 
 def test_the_sample_is_uniform_and_holds_rows_of_each_class(small):
     sample = look()
-    assert 4_000 <= sample.uniform.sum() <= 4_006  # with the outermost numbers of three columns
+    assert sample.uniform.sum() == 4_000
     shares = np.histogram(sample.numbers[sample.uniform], bins=10, range=(0, N))[0] / 4_000
     assert shares == pytest.approx(0.1, abs=0.02)
     rare = TABLE.y.value_counts()[2]
@@ -39,6 +39,20 @@ def test_the_sample_is_uniform_and_holds_rows_of_each_class(small):
     assert held[2] == rare < 500 <= held[1]
     assert sample.rows.table.numeric[:, 0] == pytest.approx(TABLE.a[sample.numbers].to_numpy())
     assert sample.rows.y == pytest.approx(TABLE.y[sample.numbers].to_numpy())
+
+
+def test_outermost_numbers_count_in_the_sample_where_a_column_else_holds_one(small):
+    alone = np.where(np.arange(N) == 77, 5.0, 0.0)  # of 30,000 rows one
+    sample = look(TABLE.assign(a=np.where(np.arange(N) == 99, 1e9, TABLE.a), alone=alone))
+    uniform = sample.numbers[sample.uniform]
+    assert 77 in uniform
+    assert 99 in sample.numbers
+    assert 99 not in uniform
+    assert len(uniform) <= 4_002
+
+
+def test_many_numbered_classes_are_no_numbers_to_predict(small):
+    assert len(look(TABLE.assign(y=np.arange(N) % 40)).rows.classes) == 40  # a warning would be an error
 
 
 def test_classes_weigh_in_the_sample_what_they_weigh_in_all_rows(small):
