@@ -41,9 +41,10 @@ def test_of_a_model_without_a_network_only_answers_and_data_are_known():
 
 
 def test_quick_models_are_heard_before_the_causes_are_named():
-    evidence = gather_evidence(replace(ANSWERS, reference=Reference(0.5, 0.5)))
+    reference = Reference(0.5, 0.5)
+    evidence = gather_evidence(replace(ANSWERS, reference=reference))
     assert evidence.outcome.outcome is Outcome.NO_SIGNAL
-    assert evidence.reference == Reference(0.5, 0.5)
+    assert evidence.reference is reference
 
 
 def test_both_ends_of_a_training_are_probed_with_the_same_rows_of_each_class():
