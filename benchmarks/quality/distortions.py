@@ -110,6 +110,7 @@ def losses(fits: pd.DataFrame) -> pd.DataFrame:
                     "distortion": kind,
                     "method": method,
                     "sets": len(means),
+                    "splits": part.index.get_level_values("seed").nunique(),
                     "average precision": means["average_precision distorted"].mean(),
                     "change": change.mean(),
                     "worst set": change.min(),

@@ -169,16 +169,17 @@ def report_distortions(fits: pd.DataFrame) -> str:
     formats = {
         "method": "{}",
         "sets": "{}",
+        "splits": "{}",
         "average precision": "{:.3f}",
         "change": "{:+.3f}",
         "worst set": "{:+.3f}",
         RATIO: "{:.2f}",
     }
     text = (
-        "The same sets and splits with their numbers distorted, in training and test rows alike: each numeric column "
-        "under a monotone map drawn for it (exponential, cube, signed exponential, another unit, arctangent); a few "
-        "cells far too large; columns of noise. The change is that of the average precision against the same method on "
-        "the undistorted tables."
+        "Sets of the half that is kept for confirming, with their numbers distorted, in training and test rows alike: "
+        "each numeric column under a monotone map drawn for it (exponential, cube, signed exponential, another unit, "
+        "arctangent); a few cells far too large; columns of noise. The change is that of the average precision against "
+        "the same method on the undistorted tables."
     )
     return f"### Distorted tables\n\n{text}\n\n{render(lines.set_index('distortion'), formats)}"
 

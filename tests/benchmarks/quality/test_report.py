@@ -164,7 +164,7 @@ def test_the_table_of_distortions_has_a_line_for_each_kind_and_method() -> None:
     rows[-1] = fit("b", OURS, 0.6, table=f"{DISTORTED}{NOISE}")
     text = report.report_distortions(report.as_frame(rows))
     assert text.startswith("### Distorted tables")
-    assert f"| {NOISE} | {OURS} | 2 | 0.700 | -0.100 | -0.200 | 1.50 |" in text
+    assert f"| {NOISE} | {OURS} | 2 | 1 | 0.700 | -0.100 | -0.200 | 1.50 |" in text
 
 
 def test_without_distorted_tables_there_is_no_table_of_them() -> None:
