@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 import numpy as np
 
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import OutcomeReport
+from balanced_nn._data.names import Worded
 from balanced_nn._replay.trials import Trial
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -15,7 +15,7 @@ MAX_COLUMNS_COMPARED = 2_000  # columns whose equality is looked for
 PROBE_ROWS = 256  # of a probe: the statistics that the rules read are steady from there on
 
 
-class Cause(StrEnum):
+class Cause(Worded):
     """Why a classifier failed; `words` says it as a part of a sentence."""
 
     CLASS_IMBALANCE = "class_imbalance", "the classes are imbalanced, and training does not compensate for it"
@@ -35,14 +35,6 @@ class Cause(StrEnum):
     BATCH_NORM_STATISTICS = "batch_norm_statistics", "the statistics of BatchNorm do not fit the data"
     BAD_LABELS = "bad_labels", "something is wrong with the labels"
     NO_SIGNAL = "no_signal", "the features say nothing about the labels"
-
-    words: str
-
-    def __new__(cls, name: str, words: str = "") -> Self:
-        """Make a cause that is its name, and knows what it is in words."""
-        cause = str.__new__(cls, name)
-        cause._value_, cause.words = name, words
-        return cause
 
 
 class RepairAction(StrEnum):

@@ -3,6 +3,8 @@
 import numbers
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -10,6 +12,18 @@ from balanced_nn._typing import Label
 
 MOST_NAMES = 5  # that a finding lists
 MOST_LABELS = 10  # that a message lists
+
+
+class Worded(StrEnum):
+    """Members that are their names, and know what they are in `words`."""
+
+    words: str
+
+    def __new__(cls, name: str, words: str = "") -> Self:
+        """Make a member of its name and its words."""
+        member = str.__new__(cls, name)
+        member._value_, member.words = name, words
+        return member
 
 
 def listed(names: Iterable[str], most: int = MOST_NAMES) -> str:

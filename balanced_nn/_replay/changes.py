@@ -1,11 +1,10 @@
 """What is changed about a training of dense layers to see whether that restores it?"""
 
 from dataclasses import replace
-from enum import StrEnum
-from typing import Self
 
 import numpy as np
 
+from balanced_nn._data.names import Worded
 from balanced_nn._replay.program import Activation, Dense, Dropout, Layer, Norm, Program
 from balanced_nn._typing import FloatArray
 
@@ -13,7 +12,7 @@ SOUND_WIDTH, SOUND_MOMENTUM = 64, 0.9
 BATCH_FACTOR, USUAL_BATCH = 8, 32
 
 
-class Change(StrEnum):
+class Change(Worded):
     """One thing that differs from the training as it was; `words` says it behind "with"."""
 
     SCALE = "scale", "each feature scaled to mean 0 and standard deviation 1"
@@ -29,14 +28,6 @@ class Change(StrEnum):
     LARGER_BATCH = "larger_batch", "batches of 8 times as many rows"
     SMALLER_BATCH = "smaller_batch", "batches of an eighth of the rows"
     EPOCHS_TIMES_10 = "epochs_times_10", "ten times as many epochs"
-
-    words: str
-
-    def __new__(cls, name: str, words: str = "") -> Self:
-        """Make a change that is its name, and knows what it is in words."""
-        change = str.__new__(cls, name)
-        change._value_, change.words = name, words
-        return change
 
 
 RATE_FACTORS = {

@@ -1,5 +1,6 @@
 """Can the training of a given Keras model be done again in NumPy? For dense layers, usual losses and optimizers."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import keras
@@ -53,15 +54,17 @@ def find_replay(
         return None
     size = max(1, -(-len(X) * epochs // n_steps))
     program = Program(tuple(layers), X.shape[1], facts.loss, facts.from_logits, optimizer, size, epochs)
-    initial = program.draw(np.random.default_rng(1)) if initial is None else initial
     if [array.shape for array in initial] != program.shapes or len(np.unique(rows.y)) < 2:
         return None
 
     def answers(program: Program, outputs: FloatArray) -> IntArray:
-        now = NetworkFacts(
-            facts.hidden_sizes, facts.hidden_activations, facts.batch_norm, program.n_outputs,
-            program.output_activation, facts.n_classes, program.loss, program.from_logits, None, None, None, None,
-        )  # fmt: skip
+        now = replace(
+            facts,
+            n_outputs=program.n_outputs,
+            output_activation=program.output_activation,
+            loss=program.loss,
+            from_logits=program.from_logits,
+        )
         return decide(class_probabilities(outputs, now))
 
     return Replay(program, initial, X, rows.y, X_val, rows.y_val, rows.n_classes, answers)
