@@ -24,7 +24,7 @@ from balanced_nn._cli.console import (
 )
 from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
-from balanced_nn._cli.model_files import FORMATS, check_format, choose_format
+from balanced_nn._cli.model_files import FORMATS, check_format, choose_format, save_model
 from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
 from balanced_nn._cli.table_summary import leave_out_identifiers, number_copies, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
@@ -32,7 +32,6 @@ from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
 from balanced_nn._export.atomic_file import replaced_file
-from balanced_nn._export.model_files import save_model
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ Examples:
 The model is a BalancedNNClassifier: balanced_nn.load_model reads it in
 Python, `balanced-nn predict` from a shell. A .skops file (needs skops) is safe
 to open, and can be shared. Loading a pickle or joblib file runs the code in
-it: only open files that you trust.
+it: only open files that you trust. Those that you wrote here are opened as
+they are, those of others with --trust.
 
 Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
 (it is written nevertheless).

@@ -32,7 +32,8 @@ Examples:
   balanced-nn predict churn.skops new.csv --keep customer --out answers.parquet
 
 A .skops file is safe to open. Loading a pickle or joblib file runs the code in
-it, and asks for --trust: only open files that you trust.
+it, and asks for --trust unless you wrote it here with `balanced-nn fit`: only
+open files that you trust.
 
 Exit codes: 0 success, 1 failure, 2 wrong arguments or a model that cannot be
 opened.

@@ -492,6 +492,39 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     assert capsys.readouterr().out == out.read_text()
 
 
+def test_a_pickle_asks_for_trust_unless_the_command_wrote_it_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(folder / "churn.skops")
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    out, table = tmp_path / "m.joblib", str(folder / "table.csv")
+    assert main(["fit", table, "--target", "churn", "--out", str(out), "--quiet"]) == 0
+    out.rename(tmp_path / "moved.pkl")
+    assert main(["predict", str(tmp_path / "moved.pkl"), table, "--out", str(tmp_path / "a.csv")]) == 0
+    others = tmp_path / "others.joblib"
+    joblib.dump(model, others)
+    (tmp_path / "changed.joblib").write_bytes((tmp_path / "moved.pkl").read_bytes() + b" ")
+    for untrusted in (others, tmp_path / "changed.joblib"):
+        assert main(["predict", str(untrusted), table]) == 2
+        assert "If you trust where it comes from" in capsys.readouterr().err
+
+
+def test_a_pickle_is_written_where_nothing_can_be_remembered(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(folder / "churn.skops")
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
+    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    out, table = tmp_path / "m.joblib", str(folder / "table.csv")
+    assert main(["fit", table, "--target", "churn", "--out", str(out), "--quiet"]) == 0
+    assert main(["predict", str(out), table]) == 2
+    assert "--trust" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("levels", [("1", "2", "x"), ("True", "False", "maybe")])
 def test_rows_are_predicted_alike_in_whatever_file_they_stand(levels: tuple[str, ...], tmp_path: Path) -> None:
     frame = pd.DataFrame({"number": np.linspace(-1.0, 1.0, 90), "code": levels * 30})
