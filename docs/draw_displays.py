@@ -20,7 +20,7 @@ def draw() -> None:
         if code:
             exec(code, names)
         else:
-            plt.gcf().savefig(PAGE.parent / picture, dpi=70)
+            plt.gcf().savefig(PAGE.parent / picture, dpi=140)
 
 
 if __name__ == "__main__":

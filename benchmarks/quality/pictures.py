@@ -19,6 +19,7 @@ BOOSTED = ("CatBoost", "LightGBM", "XGBoost")
 BESIDE = ("RealMLP-TD", "Keras MLP")  # further panels of the picture of sets
 # Colours of Okabe and Ito, and markers
 KINDS = {"ours": ("#D55E00", "D"), "other networks": ("#0072B2", "o"), "other methods": ("#555555", "s")}
+SETS = "#009E73"  # a point that is no method
 FONT = 9  # points
 ADJACENT = 14  # pixels from a point to its label that need no line
 DIRECTIONS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)]  # of a label from its point
@@ -112,9 +113,7 @@ def draw_scatter(panels: Mapping[str, pd.DataFrame]) -> "Figure":
     for axes, (method, pairs) in zip(all_axes, panels.items(), strict=True):
         higher = int((pairs[OURS] > pairs[method]).sum())
         axes.axline((0, 0), slope=1, color="black", linewidth=0.8)
-        axes.scatter(
-            pairs[method], pairs[OURS], s=26, color=KINDS["other networks"][0], alpha=0.7, linewidth=0, zorder=3
-        )
+        axes.scatter(pairs[method], pairs[OURS], s=26, color=SETS, alpha=0.7, linewidth=0, zorder=3)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
         axes.set_xlabel(method, fontsize=FONT)
         axes.set_title(f"ours higher on {higher} of {len(pairs)} sets", fontsize=FONT)

@@ -69,7 +69,7 @@ def write_report(rows: Iterable[Row], page: Path = DOCS / "quality.md", pictures
     drawn = draw(of_ranking(fits))
     for name, figure in drawn.items():
         pictures.mkdir(parents=True, exist_ok=True)
-        figure.savefig(pictures / name, bbox_inches="tight")
+        figure.savefig(pictures / name, bbox_inches="tight", dpi=300)
     fill(page, BEGIN, END, report(fits, drawn, Path(os.path.relpath(pictures, page.parent)).as_posix()))
 
 

@@ -84,9 +84,9 @@ def test_the_picture_of_the_layers_is_that_of_the_contract() -> None:
 
 def test_the_picture_of_the_problem_shows_a_collapse_and_none() -> None:
     script = runpy.run_path(str(DOCS / "draw_problem.py"))
-    plain, ours = map(script["recalls"], script["fitted"]().values())
+    plain, moved, ours = map(script["recalls"], script["fitted"]().values())
     assert plain.tolist() == [1.0, 0.0]
-    assert ours.min() > 0.8
+    assert min(moved.min(), ours.min()) > 0.8
 
 
 def test_the_table_of_the_readme_is_part_of_that_of_the_quality_page() -> None:
