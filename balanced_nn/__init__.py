@@ -11,6 +11,7 @@ from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
+from balanced_nn._export.frames import predict_frame
 from balanced_nn._export.model_files import load_model, save_model
 from balanced_nn._export.skops import SKOPS_TYPES
 from balanced_nn._model_selection.range_test import learning_rate_range_test
@@ -46,6 +47,7 @@ __all__ = [
     "learning_rate_range_test",
     "load_model",
     "make_collapse_aware_scorer",
+    "predict_frame",
     "save_model",
     "search_space",
     "suggest_learning_rate",

@@ -17,9 +17,9 @@ from balanced_nn._cli.table_files import (
     select_columns,
     write_frame,
 )
+from balanced_nn._export.frames import PREDICTION, answer, answer_names
 from balanced_nn.exceptions import ModelFileError
 
-PREDICTION, PROBABILITY = "prediction", "probability_"
 DESCRIPTION = """\
 Writes a row for each row of the table, in the same order: the columns that
 were requested with --keep, the predicted label as "prediction", and the
@@ -84,16 +84,13 @@ def run(arguments: argparse.Namespace) -> int:
     frame = read_frame(arguments.table, arguments.encoding, text=find_text_columns(model))
     require_columns(frame, arguments.keep, arguments.table)
     rows = select_columns(model, frame, arguments.table)
-    names = [f"{PROBABILITY}{label}" for label in model.classes_] if hasattr(model, "predict_proba") else []
-    taken = [name for name in arguments.keep if name in {PREDICTION, *names}]
+    taken = [name for name in arguments.keep if name in {PREDICTION, *answer_names(model)}]
     if taken:
         raise OneLineError(f"column {taken[0]!r} cannot be kept: the answers have a column of that name")
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            answers = {PREDICTION: model.predict(rows)}
-            if names:
-                answers |= dict(zip(names, model.predict_proba(rows).T, strict=True))
+            answers = answer(rows, model)
     except (TypeError, ValueError) as error:  # what the model says of rows that it cannot use
         raise OneLineError(f"{arguments.table} does not fit the model: {join_lines(error)}") from error
     for note in dict.fromkeys(join_lines(w.message) for w in caught):  # both predictions warn

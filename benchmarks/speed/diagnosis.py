@@ -31,7 +31,7 @@ def diagnosis() -> list[Row]:
     rows = []
     for n_rows, n_columns in ((2_000, 20), (20_000, 30)):
         X, y = table(n_rows, n_columns)
-        model = BalancedNNClassifier(n_members=1, random_state=0)
+        model = BalancedNNClassifier(random_state=0)
         attempt = one_attempt(model, X, y)
         methods = {
             OURS: lambda model=model, X=X, y=y: model.fit(X, y),

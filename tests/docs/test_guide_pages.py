@@ -54,10 +54,10 @@ def test_each_block_of_the_page_prints_what_is_shown_below_it(page: str, capsys:
         assert 0 < namespace["objective"](Trial(np.random.default_rng(0))) < 1
 
 
-def test_no_other_page_builds_a_search() -> None:
+def test_no_page_that_is_not_run_builds_a_search() -> None:
     for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
         code = "".join(text for language, text in BLOCK.findall(page.read_text()) if language == "python")
-        assert page.name == "tuning.md" or not re.search(r"= \w+SearchCV\(", code)
+        assert page.name in {"clusters.md", "tuning.md"} or not re.search(r"= \w+SearchCV\(", code)
 
 
 @pytest.mark.parametrize("page", [page.name for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text()])
