@@ -120,6 +120,8 @@ class TrainedNetwork:
 def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     """Draw what an attempt starts from; attempts differ in initial weights and batches.
 
+    A plan that says which network to go on from starts there.
+
     Parameters
     ----------
     plan : Plan
@@ -139,7 +141,9 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
+    initial = plan.start
+    if initial is None:
+        initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -181,8 +185,8 @@ def train_until_sound(
         Whatever it waits for.
     """
     task = make_task(plan, seed)
-    found = yield from _search(settings, task, search, split.number, workers)
-    first_rate = float(settings.learning_rate_init) if found is None else found.learning_rate
+    found = yield from _search(settings, task, search, split, workers)
+    first_rate = _given_rate(settings, split) if found is None else found.learning_rate
     find = find or reference_finder(settings, plan)  # for all attempts
     follow = _Follower(split.number, watcher, workers)
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
@@ -193,7 +197,8 @@ def train_until_sound(
     while _may_repair(settings, best, last) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings.values, settings.defaults, tried, held_out=plan.held_out)
         tried.append(change)
-        changed = replace(make_plan(replace(settings, **change.settings), split, seed), notes=plan.notes)
+        anew = replace(split, start=None)  # the network that it went on from may be what failed
+        changed = replace(make_plan(replace(settings, **change.settings), anew, seed), notes=plan.notes)
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
@@ -232,15 +237,15 @@ def _search(
     settings: FitSettings,
     task: "TrainingTask",
     search: Future[LearningRateSearch | None] | None,
-    network: int,
+    split: Split,
     workers: Workers,
 ) -> Steps[LearningRateSearch | None]:
-    """Find the learning rate, or wait until the first network has; None where it was set by hand."""
+    """Find the learning rate, or wait until the first network has; None where it is known."""
     from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
 
-    if settings.learning_rate_init != "auto":
+    if settings.learning_rate_init != "auto" or split.start is not None:
         return None
-    if search is not None and network > 0:
+    if search is not None and split.number > 0:
         shared: LearningRateSearch = yield search
         return shared
     _compile(task)
@@ -249,6 +254,14 @@ def _search(
     if search is not None:
         search.set_result(found)
     return found
+
+
+def _given_rate(settings: FitSettings, split: Split) -> float:
+    """The rate that was set by hand, or else that of the network that is trained further."""
+    if settings.learning_rate_init != "auto":
+        return float(settings.learning_rate_init)
+    assert split.start is not None
+    return split.start.history.learning_rate
 
 
 def reference_finder(settings: FitSettings, plan: Plan, of_fit: ReferenceFinder | None = None) -> ReferenceFinder:

@@ -41,6 +41,7 @@ class FitSettings:
     n_jobs: int | None
     random_state: int | np.random.RandomState | None
     verbose: int
+    warm_start: bool
     defaults: Mapping[str, Any]  # of all parameters; one that equals its default counts as left open
 
     @classmethod

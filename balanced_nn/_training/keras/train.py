@@ -11,7 +11,7 @@ import numpy as np
 
 from balanced_nn._data.dataset import MAX_COPIES, Dataset
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import History, RangeTestTrace
+from balanced_nn._network.specs import History, OptimizerState, RangeTestTrace
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
 from balanced_nn._streaming.buckets import BucketStream
@@ -140,6 +140,36 @@ def train_network(
                 task.load(program, record.best)
             outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
+
+
+def train_further(
+    task: TrainingTask, learning_rate: float, optimizer: OptimizerState | None
+) -> tuple[FittedNetwork, OptimizerState, float]:
+    """Go on for one epoch.
+
+    Parameters
+    ----------
+    task : TrainingTask
+        What to train on, and the network to go on from.
+    learning_rate : float
+        Step size of AdamW.
+    optimizer : OptimizerState or None
+        How far it had come with this network; None begins anew.
+
+    Returns
+    -------
+    network : FittedNetwork
+    optimizer : OptimizerState
+        What the next call goes on from.
+    loss : float
+        Mean loss of the batches, each before its update, in nats.
+    """
+    rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
+        if optimizer is not None:
+            program.resume(optimizer)
+        losses = _steps(program, chunks, rates)
+        return program.network(task.plan.network), program.optimizer(), float(losses.mean())
 
 
 def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
