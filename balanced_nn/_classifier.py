@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
+from os import PathLike
 from threading import Lock
 from time import monotonic
 from typing import Any, ClassVar, Self
@@ -44,6 +45,7 @@ from balanced_nn._sklearn import (
 from balanced_nn._streaming.stream import check_sampler, open_stream
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
+from balanced_nn._training.checkpoint import describe_fit, open_checkpoint
 from balanced_nn._training.going_on import Reached, check_same_classes, check_same_columns, check_same_shape
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.members import (
@@ -133,6 +135,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         networks: each gets its share of what is left, and those for which nothing is left are not trained. The clock
         is looked at after each epoch, so that a network that begins has one epoch at least; what comes before and after
         the training is not cut short. A fit that ends so differs from one to the next. None sets no limit.
+    checkpoint : str, path or None, default=None
+        A folder in which `fit` and `fit_dataset` keep how far they have come, so that a fit that was killed goes on
+        there when it is called again, with bit-identical predictions. Each training is written behind an epoch, as
+        arrays and JSON, as often as takes a twentieth of the time at most; what comes before a training is done again.
+        Other rows, settings or versions of the packages than those of the fit that was killed are refused. A fit that
+        ends deletes what it wrote; one that raises keeps it. For one fit at a time.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
         best weights (but see `average_weights`). Otherwise training runs for `max_iter` epochs and keeps the last ones.
@@ -311,6 +319,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint": [str, PathLike, None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -345,6 +354,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         batch_size: str | int = "auto",
         max_iter: int = 200,
         max_time: float | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 10,
@@ -375,6 +385,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.max_time = max_time
+        self.checkpoint = checkpoint
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -442,7 +453,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         RuntimeError
             In a process that was forked after TensorFlow had started, or where Keras does not run on it.
         """
-        seed, began = self._draw_seed(), monotonic()
+        seed, began = self._seed_of_fit(), monotonic()
         fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
@@ -538,7 +549,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         check_sampler(self.sampler)
-        seed, began = self._draw_seed(), monotonic()
+        seed, began = self._seed_of_fit(), monotonic()
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
         with open_stream(fitted, source, columns, cache_dir, seed) as stream:
@@ -674,6 +685,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     ) -> Self:
         """Steps 3 to 12 of a fit, behind the decorated method that the user called."""
         settings, before = FitSettings.of(self), vars(self).copy()
+        seed_of_fit = seed if reached is None else reached.seed_of_fit
+        checkpoint = open_checkpoint(self.checkpoint)
+        if checkpoint is not None:
+            checkpoint.claim(describe_fit(settings, seed_of_fit, rows, splits))
         costs, decision = self._read_decision(rows.classes, rows.prior)
         limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
         try:
@@ -682,8 +697,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
-                seed_of_fit = seed if reached is None else reached.seed_of_fit
-                trained = train_members(settings, splits, seed_of_fit, Watchers((callbacks, progress, limit)))
+                trained = train_members(
+                    settings, splits, seed_of_fit, Watchers((callbacks, progress, limit)), checkpoint
+                )
                 prior, synthetic = rows.prior, not draws_at_random(self.sampler)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
@@ -695,6 +711,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
+            if checkpoint is not None:
+                checkpoint.remove()
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
             for note in (*rows.notes, *limit.notes(), *self._notes(result.trained), *about_the_rule):
@@ -1034,6 +1052,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if self.random_state is None:
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _seed_of_fit(self) -> int:
+        """The seed of a fit that was killed, where there is one and `random_state` says none; else a new one."""
+        checkpoint = open_checkpoint(self.checkpoint)
+        kept = None if checkpoint is None or self.random_state is not None else checkpoint.seed
+        return self._draw_seed() if kept is None else kept
 
     def _keep(self, result: Calibrated, report: CollapseReport, rows: LabelledRows, costs: FloatArray | None) -> None:
         """Write down what was fitted; what there is one of for each network is that of the first."""

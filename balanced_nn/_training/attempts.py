@@ -24,6 +24,7 @@ from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
+from balanced_nn._training.checkpoint import Checkpoint
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
@@ -157,6 +158,7 @@ def train_until_sound(
     search: Future[LearningRateSearch | None] | None = None,
     find: ReferenceFinder | None = None,
     watcher: Watcher = NOBODY,
+    checkpoint: Checkpoint | None = None,
 ) -> Steps[TrainedNetwork]:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
@@ -178,6 +180,8 @@ def train_until_sound(
         What trains quick models; None makes one for the rows of this network.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
+    checkpoint : Checkpoint or None, default=None
+        Where its trainings are kept, and go on.
 
     Yields
     ------
@@ -188,9 +192,9 @@ def train_until_sound(
     found = yield from _search(settings, task, search, split, workers)
     first_rate = _given_rate(settings, split) if found is None else found.learning_rate
     find = find or reference_finder(settings, plan)  # for all attempts
-    follow = _Follower(split.number, watcher, workers)
+    follow = _Follower(split.number, watcher, workers, checkpoint)
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
-    best = last = yield from _attempt(task, found, first_rate, Change(), find, follow)
+    best = last = yield from _attempt(task, found, first_rate, Change(), find, follow, 0)
     repairs: list[Repair] = []
     tried: list[Change] = []
     trainings = [best.history]
@@ -202,7 +206,7 @@ def train_until_sound(
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
-        last = yield from _attempt(task, found, rate, change, find, follow)
+        last = yield from _attempt(task, found, rate, change, find, follow, len(tried))
         repairs.append(_repair(change, best, last))
         trainings.append(last.history)
         best = min(best, last, key=lambda attempt: attempt.rank)
@@ -216,13 +220,15 @@ class _Follower:
     network: int
     watcher: Watcher
     workers: Workers
+    checkpoint: Checkpoint | None
 
-    def train(self, task: "TrainingTask", rate: float) -> "Future[TrainingResult]":
+    def train(self, task: "TrainingTask", rate: float, number: int) -> "Future[TrainingResult]":
         from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
         _compile(task)
         on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
-        return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended)
+        kept = None if self.checkpoint is None else self.checkpoint.training(self.network, number)
+        return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended, kept)
 
 
 def _compile(task: "TrainingTask") -> None:
@@ -313,9 +319,10 @@ def _attempt(
     change: Change,
     find: ReferenceFinder,
     follower: _Follower,
+    number: int,
 ) -> Steps[Attempt]:
     """Train a network and judge it; where there is doubt, look for the causes."""
-    result: TrainingResult = yield follower.train(task, rate)
+    result: TrainingResult = yield follower.train(task, rate, number)
     task.plan.release()
     follower.watcher.training_ends(follower.network, result.history)
     scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))

@@ -28,6 +28,7 @@ class FitSettings:
     batch_size: str | int
     max_iter: int
     max_time: float | None
+    checkpoint: Any
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
