@@ -97,6 +97,8 @@ bench-scale: $(STAMP)  ## memory, speed and quality of a fit from files beside o
 	$(BIN)/python -m benchmarks.scale.run memory
 	$(BIN)/python -m benchmarks.scale.run quality --rows 300000
 	$(BIN)/python -m benchmarks.scale.run report
+	$(BIN)/python -m benchmarks.scale.online run
+	$(BIN)/python -m benchmarks.scale.online report
 
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
 	.venv-peers/bin/python -m benchmarks.probability.run run sets

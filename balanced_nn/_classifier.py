@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
+from os import PathLike
 from threading import Lock
 from time import monotonic
 from typing import Any, ClassVar, Self
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from balanced_nn._causes.report import CollapseReport
@@ -25,8 +27,8 @@ from balanced_nn._decision.predictor import Predictor
 from balanced_nn._decision.rule import Decision, DecisionRule, decision_notes, read_decision
 from balanced_nn._export.formulas import keras_model
 from balanced_nn._export.onnx import onnx_model
-from balanced_nn._network.ensemble import Ensemble
-from balanced_nn._probability.calibration import HeldOut
+from balanced_nn._network.ensemble import Ensemble, Member
+from balanced_nn._probability.calibration import Calibration, HeldOut
 from balanced_nn._probability.prior_shift import find_prior, read_class_prior
 from balanced_nn._sampling.training_rows import draws_at_random
 from balanced_nn._sampling.weights import class_weight_vector
@@ -43,6 +45,8 @@ from balanced_nn._sklearn import (
 from balanced_nn._streaming.stream import check_sampler, open_stream
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
+from balanced_nn._training.checkpoint import describe_fit, open_checkpoint
+from balanced_nn._training.going_on import Reached, check_same_classes, check_same_columns, check_same_shape
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.members import (
     Calibrated,
@@ -51,6 +55,14 @@ from balanced_nn._training.members import (
     average_weights,
     calibrate_members,
     train_members,
+)
+from balanced_nn._training.online import (
+    Learned,
+    learn_batch,
+    learns_in_batches,
+    nothing_held_out,
+    nothing_judged,
+    read_batch,
 )
 from balanced_nn._training.preparation import Split, read_given_rows, split_rows
 from balanced_nn._training.progress import show_progress
@@ -123,6 +135,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         networks: each gets its share of what is left, and those for which nothing is left are not trained. The clock
         is looked at after each epoch, so that a network that begins has one epoch at least; what comes before and after
         the training is not cut short. A fit that ends so differs from one to the next. None sets no limit.
+    checkpoint : str, path or None, default=None
+        A folder in which `fit` and `fit_dataset` keep how far they have come, so that a fit that was killed goes on
+        there when it is called again, with bit-identical predictions. Each training is written behind an epoch, as
+        arrays and JSON, as often as takes a twentieth of the time at most; what comes before a training is done again.
+        Other rows, settings or versions of the packages than those of the fit that was killed are refused. A fit that
+        ends deletes what it wrote; one that raises keeps it. For one fit at a time.
     early_stopping : bool, default=True
         Whether to hold out rows, stop when the log-loss of their corrected probabilities no longer falls, and keep the
         best weights (but see `average_weights`). Otherwise training runs for `max_iter` epochs and keeps the last ones.
@@ -181,6 +199,11 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     verbose : int, default=0
         1 shows progress on standard error: a bar on a terminal or in a notebook; elsewhere, as in a log or in
         a worker process, a line for each network that was trained.
+    warm_start : bool, default=False
+        Whether `fit` and `fit_dataset` train the networks of the last fit further instead of new ones, with their
+        preprocessing, their learning rate and, for the hold-outs, their seed: of the same rows, the same are held out.
+        Columns, classes, `hidden_layer_sizes`, `activation`, `batch_norm` and the number of networks must be
+        those of the last fit. A network that fails is repaired from new weights.
 
     Attributes
     ----------
@@ -296,6 +319,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint": [str, PathLike, None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -309,6 +333,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
     }
 
     def __init__(
@@ -329,6 +354,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         batch_size: str | int = "auto",
         max_iter: int = 200,
         max_time: float | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 10,
@@ -342,6 +368,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        warm_start: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -358,6 +385,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.max_time = max_time
+        self.checkpoint = checkpoint
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -371,6 +399,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -424,14 +453,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         RuntimeError
             In a process that was forked after TensorFlow had started, or where Keras does not run on it.
         """
-        settings, seed, began = FitSettings.of(self), self._draw_seed(), monotonic()
+        seed, began = self._seed_of_fit(), monotonic()
         fitted = copy(self)  # collects what is found; at the end `self` takes all of it in one step, or nothing
         rows = read_rows(fitted, X, y, sample_weight, groups)
         given = read_given_rows(fitted, X_val, y_val, sample_weight_val, rows.classes)
-        costs, decision = self._read_decision(rows)
-        splits = split_rows(settings, rows, given, seed)  # before any rebalancing
+        splits, reached = self._split(fitted, rows, given, seed)  # before any rebalancing
         fitted._training_rows = sketch_rows(rows.table, rows.rows)
-        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, decision, costs, began)
+        return self._train(fitted, (X, y, sample_weight), rows, splits, seed, reached, began)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_dataset(
@@ -521,21 +549,128 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         check_sampler(self.sampler)
-        settings, seed, began = FitSettings.of(self), self._draw_seed(), monotonic()
+        seed, began = self._seed_of_fit(), monotonic()
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
         with open_stream(fitted, source, columns, cache_dir, seed) as stream:
             rows = stream.rows
-            costs, decision = self._read_decision(rows)
-            splits = [replace(split, stream=stream) for split in split_rows(settings, rows, None, seed)]
+            splits, reached = self._split(fitted, rows, None, seed)
+            splits = [replace(split, stream=stream) for split in splits]
             fitted._training_rows = stream.sample.sketch
-            return self._train(fitted, (None, None, None), rows, splits, seed, decision, costs, began)
+            return self._train(fitted, (None, None, None), rows, splits, seed, reached, began)
 
-    def _read_decision(self, rows: LabelledRows) -> tuple[FloatArray | None, Decision]:
+    @available_if(learns_in_batches)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train the networks further on a batch of rows, for one pass; what raises leaves the estimator as it was.
+
+        The first batch makes the networks: from its rows come the preprocessing (medians, scales, bins, levels), the
+        learning rate and the size of a training step, which then stay. So let it be of hundreds of rows or more,
+        like those to come. Behind `fit` or `fit_dataset` the networks of the fit are trained further, at their
+        learning rate. A call with as many columns as before compiles nothing.
+
+        No rows are held out, so that much of what `fit` does is missing: there is no early stopping, no repair, no
+        calibration (that of a fit before is kept), no tuning of a metric, and no check whether the networks
+        collapsed. `collapse_report_` says that nothing is known; :func:`diagnose` judges rows that were kept apart,
+        and :meth:`set_decision` tunes a metric on them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The rows, with the columns of the first batch. A level of a category that the first batch lacks is unknown
+            in later ones too.
+        y : array-like of shape (n_samples,)
+            Their labels; a batch need not hold all classes.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any batch will hold; required in the first call, unless something was fitted before. None
+            takes those of the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, comparable over all batches; rows of weight 0 are left out. None weighs each row 1.
+
+        Returns
+        -------
+        BalancedNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing in the first call, if it or the columns are others than before, for a label beside
+            them, or if a setting of the networks' form has changed.
+        AttributeError
+            If `sampler` is not None: a batch is not all rows of a class.
+
+        See Also
+        --------
+        BalancedNNClassifier.fit_dataset : Fit on files larger than memory, with hold-out, calibration and report.
+
+        Notes
+        -----
+        ``class_weight="balanced"`` follows the weights of the classes in all rows so far, and so do `class_prior_` and
+        the correction of the probabilities; a class that has not come yet counts as one row. `n_members` of "auto" is
+        one network. One pass over a table is seldom enough: go over the batches several times, in an order that mixes
+        the classes. `history_` has one entry for each call. All that a further call needs is kept as arrays, so that an
+        estimator can be copied and stored between two calls: it is three times as large as one that was fitted. `fit`
+        begins anew, unless `warm_start` is set.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from sklearn.metrics import roc_auc_score
+        >>> from balanced_nn import BalancedNNClassifier
+        >>> X, y = make_classification(n_samples=3000, weights=[0.9], class_sep=2.0, random_state=0)
+        >>> clf = BalancedNNClassifier(hidden_layer_sizes=(32,), random_state=0)
+        >>> for _ in range(3):
+        ...     for batch in np.split(np.arange(2000), 4):
+        ...         clf = clf.partial_fit(X[batch], y[batch], classes=[0, 1])
+        >>> bool(roc_auc_score(y[2000:], clf.predict_proba(X[2000:])[:, 1]) > 0.9)
+        True
+        """
+        settings, fitted = FitSettings.of(self), copy(self)
+        batch = read_batch(fitted, X, y, classes, sample_weight)
+        learned = learn_batch(settings, batch, *self._reached_so_far(), self._draw_seed)
+        costs, decision = self._read_decision(batch.classes, learned.prior)
+        fitted._keep_batch(learned, batch, costs)
+        calibration = fitted.calibration_
+        fitted._decide(Ensemble(learned.members, calibration, learned.prior), decision, fitted._held_out, learned.prior)
+        notes = self._predictor.type_notes(batch.table) if hasattr(self, "members_") else ()
+        self._take(vars(fitted))
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+        return self
+
+    def _reached_so_far(self) -> tuple[tuple[Member, ...], Reached | None]:
+        """The networks that there are, and how far they have come."""
+        if not hasattr(self, "members_"):
+            return (), None
+        if not hasattr(self, "_reached"):
+            raise ValueError(
+                "An older release fitted this model, and did not keep what training goes on from. Fit it again."
+            )
+        return self.members_, self._reached
+
+    def _split(
+        self, fitted: Self, rows: LabelledRows, given: LabelledRows | None, seed: int
+    ) -> tuple[Sequence[Split], Reached | None]:
+        """Hold rows out for each network; with a warm start the same as before, and with the network to go on from."""
+        settings = FitSettings.of(self)
+        members, reached = self._reached_so_far() if self.warm_start else ((), None)
+        if reached is None:
+            return split_rows(settings, rows, given, seed), None
+        check_same_columns(self, fitted)
+        check_same_classes(self.classes_, rows.classes)
+        check_same_shape(settings, members)
+        splits = split_rows(replace(settings, n_members=len(members)), rows, given, reached.seed)
+        return [replace(split, start=members[split.number]) for split in splits], reached
+
+    def _read_decision(self, classes: np.ndarray, prior: FloatArray) -> tuple[FloatArray | None, Decision]:
         """Return the costs of the classes, if there are any, and the decision that is wanted."""
-        stated, labels = isinstance(self.class_weight, Mapping), rows.classes.tolist()
-        costs = class_weight_vector(self.class_weight, rows.y, rows.weight, rows.classes) if stated else None
-        positive = find_positive(labels, rows.prior, self.pos_label)
+        stated, labels = isinstance(self.class_weight, Mapping), classes.tolist()
+        costs = class_weight_vector(self.class_weight, np.arange(len(labels)), prior, classes) if stated else None
+        positive = find_positive(labels, prior, self.pos_label)
         return costs, read_decision(self.decision, labels, costs, positive=positive)
 
     def _train(
@@ -545,12 +680,16 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         rows: LabelledRows,
         splits: Sequence[Split],
         seed: int,
-        decision: Decision,
-        costs: FloatArray | None,
+        reached: Reached | None,
         began: float,
     ) -> Self:
         """Steps 3 to 12 of a fit, behind the decorated method that the user called."""
         settings, before = FitSettings.of(self), vars(self).copy()
+        seed_of_fit = seed if reached is None else reached.seed_of_fit
+        checkpoint = open_checkpoint(self.checkpoint)
+        if checkpoint is not None:
+            checkpoint.claim(describe_fit(settings, seed_of_fit, rows, splits))
+        costs, decision = self._read_decision(rows.classes, rows.prior)
         limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
         try:
             with (
@@ -558,16 +697,22 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
-                trained = train_members(settings, splits, seed, Watchers((callbacks, progress, limit)))
+                trained = train_members(
+                    settings, splits, seed_of_fit, Watchers((callbacks, progress, limit)), checkpoint
+                )
                 prior, synthetic = rows.prior, not draws_at_random(self.sampler)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)
                 result = allow_for_averaging(result, rows, prior)
                 report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
+                first_seed, n_fits = (seed, 1) if reached is None else (reached.seed, reached.n_fits + 1)
+                fitted._reached = Reached.by_fit(first_seed, rows, splits[0].stream, fitted.members_, n_fits)
                 ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
+            if checkpoint is not None:
+                checkpoint.remove()
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
             for note in (*rows.notes, *limit.notes(), *self._notes(result.trained), *about_the_rule):
@@ -908,21 +1053,41 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
+    def _seed_of_fit(self) -> int:
+        """The seed of a fit that was killed, where there is one and `random_state` says none; else a new one."""
+        checkpoint = open_checkpoint(self.checkpoint)
+        kept = None if checkpoint is None or self.random_state is not None else checkpoint.seed
+        return self._draw_seed() if kept is None else kept
+
     def _keep(self, result: Calibrated, report: CollapseReport, rows: LabelledRows, costs: FloatArray | None) -> None:
         """Write down what was fitted; what there is one of for each network is that of the first."""
-        trained, members = result.trained, result.trained.members
-        first, attempt = members[0], trained.attempts[0]
-        self.classes_, self._costs = rows.classes, costs
-        self.members_, self.calibration_ = members, result.of_ensemble
-        self._held_out, self._calibration_of_one = result.held_out, result.calibration
+        trained, attempt = result.trained, result.trained.attempts[0]
+        self.calibration_, self._calibration_of_one = result.of_ensemble, result.calibration
         self.temperature_, self.averaging_factor_ = self.calibration_.temperature, result.averaging_factor
-        self.average_share_ = trained.average_share
-        self.lr_search_, self.class_weight_, self.repairs_ = attempt.search, attempt.plan.class_weight, trained.repairs
+        self.average_share_, self.repairs_ = trained.average_share, trained.repairs
+        self.lr_search_, self.class_weight_, self._held_out = attempt.search, attempt.plan.class_weight, result.held_out
+        self._keep_networks(trained.members, report, rows.classes, costs)
+
+    def _keep_batch(self, learned: Learned, batch: LabelledRows, costs: FloatArray | None) -> None:
+        """Write down what a batch changed; what a hold-out would give is known of a fit before, or not at all."""
+        if not hasattr(self, "members_"):
+            nothing = Calibration.none(len(batch.classes))
+            self.calibration_, self._calibration_of_one, self.temperature_ = nothing, nothing, nothing.temperature
+            self.averaging_factor_, self.average_share_, self.repairs_ = 1.0, 0.0, ()
+            self.lr_search_ = learned.search
+        self.class_weight_, self._reached = learned.class_weight, learned.reached
+        self._held_out = nothing_held_out(len(batch.classes))
+        self._keep_networks(learned.members, nothing_judged(batch.classes), batch.classes, costs)
+
+    def _keep_networks(
+        self, members: tuple[Member, ...], report: CollapseReport, classes: np.ndarray, costs: FloatArray | None
+    ) -> None:
+        self.classes_, self._costs, self.members_, self.collapse_report_ = classes, costs, members, report
+        first = members[0]
         self.preprocessing_, self.network_, self.history_ = first.preprocessing, first.network, first.history
         self.learning_rate_ = first.history.learning_rate
         self.n_iter_ = len(first.history.train_loss)
         self.loss_curve_ = list(first.history.train_loss)
-        self.collapse_report_ = report
         self.__dict__.pop("_keras_model", None)
 
     def _take(self, state: Mapping[str, Any]) -> None:

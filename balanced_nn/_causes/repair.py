@@ -20,8 +20,8 @@ _ANSWERED = {
 }
 # On how a training goes that fails.
 _WITHOUT_EFFECT = {
-    "average_weights", "decision", "max_time", "n_jobs", "n_members", "on_collapse", "pos_label", "random_state",
-    "verbose",
+    "average_weights", "checkpoint", "decision", "max_time", "n_jobs", "n_members", "on_collapse", "pos_label",
+    "random_state", "verbose", "warm_start",
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
-from balanced_nn._export.atomic_file import replaced_file
+from balanced_nn._storage.atomic_file import replaced_file
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from balanced_nn._cli.console import OneLineError, join_lines, tell
 from balanced_nn._export import model_files
-from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._export.model_files import SKOPS, WRITERS
+from balanced_nn._storage.atomic_file import replaced_file
 from balanced_nn._training.keras.process import quiet_start
 from balanced_nn.exceptions import ModelFileError
 

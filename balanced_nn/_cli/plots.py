@@ -13,8 +13,8 @@ from balanced_nn._displays.collapse import CollapseDisplay
 from balanced_nn._displays.decision import DecisionDisplay
 from balanced_nn._displays.learning_rate import LearningRateDisplay
 from balanced_nn._displays.training_curve import TrainingCurveDisplay
-from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._network.specs import LearningRateSearch
+from balanced_nn._storage.atomic_file import replaced_file
 
 Display: TypeAlias = TrainingCurveDisplay | LearningRateDisplay | DecisionDisplay | CollapseDisplay
 FORMATS = (".png", ".svg", ".pdf")

@@ -19,8 +19,8 @@ from balanced_nn._cli.console import MOST_NAMES, OneLineError, join_lines, tell
 from balanced_nn._cli.csv_layout import NUMBER, CsvLayout, open_text, read_layout
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import read_target
-from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._preprocessing.dates import DateEncoding
+from balanced_nn._storage.atomic_file import replaced_file
 from balanced_nn._typing import IntArray
 
 if TYPE_CHECKING:

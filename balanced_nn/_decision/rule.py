@@ -151,10 +151,20 @@ class Decision:
         Returns
         -------
         DecisionRule
+
+        Raises
+        ------
+        ValueError
+            If a metric has no rows to be tuned on, as after `partial_fit`.
         """
         balanced = -np.log(prior)
         rule = DecisionRule(self.name, self.classes, balanced, self.costs, positive=self.positive)
         if self.metric is not None and rows is not None:
+            if not len(rows.y):
+                raise ValueError(
+                    f"decision={self.name!r} is tuned on rows that were held out, and partial_fit holds none out. "
+                    'Set decision="auto", and call set_decision with rows and labels of your own afterwards.'
+                )
             log_proba, weight = rows.log_proba_at(prior), rows.weights_at(prior)
             tuning = tune_offsets(log_proba, rows.y, weight, self.metric, balanced, network=rows.network)
             return replace(rule, log_offsets=tuning.log_offsets, tuning=tuning)

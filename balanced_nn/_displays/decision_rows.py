@@ -38,6 +38,8 @@ class SeenRows:
 def rows_held_out(classifier: BalancedNNClassifier) -> SeenRows:
     """The rows that were held out; what calibration and priors did to them is undone for the time before."""
     rows, calibration = classifier._held_out, classifier._calibration_of_one
+    if not len(rows.y):
+        raise ValueError("partial_fit holds no rows out, so that there are none to show. Pass X and y.")
     priors = np.stack([member.correction.training_prior for member in classifier.members_])
     # scores are known up to a constant of each row, which the softmax takes away
     scores = calibration.temperature * (rows.scores.astype(np.float64) - calibration.intercepts)

@@ -22,8 +22,8 @@ from typing import Any
 import joblib
 
 from balanced_nn._data.names import listed
-from balanced_nn._export.atomic_file import replaced_file
 from balanced_nn._export.skops import SKOPS_TYPES
+from balanced_nn._storage.atomic_file import replaced_file
 from balanced_nn.exceptions import ModelFileError
 
 FORMAT = 1  # raised by a release whose files older ones cannot read

@@ -68,7 +68,7 @@ class LearningRateSearch:
 
 @dataclass(frozen=True)
 class History:
-    """What one training recorded, one entry per epoch.
+    """What one training recorded, one entry per epoch; of `partial_fit` one entry per call.
 
     ``validation_loss`` and ``validation_balanced_accuracy`` are empty where no rows were held out.
     """
@@ -79,4 +79,21 @@ class History:
     learning_rate: float
     best_epoch: int  # 1-based; the last epoch where no rows were held out; 0 where the first one diverged
     n_steps: int  # optimizer updates, the range test excluded
-    stop_reason: str  # "patience", "max_iter", "max_time", "diverged" or "callback"
+    stop_reason: str  # "patience", "max_iter", "max_time", "diverged" or "callback"; "partial_fit" where it goes on
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizerState:
+    """How far AdamW has come with a network.
+
+    Parameters
+    ----------
+    step : int
+        Updates so far.
+    first_moments, second_moments : tuple of ndarray
+        Running means of the gradient and of its square, for each trainable array; float32, padded as in training.
+    """
+
+    step: int
+    first_moments: tuple[FloatArray, ...] = field(repr=False)
+    second_moments: tuple[FloatArray, ...] = field(repr=False)

@@ -1,5 +1,7 @@
 """Where between the best epoch and the mean of the last ones do the weights lie?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from balanced_nn._network.network import FittedNetwork
@@ -15,27 +17,27 @@ SMALLEST_GAIN = 1.0  # nats, in the summed log-loss of the held-out rows: what o
 class WeightMean:
     """The mean of the weights of the last epochs: of all at first, then a running one."""
 
-    def __init__(self) -> None:
-        self._spec: NetworkSpec | None = None
-        self._arrays: list[FloatArray] = []
-        self._n_epochs = 0
+    def __init__(self, spec: NetworkSpec | None = None, arrays: Sequence[FloatArray] = (), n_epochs: int = 0) -> None:
+        self._spec = spec if arrays else None
+        self.arrays = list(arrays)  # float64
+        self.n_epochs = n_epochs
 
     def add(self, network: FittedNetwork) -> None:
         """Take in the weights of one more epoch, if they are finite."""
         if not network.is_finite:
             return
-        self._n_epochs += 1
+        self.n_epochs += 1
         if self._spec is None:
-            self._spec, self._arrays = network.spec, [array.astype(np.float64) for array in network.arrays()]
-        share = max(1.0 / self._n_epochs, NEWEST)
-        for mean, array in zip(self._arrays, network.arrays(), strict=True):
+            self._spec, self.arrays = network.spec, [array.astype(np.float64) for array in network.arrays()]
+        share = max(1.0 / self.n_epochs, NEWEST)
+        for mean, array in zip(self.arrays, network.arrays(), strict=True):
             mean += share * (array - mean)
 
     def network(self) -> FittedNetwork | None:
         """Return the mean as a network, or None of fewer than two epochs."""
-        if self._spec is None or self._n_epochs < 2:
+        if self._spec is None or self.n_epochs < 2:
             return None
-        return FittedNetwork.from_arrays(self._spec, (array.astype(np.float32) for array in self._arrays))
+        return FittedNetwork.from_arrays(self._spec, (array.astype(np.float32) for array in self.arrays))
 
 
 def between(one: FittedNetwork, other: FittedNetwork, share: float) -> FittedNetwork:

@@ -77,22 +77,36 @@ class BucketStream:
         self._buckets = buckets
         self._rng = np.random.default_rng([seed, stream])
         self._order = self._endless()
-        self._rows: NDArray[np.float32] = np.empty((0, buckets.preprocessing.n_cleaned + 2), np.float32)
+        self._bucket = -1  # that is open
+        self._rows: NDArray[np.float32] | None = None  # its rows, as soon as some are wanted
         self._pending = np.empty(0, dtype=np.intp)
 
     def next(self, n_rows: int) -> Dataset:
         """The next `n_rows` rows."""
-        parts, missing = [], n_rows
-        while missing:
-            if not len(self._pending):
-                self._rows = self._rows[:0]  # before the next ones come
-                self._rows = self._buckets.read(next(self._order))
-                self._pending = self._rng.permutation(len(self._rows))
-            chosen, self._pending = self._pending[:missing], self._pending[missing:]
+        parts = []
+        for chosen in self._turns(n_rows):
+            if self._rows is None:
+                self._rows = self._buckets.read(self._bucket)
             parts.append(self._rows.take(chosen, axis=0))
-            missing -= len(chosen)
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return self._buckets.expand(rows)
+
+    def skip(self, n_rows: int) -> None:
+        """Leave out the next `n_rows` rows; files of which no row is wanted are not read."""
+        for _ in self._turns(n_rows):
+            pass
+
+    def _turns(self, n_rows: int) -> Iterator[IntArray]:
+        """Choose the next rows, bucket after bucket."""
+        missing = n_rows
+        while missing:
+            if not len(self._pending):
+                self._rows = None  # before the next ones come
+                self._bucket = next(self._order)
+                self._pending = self._rng.permutation(int(self._buckets.sizes[self._bucket]))
+            chosen, self._pending = self._pending[:missing], self._pending[missing:]
+            missing -= len(chosen)
+            yield chosen
 
     def _endless(self) -> Iterator[int]:
         filled = np.flatnonzero(self._buckets.sizes)

@@ -24,6 +24,7 @@ from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
+from balanced_nn._training.checkpoint import Checkpoint
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
@@ -120,6 +121,8 @@ class TrainedNetwork:
 def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     """Draw what an attempt starts from; attempts differ in initial weights and batches.
 
+    A plan that says which network to go on from starts there.
+
     Parameters
     ----------
     plan : Plan
@@ -139,7 +142,9 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
+    initial = plan.start
+    if initial is None:
+        initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -153,6 +158,7 @@ def train_until_sound(
     search: Future[LearningRateSearch | None] | None = None,
     find: ReferenceFinder | None = None,
     watcher: Watcher = NOBODY,
+    checkpoint: Checkpoint | None = None,
 ) -> Steps[TrainedNetwork]:
     """Steps 5 to 7: find a rate, train, judge, and while the network failed and repairs are allowed, try again.
 
@@ -174,6 +180,8 @@ def train_until_sound(
         What trains quick models; None makes one for the rows of this network.
     watcher : Watcher, default=NOBODY
         Who is told of each training and each epoch. One that it ends is not repaired.
+    checkpoint : Checkpoint or None, default=None
+        Where its trainings are kept, and go on.
 
     Yields
     ------
@@ -181,23 +189,24 @@ def train_until_sound(
         Whatever it waits for.
     """
     task = make_task(plan, seed)
-    found = yield from _search(settings, task, search, split.number, workers)
-    first_rate = float(settings.learning_rate_init) if found is None else found.learning_rate
+    found = yield from _search(settings, task, search, split, workers)
+    first_rate = _given_rate(settings, split) if found is None else found.learning_rate
     find = find or reference_finder(settings, plan)  # for all attempts
-    follow = _Follower(split.number, watcher, workers)
+    follow = _Follower(split.number, watcher, workers, checkpoint)
     watcher.training_begins(Training(split.number, 0, first_rate, plan.training.max_epochs))
-    best = last = yield from _attempt(task, found, first_rate, Change(), find, follow)
+    best = last = yield from _attempt(task, found, first_rate, Change(), find, follow, 0)
     repairs: list[Repair] = []
     tried: list[Change] = []
     trainings = [best.history]
     while _may_repair(settings, best, last) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings.values, settings.defaults, tried, held_out=plan.held_out)
         tried.append(change)
-        changed = replace(make_plan(replace(settings, **change.settings), split, seed), notes=plan.notes)
+        anew = replace(split, start=None)  # the network that it went on from may be what failed
+        changed = replace(make_plan(replace(settings, **change.settings), anew, seed), notes=plan.notes)
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
         watcher.training_begins(Training(split.number, len(tried), rate, changed.training.max_epochs))
-        last = yield from _attempt(task, found, rate, change, find, follow)
+        last = yield from _attempt(task, found, rate, change, find, follow, len(tried))
         repairs.append(_repair(change, best, last))
         trainings.append(last.history)
         best = min(best, last, key=lambda attempt: attempt.rank)
@@ -211,13 +220,15 @@ class _Follower:
     network: int
     watcher: Watcher
     workers: Workers
+    checkpoint: Checkpoint | None
 
-    def train(self, task: "TrainingTask", rate: float) -> "Future[TrainingResult]":
+    def train(self, task: "TrainingTask", rate: float, number: int) -> "Future[TrainingResult]":
         from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
         _compile(task)
         on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
-        return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended)
+        kept = None if self.checkpoint is None else self.checkpoint.training(self.network, number)
+        return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended, kept)
 
 
 def _compile(task: "TrainingTask") -> None:
@@ -232,15 +243,15 @@ def _search(
     settings: FitSettings,
     task: "TrainingTask",
     search: Future[LearningRateSearch | None] | None,
-    network: int,
+    split: Split,
     workers: Workers,
 ) -> Steps[LearningRateSearch | None]:
-    """Find the learning rate, or wait until the first network has; None where it was set by hand."""
+    """Find the learning rate, or wait until the first network has; None where it is known."""
     from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
 
-    if settings.learning_rate_init != "auto":
+    if settings.learning_rate_init != "auto" or split.start is not None:
         return None
-    if search is not None and network > 0:
+    if search is not None and split.number > 0:
         shared: LearningRateSearch = yield search
         return shared
     _compile(task)
@@ -249,6 +260,14 @@ def _search(
     if search is not None:
         search.set_result(found)
     return found
+
+
+def _given_rate(settings: FitSettings, split: Split) -> float:
+    """The rate that was set by hand, or else that of the network that is trained further."""
+    if settings.learning_rate_init != "auto":
+        return float(settings.learning_rate_init)
+    assert split.start is not None
+    return split.start.history.learning_rate
 
 
 def reference_finder(settings: FitSettings, plan: Plan, of_fit: ReferenceFinder | None = None) -> ReferenceFinder:
@@ -300,9 +319,10 @@ def _attempt(
     change: Change,
     find: ReferenceFinder,
     follower: _Follower,
+    number: int,
 ) -> Steps[Attempt]:
     """Train a network and judge it; where there is doubt, look for the causes."""
-    result: TrainingResult = yield follower.train(task, rate)
+    result: TrainingResult = yield follower.train(task, rate, number)
     task.plan.release()
     follower.watcher.training_ends(follower.network, result.history)
     scores = task.plan.correction.log_posterior(result.outputs.astype(np.float64))

@@ -68,7 +68,7 @@ def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
     Parameters
     ----------
     class_counts : sequence of float
-        Training rows of each class, at least one.
+        Training rows of each class; where one has none, nothing is known of its numbers, and there are no bins.
     n_columns : int
         Numeric columns.
 
@@ -79,7 +79,7 @@ def auto_bins(class_counts: Sequence[float], n_columns: int) -> int:
     >>> auto_bins([990, 10], 20)  # 40 rows that count do not fill two bins
     0
     """
-    if n_columns == 0:
+    if n_columns == 0 or min(class_counts) == 0:
         return 0
     most = min(
         MOST_BINS,

@@ -25,6 +25,7 @@ from balanced_nn._training.attempts import (
     train_until_sound,
 )
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Watcher
+from balanced_nn._training.checkpoint import Checkpoint
 from balanced_nn._training.preparation import Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers, jobs_at_once
@@ -129,7 +130,13 @@ class Calibrated:
         return self.of_ensemble.temperature / self.calibration.temperature
 
 
-def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, watcher: Watcher = NOBODY) -> Trained:
+def train_members(
+    settings: FitSettings,
+    splits: Sequence[Split],
+    seed: int,
+    watcher: Watcher = NOBODY,
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
     The learning rate is searched once, with the rows of the first network, and so are quick models asked whether the
@@ -144,6 +151,8 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
         Seed of the fit.
     watcher : Watcher, default=NOBODY
         Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
+    checkpoint : Checkpoint or None, default=None
+        Where trainings are kept, and go on.
     """
     workers = Workers(min(jobs_at_once(settings.n_jobs), len(splits)))
     search: Future[LearningRateSearch | None] = Future()
@@ -162,7 +171,7 @@ def train_members(settings: FitSettings, splits: Sequence[Split], seed: int, wat
         of_first = split.train is splits[0].train
         find = finders[0] if of_first else reference_finder(settings, plan, finders[0])
         network = yield from train_until_sound(
-            settings, split, plan, own_seed, workers, search=search, find=find, watcher=watcher
+            settings, split, plan, own_seed, workers, search=search, find=find, watcher=watcher, checkpoint=checkpoint
         )
         wish = watcher.network_ends(number)
         if wish:

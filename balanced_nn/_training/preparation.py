@@ -15,6 +15,8 @@ from balanced_nn._data.dataset import Dataset, class_frequencies, thin_out
 from balanced_nn._data.hold_outs import HoldOut, grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._data.names import MOST_LABELS, listed
+from balanced_nn._network.ensemble import Member
+from balanced_nn._network.network import FittedNetwork
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
@@ -47,6 +49,7 @@ class Split:
     number: int = 0  # of the network that they are for
     other_table: bool = False  # whether the rows that were given hold other values
     stream: Stream | None = None  # all rows, where these are a sample of them
+    start: Member | None = None  # the network that is trained further, with its preprocessing
 
     def repeated(self, n_networks: int) -> "tuple[Split, ...]":
         """Return the same rows for each network."""
@@ -71,6 +74,7 @@ class Plan:
     notes: tuple[Warning, ...]
     other_table: bool = False  # whether the judged rows hold other values than those of training
     buckets: Buckets | None = None  # all training rows, where they are on disk
+    start: FittedNetwork | None = None  # what training goes on from; None draws it
 
     @property
     def epoch(self) -> Dataset | Buckets:
@@ -240,14 +244,8 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         judged = Dataset(preprocessing.expand(found.cleaned[seen]), np.arange(len(seen)), train.y[seen], seen_weight)
         judged_rows = train.rows[seen]
     return Plan(
-        network=NetworkSpec(
-            data.X.shape[1],
-            len(classes),
-            settings.layer_widths,
-            settings.activation,
-            bool(settings.batch_norm),
-        ),
-        training=_training_spec(settings, n_rows, stops=split.valid is not None),
+        network=network_spec(settings, data.X.shape[1], len(classes)),
+        training=training_spec(settings, _batch_size(settings, n_rows), stops=split.valid is not None),
         preprocessing=preprocessing,
         width=preprocessing.possible_width,
         class_weight=found.class_weight,
@@ -256,12 +254,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         judged_rows=judged_rows,
         held_out=split.valid is not None,
         judged_on=_judged_on(split),
-        correction=Correction(
-            logit_offset(settings.loss, found.prior),
-            found.prior,
-            settings.loss == "focal",
-            settings.label_smoothing,
-        ),
+        correction=correction_of(settings, found.prior),
         notes=(
             *split.notes,
             *found.notes,
@@ -270,13 +263,24 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
         ),
         other_table=split.other_table,
         buckets=found.buckets,
+        start=None if split.start is None else split.start.network,
     )
+
+
+def network_spec(settings: FitSettings, n_inputs: int, n_classes: int) -> NetworkSpec:
+    """Architecture of the network for a matrix of so many columns."""
+    return NetworkSpec(n_inputs, n_classes, settings.layer_widths, settings.activation, bool(settings.batch_norm))
+
+
+def correction_of(settings: FitSettings, prior: FloatArray) -> Correction:
+    """What training does to the probabilities where its rows have the class frequencies `prior`."""
+    return Correction(logit_offset(settings.loss, prior), prior, settings.loss == "focal", settings.label_smoothing)
 
 
 def _prepare(settings: FitSettings, split: Split, seed: int) -> _TrainingRows:
     """Steps 3 and 4 of rows in memory."""
     train, classes = split.train, split.train.classes
-    preprocessing, cleaned = _clean(settings, split)
+    preprocessing, cleaned = clean_rows(settings, split)
     resampled = resample_rows(
         cleaned,
         train.y,
@@ -297,7 +301,7 @@ def _prepare_stream(settings: FitSettings, split: Split, seed: int) -> _Training
     """Steps 3 and 4 of rows on disk: the sampled ones give all statistics but for the sums of classes."""
     train, labels, stream = split.train, np.arange(len(split.train.classes)), split.stream
     assert stream is not None
-    preprocessing, cleaned = _clean(settings, split)
+    preprocessing, cleaned = clean_rows(settings, split)
     buckets = stream.spill(preprocessing, split.valid, settings.sampler, seed)
     class_weight = class_weight_vector(settings.class_weight, labels, buckets.class_mass, train.classes)
     mass = buckets.class_mass * class_weight
@@ -316,9 +320,12 @@ def _note_types(split: Split, preprocessing: Preprocessing) -> tuple[Warning, ..
     return notes + range_notes(table, [preprocessing.dates])
 
 
-def _clean(settings: FitSettings, split: Split) -> tuple[Preprocessing, FloatArray]:
+def clean_rows(settings: FitSettings, split: Split) -> tuple[Preprocessing, FloatArray]:
     """Fit the preprocessing to the training rows, bins and weights included, and return it with the cleaned rows."""
     train, stream = split.train, split.stream
+    if split.start is not None:
+        known = split.start.preprocessing
+        return known, known.clean(train.table, train.rows)
     scaler = auto_scaler(split.number) if settings.scaler == "auto" else settings.scaler
     rows, levels, class_rows = train.rows, None, np.bincount(train.y)
     if stream is not None:
@@ -340,8 +347,12 @@ def _judged_on(split: Split) -> str:
     return "rows given for validation" if split.valid_was_given else "held-out rows"
 
 
-def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> TrainingSpec:
-    batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else min(int(settings.batch_size), n_rows)
+def _batch_size(settings: FitSettings, n_rows: int) -> int:
+    return auto_batch_size(n_rows) if settings.batch_size == "auto" else min(int(settings.batch_size), n_rows)
+
+
+def training_spec(settings: FitSettings, batch_size: int, *, stops: bool) -> TrainingSpec:
+    """How a network is trained; `stops` says whether rows were held out to stop on."""
     if batch_size == 1 and settings.batch_norm:
         raise ValueError(
             "batch_size=1 gives BatchNorm no variance to measure, so no unit could vary. "

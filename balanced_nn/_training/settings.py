@@ -28,6 +28,7 @@ class FitSettings:
     batch_size: str | int
     max_iter: int
     max_time: float | None
+    checkpoint: Any
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
@@ -41,6 +42,7 @@ class FitSettings:
     n_jobs: int | None
     random_state: int | np.random.RandomState | None
     verbose: int
+    warm_start: bool
     defaults: Mapping[str, Any]  # of all parameters; one that equals its default counts as left open
 
     @classmethod

@@ -60,7 +60,8 @@ def fitted() -> dict[str, tuple[Any, bytes]]:
 def test_the_types_to_trust_are_those_that_fitted_models_are_made_of(fitted: dict[str, tuple[Any, bytes]]) -> None:
     resampler = ClassResampler(random_state=0)
     resampler.fit_resample(X, Y)
-    stored = [*(data for _, data in fitted.values()), skops.io.dumps(resampler)]
+    learned = small().partial_fit(X, Y, classes=[0, 1])
+    stored = [*(data for _, data in fitted.values()), skops.io.dumps(resampler), skops.io.dumps(learned)]
     assert sorted({name for data in stored for name in skops.io.get_untrusted_types(data=data)}) == SKOPS_TYPES
 
 

@@ -55,6 +55,16 @@ def test_one_seed_gives_one_order_whatever_the_size_of_the_chunks(stored):
     assert not np.array_equal(buckets.BucketStream(stored, 4, 1).next(6_000).X, whole)
 
 
+@pytest.mark.parametrize("n_rows", [0, 1, 2_999, 7_000])
+def test_rows_that_are_skipped_are_those_that_would_have_come(stored, n_rows, monkeypatch):
+    whole, stream = buckets.BucketStream(stored, 3, 1), buckets.BucketStream(stored, 3, 1)
+    read, real = [], buckets.Buckets.read
+    monkeypatch.setattr(buckets.Buckets, "read", lambda self, bucket: read.append(bucket) or real(self, bucket))
+    stream.skip(n_rows)
+    assert read == []
+    np.testing.assert_array_equal(stream.next(500).X, whole.next(n_rows + 500).X[n_rows:])
+
+
 def test_a_sample_is_spread_over_all_rows(stored):
     sample = stored.sample(200)[:, 0]
     assert 100 < len(sample) <= 200

@@ -37,6 +37,11 @@ class BatchStream:
         chosen, self._pending = self._pending[:n_rows], self._pending[n_rows:]
         return chosen
 
+    def skip(self, n_rows: int) -> None:
+        """Leave out the next `n_rows` rows."""
+        while n_rows:
+            n_rows -= len(self.next(min(n_rows, self._n_rows)))
+
 
 @contextmanager
 def feed(gather: Callable[[Chosen], T], stream: RowStream[Chosen], sizes: list[int]) -> Iterator[Iterator[T]]:

@@ -125,6 +125,11 @@ class CompiledSteps:
         of_model = self.model.trainable_variables + self.model.non_trainable_variables
         return {id(v): own for v, own in zip(of_model, state.trainable + state.others, strict=True)}
 
+    def dropout_calls(self, state: State) -> list[tf.Variable]:
+        """Return the variables that count the steps of each dropout layer, from which its masks follow."""
+        of = self._variables_of(state)
+        return [of[id(layer.calls)] for layer in self._layers(CounterDropout)]
+
     def _layers(self, kind: type[keras.layers.Layer]) -> list[keras.layers.Layer]:
         return [layer for layer in self.model.layers if isinstance(layer, kind)]
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from balanced_nn._data.dataset import Dataset
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import NetworkSpec, TrainingSpec
+from balanced_nn._network.specs import NetworkSpec, OptimizerState, TrainingSpec
 from balanced_nn._training.keras.compiled import CompiledSteps
 from balanced_nn._training.keras.threads import in_own_thread, new_thread
 from balanced_nn._typing import FloatArray, IntArray
@@ -95,6 +95,24 @@ class TrainingProgram:
         """Return the current weights as arrays, without the padding of the inputs."""
         first, *others = (value.numpy() for value in self.compiled.read(self._network))
         return FittedNetwork.from_arrays(spec, (first[: spec.n_inputs], *others))
+
+    @in_own_thread
+    def optimizer(self) -> OptimizerState:
+        """Return how far the optimizer has come, as arrays."""
+        moments = self._state.first_moments, self._state.second_moments
+        first, second = (tuple(variable.numpy() for variable in variables) for variables in moments)
+        return OptimizerState(int(self._state.step.numpy()), first, second)
+
+    @in_own_thread
+    def resume(self, optimizer: OptimizerState) -> None:
+        """Go on where the optimizer was, with the network that was loaded; the masks of dropout go on too."""
+        state = self._state
+        pairs = ((state.first_moments, optimizer.first_moments), (state.second_moments, optimizer.second_moments))
+        for variables, arrays in pairs:
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        for counter in (state.step, *self.compiled.dropout_calls(state)):
+            counter.assign(optimizer.step)
 
     def chunk_sizes(self, n_steps: int) -> list[int]:
         """Rows of each call of :meth:`run` that `n_steps` batches take."""

@@ -9,17 +9,17 @@ from math import ceil
 
 import numpy as np
 
-from balanced_nn._data.dataset import MAX_COPIES, Dataset
+from balanced_nn._data.dataset import MAX_COPIES
 from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import History, RangeTestTrace
-from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
-from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
+from balanced_nn._network.specs import History, OptimizerState, RangeTestTrace
 from balanced_nn._streaming.buckets import BucketStream
 from balanced_nn._training.callbacks import Epoch
+from balanced_nn._training.checkpoint import KeptTraining
 from balanced_nn._training.keras.batches import BatchStream, feed
 from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import Chunk, TrainingProgram
+from balanced_nn._training.keras.record import Record
 from balanced_nn._training.preparation import Plan
 from balanced_nn._typing import FloatArray
 
@@ -97,6 +97,7 @@ def train_network(
     learning_rate: float,
     on_epoch: Callable[[Epoch], str] | None = None,
     ended: Callable[[], bool] | None = None,
+    kept: KeptTraining | None = None,
 ) -> TrainingResult:
     """Train until the validation loss stops falling, and return the best network.
 
@@ -113,6 +114,8 @@ def train_network(
         Called after each epoch; training ends where it says why.
     ended : callable, default=None
         Asked before each chunk of batches whether nobody waits for the result any more.
+    kept : KeptTraining, default=None
+        Where the training is kept: it goes on behind the epoch that was written there last.
 
     Returns
     -------
@@ -124,22 +127,53 @@ def train_network(
         Where `ended` answers True.
     """
     rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
-    record = _Record(task, learning_rate)
-    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, endless):
+    record = Record(task.plan, task.initial, learning_rate, task.steps_per_epoch)
+    reached = None if kept is None else record.read(kept)
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch, reached) as (program, endless):
         chunks = endless if ended is None else _until(ended, endless)
-        for epoch in range(1, task.plan.training.max_epochs + 1):
+        while not record.has_ended:
+            epoch = len(record.epochs) + 1
             losses = _steps(program, chunks, rates)
             record.add(epoch, float(losses.mean()), program)
             if on_epoch is not None and (wish := on_epoch(record.epochs[-1])) and not record.stop_reason:
                 record.stop_reason = wish
-            if record.stop_reason:
-                break
+            if kept is not None and (kept.is_due or record.has_ended):
+                record.write(kept, program.network(task.plan.network), program.optimizer())
         outputs = record.best_outputs
         if outputs is None:
-            if record.stop_reason == "diverged":
-                task.load(program, record.best)
+            task.load(program, record.best)
             outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
+
+
+def train_further(
+    task: TrainingTask, learning_rate: float, optimizer: OptimizerState | None
+) -> tuple[FittedNetwork, OptimizerState, float]:
+    """Go on for one epoch.
+
+    Parameters
+    ----------
+    task : TrainingTask
+        What to train on, and the network to go on from.
+    learning_rate : float
+        Step size of AdamW.
+    optimizer : OptimizerState or None
+        How far it had come with this network; None begins anew.
+
+    Returns
+    -------
+    network : FittedNetwork
+    optimizer : OptimizerState
+        What the next call goes on from.
+    loss : float
+        Mean loss of the batches, each before its update, in nats.
+    """
+    rates = np.full(task.steps_per_epoch, learning_rate, dtype=np.float32)
+    with _started(task, _TRAINING_STREAM, task.steps_per_epoch) as (program, chunks):
+        if optimizer is not None:
+            program.resume(optimizer)
+        losses = _steps(program, chunks, rates)
+        return program.network(task.plan.network), program.optimizer(), float(losses.mean())
 
 
 def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
@@ -150,11 +184,23 @@ def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
 
 
 @contextmanager
-def _started(task: TrainingTask, stream: int, n_steps: int) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
-    """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches."""
+def _started(
+    task: TrainingTask,
+    stream: int,
+    n_steps: int,
+    reached: tuple[FittedNetwork, OptimizerState] | None = None,
+) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
+    """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches.
+
+    Where the training had reached another network at the end of an epoch, it goes on there, with the batches to come.
+    """
     with POOL.lend(task.key()) as program:
-        task.load(program, task.initial)
-        with _feed(task, stream, program, program.chunk_sizes(n_steps)) as chunks:
+        task.load(program, task.initial if reached is None else reached[0])
+        n_done = 0
+        if reached is not None:
+            program.resume(reached[1])
+            n_done = reached[1].step * program.key.batch_size
+        with _feed(task, stream, program, program.chunk_sizes(n_steps), n_done) as chunks:
             yield program, chunks
 
 
@@ -166,13 +212,17 @@ def _until(ended: Callable[[], bool], chunks: Iterator[Chunk]) -> Iterator[Chunk
 
 
 def _feed(
-    task: TrainingTask, stream: int, program: TrainingProgram, sizes: list[int]
+    task: TrainingTask, stream: int, program: TrainingProgram, sizes: list[int], n_done: int
 ) -> AbstractContextManager[Iterator[Chunk]]:
-    """Chunks of the rows in memory, or of those on disk."""
+    """Chunks of the rows in memory, or of those on disk, behind the first ones."""
     data, buckets = task.plan.data, task.plan.buckets
     if buckets is None:
-        return feed(partial(program.gather, data), BatchStream(len(data), task.seed, stream), sizes)
-    return feed(program.gather, BucketStream(buckets, task.seed, stream), sizes)
+        rows = BatchStream(len(data), task.seed, stream)
+        rows.skip(n_done)
+        return feed(partial(program.gather, data), rows, sizes)
+    shuffled = BucketStream(buckets, task.seed, stream)
+    shuffled.skip(n_done)
+    return feed(program.gather, shuffled, sizes)
 
 
 def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray) -> FloatArray:
@@ -185,86 +235,3 @@ def _steps(program: TrainingProgram, chunks: Iterator[Chunk], rates: FloatArray)
         losses.append(program.run(chunk, rates[done:following]))
         done = following
     return np.concatenate(losses)
-
-
-class _Record:
-    """The curves of one training, its best network so far, and whether it is time to stop."""
-
-    def __init__(self, task: TrainingTask, learning_rate: float) -> None:
-        self._plan = task.plan
-        self._steps_per_epoch = task.steps_per_epoch
-        self._learning_rate = learning_rate
-        self.best = task.initial
-        self.best_outputs: FloatArray | None = None  # for the held-out rows
-        self._best_epoch = 0
-        self._best_loss = np.inf
-        self._reference_loss, self._reference_epoch = np.inf, 0  # the last improvement of more than tol
-        self._tol = self._plan.training.tol * balance(self._plan.judged.y, self._plan.judged.weight)
-        self._mean = WeightMean()
-        self.epochs: list[Epoch] = []
-        self.stop_reason = ""
-
-    def add(self, epoch: int, train_loss: float, program: TrainingProgram) -> None:
-        """Record an epoch, after which `program` holds the network."""
-        scores: tuple[float, float] | tuple[None, None] = (None, None)
-        outputs = program.outputs(self._plan.judged.X) if self._plan.held_out else None
-        if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
-            self.stop_reason = "diverged"
-        elif outputs is None:
-            self._keep(epoch, program.network(self._plan.network), None)
-        else:
-            scores = self._compare(epoch, program, outputs)
-        self.epochs.append(Epoch(epoch, train_loss, *scores))
-
-    def _compare(
-        self, epoch: int, program: TrainingProgram, outputs: FloatArray
-    ) -> tuple[float, float] | tuple[None, None]:
-        """Return loss and balanced accuracy of the held-out rows; none where the network diverged."""
-        loss, accuracy = validation_scores(outputs, self._plan.judged, self._plan.correction)
-        averaged = self._plan.training.average_weights and epoch >= FIRST_EPOCH
-        better = loss < self._best_loss or not self._plan.training.keep_best
-        network = program.network(self._plan.network) if averaged or better else self.best
-        if averaged:
-            self._mean.add(network)
-        if better:
-            self._keep(epoch, network, outputs)
-            if self.stop_reason:
-                return None, None
-            self._best_loss = loss
-        if loss < self._reference_loss - self._tol:
-            self._reference_loss, self._reference_epoch = loss, epoch
-        if epoch - self._reference_epoch >= self._plan.training.patience:
-            self.stop_reason = "patience"
-        return loss, accuracy
-
-    def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
-        if network.is_finite:
-            self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
-        else:
-            self.stop_reason = "diverged"
-
-    def mean(self) -> FittedNetwork | None:
-        """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
-        return None if self.stop_reason == "diverged" else self._mean.network()
-
-    def history(self) -> History:
-        """Return what was recorded."""
-        return History(
-            tuple(e.train_loss for e in self.epochs),
-            tuple(e.validation_loss for e in self.epochs if e.validation_loss is not None),
-            tuple(e.validation_balanced_accuracy for e in self.epochs if e.validation_balanced_accuracy is not None),
-            self._learning_rate,
-            self._best_epoch,
-            len(self.epochs) * self._steps_per_epoch,
-            self.stop_reason or "max_iter",
-        )
-
-
-def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:
-    """Natural log-loss (nats) and balanced accuracy (fraction) of validation rows, from the raw outputs for them.
-
-    However the network was balanced, the loss is that of its corrected probabilities.
-    """
-    log_proba = correction.log_posterior(outputs.astype(np.float64))
-    loss = natural_log_loss(log_proba, valid.y, valid.weight)
-    return loss, balanced_accuracy(log_proba.argmax(axis=1), valid.y, valid.weight)

@@ -15,7 +15,8 @@ from balanced_nn._training.keras.compiled import CompiledSteps, ProgramKey
 from balanced_nn._training.keras.model import CounterDropout, build_model, fitted_keras_model, padded_width
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import TrainingProgram
-from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network, validation_scores
+from balanced_nn._training.keras.record import validation_scores
+from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network
 from balanced_nn._training.preparation import Plan
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
@@ -149,6 +150,13 @@ def test_the_stream_gives_every_row_once_an_epoch_and_full_batches():
     stream = BatchStream(100, 0, 1)
     rows = np.concatenate([stream.next(32) for _ in range(25)])  # 800 rows: 8 epochs
     np.testing.assert_array_equal(np.bincount(rows), 8)
+
+
+@pytest.mark.parametrize("n_rows", [0, 7, 100, 250])
+def test_rows_that_are_skipped_are_those_that_would_have_come(n_rows):
+    whole, stream = BatchStream(100, 3, 1), BatchStream(100, 3, 1)
+    stream.skip(n_rows)
+    np.testing.assert_array_equal(stream.next(60), whole.next(n_rows + 60)[n_rows:])
 
 
 def test_the_feed_gathers_the_rows_of_the_stream_in_order_chunk_by_chunk():

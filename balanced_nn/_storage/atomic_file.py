@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+_BEGIN, _END = ".balanced-nn-", ".tmp"  # of the name while it is written
+_OF_NAME = 40  # characters of its own name between them: a name may have 255 bytes
+
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
@@ -21,7 +24,7 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         with target.open("wb") as file:
             yield file
         return
-    temporary = target.with_name(f".balanced-nn-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{_BEGIN}{target.name[:_OF_NAME]}-{secrets.token_hex(8)}{_END}")
     try:
         with temporary.open("xb") as file:
             yield file
@@ -34,6 +37,11 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def temporary_files(folder: Path, names: str) -> Iterator[Path]:
+    """What processes that were killed while they wrote have left in a folder, of files with `names`, a pattern."""
+    return folder.glob(f"{_BEGIN}{names}-*{_END}")
 
 
 def _sync_folder(folder: Path) -> None:

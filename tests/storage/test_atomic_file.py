@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from balanced_nn._export.atomic_file import replaced_file
+from balanced_nn._storage.atomic_file import replaced_file
 
 
 def test_a_file_is_there_once_it_is_complete(tmp_path: Path) -> None:
