@@ -1,7 +1,7 @@
 """How do the steps of a fit follow each other? The estimator; each step is a function of a lower module."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
@@ -72,8 +72,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(256, 128)
-        Units of each hidden layer.
+    hidden_layer_sizes : int, sequence of int or callable, default=(256, 128)
+        Units of each hidden layer. Or a function that makes the layers between input and output: it takes the number of
+        columns after preprocessing, and returns a ``keras.layers.Layer``, a ``keras.Model`` or a list of layers, made
+        anew at each call, whose output has the shape (rows, units). The output layer is added, and all else stays, but
+        such layers are trained and answer through Keras: more slowly, not compiled, and `predict` needs TensorFlow.
+        `activation`, `batch_norm` and `dropout` then have no effect. A pickle names the function by its module.
     activation : {"relu", "tanh", "logistic", "selu", "gelu", "identity"}, default="relu"
         Activation of the hidden layers.
     batch_norm : bool, default=True
@@ -213,13 +217,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The rule that `predict` follows; printing it shows it in words.
     members_ : tuple of Member
         The networks, each with its preprocessing, its correction and its history.
-    network_ : FittedNetwork
-        The weights of the first network as arrays.
+    network_ : FittedNetwork or BodyNetwork
+        The weights of the first network as arrays; a BodyNetwork where `hidden_layer_sizes` is a function.
     preprocessing_ : Preprocessing
         The preprocessing of the first network as arrays.
     model_ : keras.Model
-        The first network with standard Keras layers, from the matrix that :meth:`preprocess` gives to raw logits; built
-        on first use.
+        The first network with standard Keras layers, or those of your function, from the matrix that
+        :meth:`preprocess` gives to raw logits; built on first use.
     history_ : History
         Curves of the first network's training.
     n_iter_ : int
@@ -277,7 +281,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), callable],
         "activation": [StrOptions({"relu", "tanh", "logistic", "selu", "gelu", "identity"})],
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -313,7 +317,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes: int | ArrayLike = (256, 128),
+        hidden_layer_sizes: int | ArrayLike | Callable[[int], Any] = (256, 128),
         *,
         activation: str = "relu",
         batch_norm: bool = True,
@@ -877,8 +881,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ImportError
             If the package onnx is missing.
         ValueError
-            If `scaler` is a transformer of your own, if a column held dates, if one has no name that can be an input's,
-            or if one held both missing cells and empty strings, which a string input cannot distinguish.
+            If `scaler` is a transformer or `hidden_layer_sizes` a function of your own, if a column held dates, if one
+            has no name that can be an input's, or if one held both missing cells and empty strings, which a string
+            input cannot distinguish.
 
         See Also
         --------

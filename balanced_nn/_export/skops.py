@@ -15,7 +15,7 @@ _TYPES = {
     "_decision.threshold_tuning": ["Tuning"],
     "_network.ensemble": ["Ensemble", "Member"],
     "_network.network": ["BatchNormArrays", "FittedNetwork", "LayerArrays"],
-    "_network.specs": ["History", "LearningRateSearch", "NetworkSpec", "RangeTestTrace"],
+    "_network.specs": ["Body", "History", "LearningRateSearch", "NetworkSpec", "RangeTestTrace"],
     "_preprocessing.dates": ["DateEncoding"],
     "_preprocessing.encoding": ["Encoding"],
     "_preprocessing.normal_scores": ["NormalScores"],
@@ -26,6 +26,7 @@ _TYPES = {
     "_probability.calibration": ["Calibration", "HeldOut"],
     "_probability.correction": ["Correction"],
     "_sampling.resampler": ["ClassResampler"],
+    "_training.body_network": ["BodyNetwork"],
 }
 
 SKOPS_TYPES: list[str] = [f"balanced_nn.{module}.{name}" for module, names in _TYPES.items() for name in names]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._network.network import Network
 from balanced_nn._typing import FloatArray
 
 FIRST_EPOCH = 4  # whose weights are in the mean
@@ -16,34 +15,35 @@ class WeightMean:
     """The mean of the weights of the last epochs: of all at first, then a running one."""
 
     def __init__(self) -> None:
-        self._spec: NetworkSpec | None = None
+        self._newest: Network | None = None
         self._arrays: list[FloatArray] = []
         self._n_epochs = 0
 
-    def add(self, network: FittedNetwork) -> None:
+    def add(self, network: Network) -> None:
         """Take in the weights of one more epoch, if they are finite."""
         if not network.is_finite:
             return
         self._n_epochs += 1
-        if self._spec is None:
-            self._spec, self._arrays = network.spec, [array.astype(np.float64) for array in network.arrays()]
+        if self._newest is None:
+            self._arrays = [array.astype(np.float64) for array in network.arrays()]
+        self._newest = network
         share = max(1.0 / self._n_epochs, NEWEST)
         for mean, array in zip(self._arrays, network.arrays(), strict=True):
             mean += share * (array - mean)
 
-    def network(self) -> FittedNetwork | None:
+    def network(self) -> Network | None:
         """Return the mean as a network, or None of fewer than two epochs."""
-        if self._spec is None or self._n_epochs < 2:
+        if self._newest is None or self._n_epochs < 2:
             return None
-        return FittedNetwork.from_arrays(self._spec, (array.astype(np.float32) for array in self._arrays))
+        return self._newest.with_arrays(array.astype(np.float32) for array in self._arrays)
 
 
-def between(one: FittedNetwork, other: FittedNetwork, share: float) -> FittedNetwork:
+def between(one: Network, other: Network, share: float) -> Network:
     """Return the network whose weights lie between those of two, `share` of the way from `one` to `other`.
 
     Parameters
     ----------
-    one, other : FittedNetwork
+    one, other : Network
         Two states of one training. Of two trainings, the units would not correspond.
     share : float
         In [0, 1].
@@ -53,4 +53,4 @@ def between(one: FittedNetwork, other: FittedNetwork, share: float) -> FittedNet
     .. [1] P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
     """
     pairs = zip(one.arrays(), other.arrays(), strict=True)
-    return FittedNetwork.from_arrays(one.spec, (a + np.float32(share) * (b - a) for a, b in pairs))
+    return one.with_arrays((a + np.float32(share) * (b - a) for a, b in pairs))

@@ -246,6 +246,7 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
             settings.layer_widths,
             settings.activation,
             bool(settings.batch_norm),
+            settings.body,
         ),
         training=_training_spec(settings, n_rows, stops=split.valid is not None),
         preprocessing=preprocessing,
@@ -342,7 +343,7 @@ def _judged_on(split: Split) -> str:
 
 def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> TrainingSpec:
     batch_size = auto_batch_size(n_rows) if settings.batch_size == "auto" else min(int(settings.batch_size), n_rows)
-    if batch_size == 1 and settings.batch_norm:
+    if batch_size == 1 and settings.batch_norm and settings.body is None:
         raise ValueError(
             "batch_size=1 gives BatchNorm no variance to measure, so no unit could vary. "
             'Use batch_size="auto", or batch_norm=False.'
@@ -365,6 +366,12 @@ def _training_spec(settings: FitSettings, n_rows: int, *, stops: bool) -> Traini
 
 def _notes_on_settings(settings: FitSettings, n_rows: int, training_prior: FloatArray) -> Iterator[Warning]:
     size, smoothing, rarest = settings.batch_size, settings.label_smoothing, training_prior.min()
+    if idle := settings.without_effect:
+        yield UserWarning(
+            f"{listed(idle, MOST_LABELS)} {'has' if len(idle) == 1 else 'have'} no effect, because hidden_layer_sizes "
+            f"is a function, {settings.body}, whose layers bring activation, BatchNorm and dropout of their own. "
+            "Set these in the function."
+        )
     if size != "auto" and int(size) > n_rows:
         text = f"batch_size={size} is larger than the {n_rows} training rows; a step takes all {n_rows} instead."
         yield UserWarning(f'{text} A search on parts of the rows may ignore this; else set batch_size="auto".')

@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 
 from balanced_nn._data.dataset import MAX_COPIES, Dataset
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, RangeTestTrace
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
@@ -32,7 +32,7 @@ class TrainingTask:
     """Everything that a training needs, except for the learning rate."""
 
     plan: Plan
-    initial: FittedNetwork  # drawn for this attempt
+    initial: Network  # drawn for this attempt
     seed: int  # of the batches and the dropout masks
 
     @property
@@ -44,7 +44,7 @@ class TrainingTask:
         rows = self.plan.epoch
         return ceil(len(rows) / (min(rows.copies, MAX_COPIES) * self.plan.training.batch_size))
 
-    def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
+    def load(self, program: TrainingProgram, network: Network) -> None:
         """Start afresh in `program`, with the weights of `network`."""
         momentum = 1.0 - 1.0 / float(np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW))
         offset = self.plan.correction.logit_offset
@@ -61,19 +61,19 @@ class TrainingResult:
 
     Parameters
     ----------
-    network : FittedNetwork
+    network : Network
         That of the best epoch; of the last where no rows were held out.
     outputs : ndarray of shape (n_judged, n_outputs)
         Its raw outputs for the rows of ``task.plan.judged``, float32.
-    mean : FittedNetwork or None
+    mean : Network or None
         The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, training
         ended before there was one, or it diverged.
     history : History
     """
 
-    network: FittedNetwork
+    network: Network
     outputs: FloatArray
-    mean: FittedNetwork | None
+    mean: Network | None
     history: History
 
 
@@ -142,7 +142,7 @@ def train_network(
     return TrainingResult(record.best, outputs, record.mean(), record.history())
 
 
-def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
+def outputs_of(task: TrainingTask, network: Network) -> FloatArray:
     """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
     with POOL.lend(task.key()) as program:
         task.load(program, network)
@@ -211,7 +211,7 @@ class _Record:
         if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
         elif outputs is None:
-            self._keep(epoch, program.network(self._plan.network), None)
+            self._keep(epoch, program.network(self.best), None)
         else:
             scores = self._compare(epoch, program, outputs)
         self.epochs.append(Epoch(epoch, train_loss, *scores))
@@ -223,7 +223,7 @@ class _Record:
         loss, accuracy = validation_scores(outputs, self._plan.judged, self._plan.correction)
         averaged = self._plan.training.average_weights and epoch >= FIRST_EPOCH
         better = loss < self._best_loss or not self._plan.training.keep_best
-        network = program.network(self._plan.network) if averaged or better else self.best
+        network = program.network(self.best) if averaged or better else self.best
         if averaged:
             self._mean.add(network)
         if better:
@@ -237,13 +237,13 @@ class _Record:
             self.stop_reason = "patience"
         return loss, accuracy
 
-    def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
+    def _keep(self, epoch: int, network: Network, outputs: FloatArray | None) -> None:
         if network.is_finite:
             self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
             self.stop_reason = "diverged"
 
-    def mean(self) -> FittedNetwork | None:
+    def mean(self) -> Network | None:
         """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
         return None if self.stop_reason == "diverged" else self._mean.network()
 
