@@ -1,7 +1,7 @@
 """How do the steps of a fit follow each other? The estimator; each step is a function of a lower module."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
@@ -46,7 +46,13 @@ from balanced_nn._streaming.stream import check_sampler, open_stream
 from balanced_nn._training.attempts import report_outcome
 from balanced_nn._training.callbacks import Watchers, call_back
 from balanced_nn._training.checkpoint import describe_fit, open_checkpoint
-from balanced_nn._training.going_on import Reached, check_same_classes, check_same_columns, check_same_shape
+from balanced_nn._training.going_on import (
+    Reached,
+    check_layers_of_sizes,
+    check_same_classes,
+    check_same_columns,
+    check_same_shape,
+)
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.members import (
     Calibrated,
@@ -84,8 +90,12 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(256, 128)
-        Units of each hidden layer.
+    hidden_layer_sizes : int, sequence of int or callable, default=(256, 128)
+        Units of each hidden layer. Or a function that makes the layers between input and output: it takes the number of
+        columns after preprocessing, and returns a ``keras.layers.Layer``, a ``keras.Model`` or a list of layers, made
+        anew at each call, whose output has the shape (rows, units). The output layer is added, and all else stays, but
+        such layers are trained and answer through Keras: more slowly, not compiled, and `predict` needs TensorFlow.
+        `activation`, `batch_norm` and `dropout` then have no effect. A pickle names the function by its module.
     activation : {"relu", "tanh", "logistic", "selu", "gelu", "identity"}, default="relu"
         Activation of the hidden layers.
     batch_norm : bool, default=True
@@ -236,13 +246,13 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The rule that `predict` follows; printing it shows it in words.
     members_ : tuple of Member
         The networks, each with its preprocessing, its correction and its history.
-    network_ : FittedNetwork
-        The weights of the first network as arrays.
+    network_ : FittedNetwork or BodyNetwork
+        The weights of the first network as arrays; a BodyNetwork where `hidden_layer_sizes` is a function.
     preprocessing_ : Preprocessing
         The preprocessing of the first network as arrays.
     model_ : keras.Model
-        The first network with standard Keras layers, from the matrix that :meth:`preprocess` gives to raw logits; built
-        on first use.
+        The first network with standard Keras layers, or those of your function, from the matrix that
+        :meth:`preprocess` gives to raw logits; built on first use.
     history_ : History
         Curves of the first network's training.
     n_iter_ : int
@@ -300,7 +310,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), callable],
         "activation": [StrOptions({"relu", "tanh", "logistic", "selu", "gelu", "identity"})],
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -338,7 +348,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes: int | ArrayLike = (256, 128),
+        hidden_layer_sizes: int | ArrayLike | Callable[[int], Any] = (256, 128),
         *,
         activation: str = "relu",
         batch_norm: bool = True,
@@ -630,6 +640,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         settings, fitted = FitSettings.of(self), copy(self)
+        check_layers_of_sizes(settings, "partial_fit")
         batch = read_batch(fitted, X, y, classes, sample_weight)
         learned = learn_batch(settings, batch, *self._reached_so_far(), self._draw_seed)
         costs, decision = self._read_decision(batch.classes, learned.prior)
@@ -657,6 +668,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     ) -> tuple[Sequence[Split], Reached | None]:
         """Hold rows out for each network; with a warm start the same as before, and with the network to go on from."""
         settings = FitSettings.of(self)
+        if self.warm_start:
+            check_layers_of_sizes(settings, "warm_start=True")
         members, reached = self._reached_so_far() if self.warm_start else ((), None)
         if reached is None:
             return split_rows(settings, rows, given, seed), None
@@ -688,6 +701,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         seed_of_fit = seed if reached is None else reached.seed_of_fit
         checkpoint = open_checkpoint(self.checkpoint)
         if checkpoint is not None:
+            check_layers_of_sizes(settings, "checkpoint")
             checkpoint.claim(describe_fit(settings, seed_of_fit, rows, splits))
         costs, decision = self._read_decision(rows.classes, rows.prior)
         limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
@@ -1022,8 +1036,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ImportError
             If the package onnx is missing.
         ValueError
-            If `scaler` is a transformer of your own, if a column held dates, if one has no name that can be an input's,
-            or if one held both missing cells and empty strings, which a string input cannot distinguish.
+            If `scaler` is a transformer or `hidden_layer_sizes` a function of your own, if a column held dates, if one
+            has no name that can be an input's, or if one held both missing cells and empty strings, which a string
+            input cannot distinguish.
 
         See Also
         --------

@@ -92,7 +92,7 @@ class DataFacts:
 class NetworkFacts:
     """What a network is and how it was compiled; None where that could not be read."""
 
-    hidden_sizes: tuple[int, ...]
+    hidden_sizes: tuple[int, ...] | None
     hidden_activations: tuple[str, ...]  # Keras' names: "relu", "sigmoid", "tanh", "linear", ...
     batch_norm: bool
     n_outputs: int

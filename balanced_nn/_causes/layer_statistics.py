@@ -101,6 +101,28 @@ def probe_network(network: FittedNetwork, X: FloatArray, y: IntArray) -> Probe:
     )
 
 
+def probe_outputs(outputs: FloatArray, y: IntArray, n_classes: int) -> Probe:
+    """What raw outputs alone tell of a network.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_outputs)
+        Logits.
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    n_classes : int
+
+    Examples
+    --------
+    >>> probe = probe_outputs(np.zeros((2, 1)), np.array([0, 1]), 2)
+    >>> round(probe.loss, 4), probe.layers
+    (0.6931, ())
+    """
+    with np.errstate(all="ignore"):
+        loss = float(-np.mean(log_softmax(expand_logits(outputs))[np.arange(len(y)), y]))
+    return Probe((), loss, chance_loss(y, n_classes), finite=bool(np.isfinite(outputs).all()))
+
+
 def movement(before: list[FloatArray], after: list[FloatArray]) -> float:
     """Norm of the change of all kernels over the norm they began with.
 

@@ -104,7 +104,7 @@ def narrowest(e: Evidence) -> float | None:
 
 @measurement("What trees gain over a linear model, for a network without a hidden layer")
 def no_hidden_layer(e: Evidence) -> float | None:
-    if e.network is None or e.network.hidden_sizes or e.reference is None:
+    if e.network is None or e.network.hidden_sizes != () or e.reference is None:
         return None
     return e.reference.trees - e.reference.linear
 
@@ -167,7 +167,7 @@ def spread_of_others(e: Evidence) -> float | None:
 def highest_gain(e: Evidence) -> float | None:
     if e.network is None or e.network.batch_norm or e.initial is None or not e.initial.layers:
         return None
-    inputs = (e.data.n_features, *e.network.hidden_sizes)
+    inputs = (e.data.n_features, *(e.network.hidden_sizes or ()))
     return max((layer.weight * n**0.5 for layer, n in zip(e.initial.hidden, inputs, strict=False)), default=None)
 
 

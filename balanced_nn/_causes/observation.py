@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
-from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
+from balanced_nn._causes.layer_statistics import kernels, movement, probe_network, probe_outputs
 from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
-from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
+from balanced_nn._network.network import KERAS_NAMES, FittedNetwork, Network
 from balanced_nn._network.specs import History, NetworkSpec
 from balanced_nn._replay.trials import Trial
 from balanced_nn._typing import FloatArray, IntArray
@@ -107,9 +107,12 @@ def shows_better(outcome: OutcomeReport, reference: Reference | None, trials: tu
     return best > least
 
 
-def take_snapshot(network: FittedNetwork, X: FloatArray, y: IntArray) -> Snapshot:
-    """A network in arrays, to be probed with some of these rows."""
-    return Snapshot(lambda rows: probe_network(network, X[rows], y[rows]), kernels(network))
+def take_snapshot(network: Network, X: FloatArray, y: IntArray) -> Snapshot:
+    """A network in arrays, to be probed with some of these rows; of layers that are not ours only outputs are seen."""
+    if isinstance(network, FittedNetwork):
+        return Snapshot(lambda rows: probe_network(network, X[rows], y[rows]), kernels(network))
+    matrices = [array for array in network.arrays() if array.ndim > 1]
+    return Snapshot(lambda rows: probe_outputs(network.logits(X[rows]), y[rows], network.spec.n_classes), matrices)
 
 
 def describe_fit(spec: NetworkSpec, history: History) -> NetworkFacts:
@@ -124,9 +127,9 @@ def describe_network(
     """Describe a network in arrays, trained with a cross-entropy of this output activation, as one of anybody's."""
     activation = KERAS_NAMES.get(spec.activation, spec.activation)
     return NetworkFacts(
-        hidden_sizes=spec.hidden_layer_sizes,
+        hidden_sizes=None if spec.body else spec.hidden_layer_sizes,
         hidden_activations=(activation,) * len(spec.hidden_layer_sizes),
-        batch_norm=spec.batch_norm,
+        batch_norm=spec.batch_norm and not spec.body,
         n_outputs=spec.n_outputs,
         output_activation=output,
         n_classes=spec.n_classes,

@@ -138,6 +138,8 @@ def assignments(change: Settings) -> list[str]:
 
 
 def widths_of(sizes: Any) -> tuple[int, ...]:
+    if callable(sizes):  # layers of the user's own
+        return ()
     return tuple(int(size) for size in sizes) if hasattr(sizes, "__len__") else (int(sizes),)
 
 

@@ -73,6 +73,10 @@ def _scale(s: Settings) -> Option:
     return use(s["scaler"] is None, "The features are not scaled", scaler="auto")
 
 
+def _has_own_layers(s: Settings) -> bool:
+    return callable(s["hidden_layer_sizes"])
+
+
 # Causes
 
 
@@ -131,6 +135,7 @@ def _size(s: Settings) -> Advice:
     widths = widths_of(s["hidden_layer_sizes"])
     return first(
         s,
+        use(_has_own_layers(s), "The layers of your own seem too small", hidden_layer_sizes=USUAL_WIDTHS),
         resize(min(widths, default=0) < SOUND_WIDTH, widths, USUAL_WIDTHS),
         _less_dropout(s),
         less_alpha(s, 0.01),
@@ -170,6 +175,9 @@ def _gradient(s: Settings) -> Advice:
 
 def _steps(s: Settings) -> Advice:
     """Gradients that explode, units that died and weights drawn too large have the same cures."""
+    if _has_own_layers(s):
+        own = "Look at the layers of your own: they may need BatchNorm or LayerNorm, or smaller initial weights."
+        return first(s, _search_rate(s), _scale(s), otherwise=own)
     return first(
         s,
         _search_rate(s, batch_norm=True),

@@ -48,6 +48,8 @@ class CollapseReport:
     seen_share : float or None, default=None
         Share of the judged rows that the model was fitted on, in (0, 1], estimated; None where there are hardly any,
         or where it cannot be told.
+    layers : str, default=""
+        What is to be known of layers that are not this package's, in a sentence.
 
     Attributes
     ----------
@@ -81,6 +83,7 @@ class CollapseReport:
     hints: tuple[str, ...] = ()
     search: RepairSearch | None = None
     seen_share: float | None = None
+    layers: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -159,6 +162,8 @@ class CollapseReport:
         if self.seen_share is not None:
             seen = f"about {self.seen_share:.0%} of these rows, on which a model does better than on new ones."
             yield "line", f"Seen in training: {seen} {self._unseen}".rstrip()
+        if self.layers:
+            yield "line", f"Layers: {self.layers}"
         if self.outcome is Outcome.HEALTHY:
             return
         ordered = _in_order(self.causes)[:MOST_CAUSES]
@@ -314,6 +319,7 @@ class CollapseReport:
             "classes": _plain(self.classes),
             "judged_on": self.judged_on,
             "seen_share": self.seen_share,
+            "layers": self.layers,
             "remedies": list(self.remedies),
             "causes": _plain(self.causes),
             "evidence": _plain(self.evidence),

@@ -185,7 +185,7 @@ def _words(e: Evidence) -> dict[str, object]:
     network = e.network
     return {
         **vars(e),
-        "depth": len(network.hidden_sizes) if network else 0,
+        "depth": len(network.hidden_sizes or ()) if network else 0,
         "n_classes": len(e.data.class_rows),
         "steps": f"{network.n_steps} steps" if network and network.n_steps is not None else "training",
         "rate": f" of learning rate {network.learning_rate:g}" if network and network.learning_rate else "",

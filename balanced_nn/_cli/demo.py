@@ -6,9 +6,9 @@ from balanced_nn._cli.console import Commands, read_count, read_seed, tell
 from balanced_nn._training.keras.process import quiet_start
 
 DESCRIPTION = """\
-Fits the plain Keras MLP of the tutorials and BalancedNNClassifier on the same
-real, imbalanced table that ships with the package, and shows both side by
-side."""
+Fits the plain Keras MLP of the tutorials, the same with class weights, and
+BalancedNNClassifier on the same real, imbalanced table that ships with the
+package, and shows them side by side."""
 
 
 def add_command(commands: Commands) -> None:
@@ -21,7 +21,7 @@ def add_command(commands: Commands) -> None:
     demo.set_defaults(run=run)
     choice = demo.add_mutually_exclusive_group()
     choice.add_argument(
-        "--seed", type=read_seed, default=0, metavar="N", help="seed of the split and of both networks (default: 0)"
+        "--seed", type=read_seed, default=0, metavar="N", help="seed of the split and of each network (default: 0)"
     )
     choice.add_argument(
         "--seeds",

@@ -89,7 +89,8 @@ class Fit:
         if model.lr_search_ is not None:
             rate += f" ({model.lr_search_.reason})"
         n_networks = f"{len(epochs)} network{'s' * (len(epochs) > 1)}"
-        layers = ", ".join(map(str, model.network_.spec.hidden_layer_sizes)) or "none"
+        spec = model.network_.spec
+        layers = str(spec.body or ", ".join(map(str, spec.hidden_layer_sizes)) or "none")
         return {
             "Decision": str(model.decision_rule_),
             "Learning rate": rate,

@@ -1,4 +1,4 @@
-"""How well do the two networks do on the same split? Fits and measures both in the same way."""
+"""How well do the networks do on the same split? Fits and measures all in the same way."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class Result:
     balanced_accuracy: float  # fraction
     average_precision: float  # of the rare class
     log_loss: float  # nats
+    mean_proba: float  # of the rare class, over all test rows
     outcome: Outcome  # of what `predict` answered
     learning_rate: float
     n_epochs: int
@@ -43,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both networks on one split."""
+    """All networks on one split."""
 
     seed: int
     n_train: int
@@ -51,16 +52,27 @@ class Comparison:
     n_test: int
     n_test_rare: int
     plain: Result
+    weighted: Result  # the plain one with class weights
     ours: Result
+
+    @property
+    def results(self) -> tuple[Result, Result, Result]:
+        """Of each network, in the order of a table."""
+        return self.plain, self.weighted, self.ours
+
+    @property
+    def share(self) -> float:
+        """Fraction of the test rows that are of the rare class."""
+        return self.n_test_rare / self.n_test
 
 
 def compare(seed: int = 0, *, tell: Callable[[str], None] = lambda _: None) -> Comparison:
-    """Fit both networks on one split of the health survey and measure both.
+    """Fit each network on one split of the health survey and measure it.
 
     Parameters
     ----------
     seed : int, default=0
-        Seed of the split and of both networks.
+        Seed of the split and of each network.
     tell : callable, default=lambda _: None
         Called with a line before each step that takes seconds.
 
@@ -69,12 +81,14 @@ def compare(seed: int = 0, *, tell: Callable[[str], None] = lambda _: None) -> C
     Comparison
     """
     train, test = split_survey(load_survey(), seed)
-    load_keras()  # here, so that neither network is charged for it
+    load_keras()  # here, so that no network is charged for it
     tell("Fitting the plain Keras MLP ...")
-    plain = _measure_plain(train, test, seed)
+    plain = _measure_plain("plain Keras MLP", train, test, seed, balanced=False)
+    tell("Fitting the same with class weights ...")
+    weighted = _measure_plain("with class weights", train, test, seed, balanced=True)
     tell("Fitting BalancedNNClassifier() ...")
     ours = _measure_ours(train, test, seed)
-    return Comparison(seed, len(train), train.n_rare, len(test), test.n_rare, plain, ours)
+    return Comparison(seed, len(train), train.n_rare, len(test), test.n_rare, plain, weighted, ours)
 
 
 def compare_seeds(seeds: Iterable[int], *, tell: Callable[[str], None] = lambda _: None) -> list[Comparison]:
@@ -86,11 +100,11 @@ def compare_seeds(seeds: Iterable[int], *, tell: Callable[[str], None] = lambda 
     return comparisons
 
 
-def _measure_plain(train: Survey, test: Survey, seed: int) -> Result:
+def _measure_plain(name: str, train: Survey, test: Survey, seed: int, *, balanced: bool) -> Result:
     start = perf_counter()
-    network = fit_plain_mlp(train.X, train.class_index, seed=seed)
+    network = fit_plain_mlp(train.X, train.class_index, seed=seed, balanced=balanced)
     fit = LEARNING_RATE, network.n_epochs, perf_counter() - start
-    return _score_answers("plain Keras MLP", train, test, network.predict_proba(test.X), network.predict(test.X), fit)
+    return _score_answers(name, train, test, network.predict_proba(test.X), network.predict(test.X), fit)
 
 
 def _measure_ours(train: Survey, test: Survey, seed: int) -> Result:
@@ -117,6 +131,7 @@ def _score_answers(
         balanced_accuracy=float(balanced_accuracy_score(y, answers)),
         average_precision=float(average_precision_score(y, proba[:, 1])),
         log_loss=float(log_loss(y, proba, labels=[0, 1])),
+        mean_proba=float(proba[:, 1].mean()),
         outcome=find_outcome(y, proba, answers, prior=(1.0 - share, share)).outcome,
         learning_rate=float(learning_rate),
         n_epochs=int(n_epochs),

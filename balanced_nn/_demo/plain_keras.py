@@ -43,8 +43,8 @@ def load_keras() -> ModuleType:
     return keras
 
 
-def fit_plain_mlp(X: FloatArray, y: IntArray, *, seed: int) -> PlainMLP:
-    """Fit it with nothing left out that tutorials do, and nothing added.
+def fit_plain_mlp(X: FloatArray, y: IntArray, *, seed: int, balanced: bool = False) -> PlainMLP:
+    """Fit it with nothing left out that tutorials do, and nothing added but, on request, class weights.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ def fit_plain_mlp(X: FloatArray, y: IntArray, *, seed: int) -> PlainMLP:
         Class indices, 0 or 1.
     seed : int
         Given to ``keras.utils.set_random_seed``, which seeds the generators of the whole process.
+    balanced : bool, default=False
+        Whether each class weighs the same in training, as the tutorials on imbalanced data advise.
 
     Returns
     -------
@@ -72,7 +74,9 @@ def fit_plain_mlp(X: FloatArray, y: IntArray, *, seed: int) -> PlainMLP:
     )
     model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="binary_crossentropy", metrics=["accuracy"])
     stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=PATIENCE, restore_best_weights=True)
+    weights = {label: len(y) / (2 * int(count)) for label, count in enumerate(np.bincount(y))} if balanced else None
     history = model.fit(
-        inputs, y, validation_split=VALIDATION_FRACTION, epochs=MAX_EPOCHS, callbacks=[stopping], verbose=0
-    )
+        inputs, y, validation_split=VALIDATION_FRACTION, epochs=MAX_EPOCHS, callbacks=[stopping], class_weight=weights,
+        verbose=0,
+    )  # fmt: skip
     return PlainMLP(scaler, model, len(history.history["loss"]))

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from balanced_nn._demo.compare import Comparison, Result
 from balanced_nn._demo.survey import COMMON, RARE
 
-_LABEL, _CELL = 24, 16  # characters
-_WIDTH = _LABEL + 4 * _CELL
+_LABEL, _CELL = 24, 13  # characters
+_WIDTH = _LABEL + 6 * _CELL
 _SIMILAR = 0.2  # fraction by which two average precisions may differ, when another seed makes that much of a difference
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """Lay out one comparison: the question, both networks side by side, and one sentence of conclusion.
+    """Lay out one comparison: the question, the networks side by side, and two sentences of conclusion.
 
     Parameters
     ----------
     comparison : Comparison
-        Both networks on one split.
+        All networks on one split.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def format_comparison(comparison: Comparison) -> str:
 
 
 def format_seeds(comparisons: Sequence[Comparison]) -> str:
-    """Lay out several comparisons as a Markdown table, a row a seed, and count the collapses.
+    """Lay out several comparisons of plain and ours as a Markdown table, a row a seed, and count the collapses.
 
     Parameters
     ----------
@@ -49,10 +49,13 @@ def format_seeds(comparisons: Sequence[Comparison]) -> str:
 
 
 def conclude(comparison: Comparison) -> str:
-    """Say in one sentence what the numbers show, whatever they show."""
+    """Say in two sentences what the numbers show, whatever they show."""
     plain, ours = comparison.plain, comparison.ours
-    answers = "; ".join(_describe_answers(result, comparison) for result in (plain, ours))
-    return f"{answers}; {_compare_rankings(plain, ours)}."
+    answers = "; ".join(_describe_answers(result, comparison) for result in comparison.results)
+    probabilities = ", ".join(f"{_name_within(result)} {result.mean_proba:.1%}" for result in comparison.results)
+    found = f"{answers[0].upper()}{answers[1:]}; {_compare_rankings(plain, ours)}."
+    share = f"Of these adults {comparison.share:.1%} have prediabetes, and the mean probability is"
+    return f"{found} {share}: {probabilities}."
 
 
 def _introduce(c: Comparison) -> str:
@@ -62,17 +65,17 @@ def _introduce(c: Comparison) -> str:
             f"{c.n_train + c.n_test:,} adults, {c.n_train_rare + c.n_test_rare} with prediabetes: {c.n_train:,} to "
             f"train on, {c.n_test:,} to test ({c.n_test_rare} with prediabetes), split by seed {c.seed}.",
             "Data: CDC, Behavioral Risk Factor Surveillance System 2015, compiled by A. Teboul; public domain (CC0).",
-            "Both networks train on the same rows and are measured on the same test rows.",
+            "All networks train on the same rows and are measured on the same test rows.",
         ]
     )
 
 
 def _format_confusion(c: Comparison) -> str:
-    names = f"{'':{_LABEL}}" + "".join(f"{result.name:>{2 * _CELL}}" for result in (c.plain, c.ours))
-    answers = f"{'':{_LABEL}}" + f"{'-> ' + COMMON:>{_CELL}}{'-> ' + RARE:>{_CELL}}" * 2
+    names = f"{'':{_LABEL}}" + "".join(f"{result.name:>{2 * _CELL}}" for result in c.results)
+    answers = f"{'answered:':{_LABEL}}" + f"{COMMON:>{_CELL}}{RARE:>{_CELL}}" * 3
     rows = [
         f"{'true: ' + label:{_LABEL}}"
-        + "".join(f"{count:>{_CELL},}" for result in (c.plain, c.ours) for count in result.confusion[index])
+        + "".join(f"{count:>{_CELL},}" for result in c.results for count in result.confusion[index])
         for index, label in enumerate((COMMON, RARE))
     ]
     return "\n".join([names, answers, *rows])
@@ -85,30 +88,34 @@ def _format_scores(c: Comparison) -> str:
         ("balanced accuracy", lambda r: f"{r.balanced_accuracy:.3f}"),
         ("average precision", lambda r: f"{r.average_precision:.3f}"),
         ("log-loss", lambda r: f"{r.log_loss:.3f}"),
-        ("learning rate", lambda r: f"{r.learning_rate:.2g} ({'fixed' if r is c.plain else 'found'})"),
+        (f"mean probability ({c.share:.1%})", lambda r: f"{r.mean_proba:.1%}"),
+        ("learning rate", lambda r: f"{r.learning_rate:.2g} ({'found' if r is c.ours else 'fixed'})"),
         ("epochs", lambda r: f"{r.n_epochs}"),
         ("seconds to fit", lambda r: f"{r.seconds:.1f}"),
     ]
     width = 2 * _CELL
-    return "\n".join(f"{label:{_LABEL}}{text(c.plain):>{width}}{text(c.ours):>{width}}" for label, text in lines)
+    return "\n".join(f"{label:{_LABEL}}" + "".join(f"{text(r):>{width}}" for r in c.results) for label, text in lines)
 
 
 def _describe_answers(result: Result, c: Comparison) -> str:
     """Say what a network answered."""
     if result.single_answer is not None:
         return (
-            f'{_name_subject(result)} answers "{result.single_answer}" for all {c.n_test:,} and so finds '
+            f'{_name_within(result)} answers "{result.single_answer}" for all {c.n_test:,} and so finds '
             f"{result.found or 'none'} of the {c.n_test_rare} with prediabetes"
         )
     false_alarms = result.confusion[0][1]
     return (
-        f"{_name_subject(result)} finds {result.found} of the {c.n_test_rare} with prediabetes, at {false_alarms:,} "
+        f"{_name_within(result)} finds {result.found} of the {c.n_test_rare} with prediabetes, at {false_alarms:,} "
         f"false {'alarm' if false_alarms == 1 else 'alarms'}"
     )
 
 
-def _name_subject(result: Result) -> str:
-    return result.name if result.name[0].isupper() else f"The {result.name}"
+def _name_within(result: Result) -> str:
+    """Name a network inside a sentence."""
+    if result.name.startswith("with "):
+        return f"the same {result.name}"
+    return result.name if result.name[0].isupper() else f"the {result.name}"
 
 
 def _compare_rankings(plain: Result, ours: Result) -> str:
@@ -118,7 +125,7 @@ def _compare_rankings(plain: Result, ours: Result) -> str:
     if low >= (1 - _SIMILAR) * high:
         return f"both rank the adults about equally well ({values}), so the difference lies in what they answer"
     better = plain if plain.average_precision > ours.average_precision else ours
-    return f"{better.name} ranks the adults better ({values})"
+    return f"{_name_within(better)} ranks the adults better ({values})"
 
 
 def _format_cells(result: Result, c: Comparison) -> str:

@@ -64,13 +64,19 @@ def write_decision_scores(graph: Graph, rule: DecisionRule, log_proba: Node) -> 
 
 
 def check_exportable(predictor: Predictor, method: str) -> None:
-    """Refuse to export a transformer of the user's own, or parts of dates.
+    """Refuse to export a transformer of the user's own, or parts of dates, and layers of their own but to Keras.
 
     Raises
     ------
     ValueError
         If there is one.
     """
+    body = predictor.ensemble.members[0].network.spec.body
+    if body is not None and method != "to_keras":
+        raise ValueError(
+            f"{method} exports layers of sizes, and hidden_layer_sizes is a function, {body}. Use to_keras, and what "
+            'Keras exports, such as model.export("model.onnx", format="onnx").'
+        )
     scaler = predictor.first.scaler
     if isinstance(scaler, scalers.CustomScaler):
         raise ValueError(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._typing import FloatArray, IntArray
 
 Node: TypeAlias = Any  # the result of an operation
@@ -80,5 +80,5 @@ class Graph(Protocol):
     def log_softmax(self, a: Node) -> Node:
         """Return the logarithm of the softmax of each row."""
 
-    def network(self, features: Node, network: FittedNetwork, number: int) -> Node:
+    def network(self, features: Node, network: Network, number: int) -> Node:
         """Return the raw outputs of a network, the `number`-th, as float64."""

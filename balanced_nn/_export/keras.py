@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from balanced_nn._export.graph import Graph, Node
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._training.keras.model import fitted_keras_model
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -52,7 +52,7 @@ class KerasGraph:
         """Return elements of a stored array by their place in it."""
         return ops.squeeze(table(index), axis=-1)
 
-    def network(self, features: keras.KerasTensor, network: FittedNetwork, number: int) -> keras.KerasTensor:
+    def network(self, features: keras.KerasTensor, network: Network, number: int) -> keras.KerasTensor:
         """Return the raw outputs of a network as float64."""
         return ops.cast(fitted_keras_model(network, name=f"network_{number}")(features), "float64")
 

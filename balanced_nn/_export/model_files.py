@@ -6,8 +6,10 @@ that joblib writes. Both stay readable by skops and joblib alone.
 """
 
 import importlib
+import inspect
 import io
 import json
+import pickle
 import platform
 import zipfile
 from collections.abc import Callable
@@ -82,7 +84,8 @@ def save_model(model: Any, path: str | Path) -> None:
     Raises
     ------
     ValueError
-        If the suffix is none of these.
+        If the suffix is none of these, or a function of the model, such as `hidden_layer_sizes`, cannot be found by
+        its name: a lambda, or one inside another function.
     ImportError
         For ``.skops`` without skops.
 
@@ -103,9 +106,24 @@ def save_model(model: Any, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
         raise ValueError(f"path must end in {' or '.join(WRITERS)}, which says how a model is written, got {path}")
+    _check_functions(model)
     content = WRITERS[path.suffix.lower()](model, path)  # before anything is written
     with replaced_file(path) as file:
         file.write(content)
+
+
+def _check_functions(model: Any) -> None:
+    """A file names a function by its module, and skops notices only when it is read that nothing is there."""
+    for name, value in getattr(model, "get_params", dict)().items():
+        if not inspect.isfunction(value):
+            continue
+        try:
+            pickle.dumps(value)
+        except (pickle.PicklingError, AttributeError) as error:
+            raise ValueError(
+                f"{name} is the function {value.__qualname__}, which a file can only name, and which cannot be found "
+                "by that name. Define it in a module, neither as a lambda nor inside another function, and fit again."
+            ) from error
 
 
 def load_model(path: str | Path, *, trust: bool = False) -> Any:

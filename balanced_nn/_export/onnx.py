@@ -10,7 +10,7 @@ from balanced_nn._data.table import level_text
 from balanced_nn._decision.predictor import Predictor
 from balanced_nn._export.formulas import check_exportable, write_decision_scores, write_log_proba
 from balanced_nn._export.graph import Operand
-from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays
+from balanced_nn._network.network import SELU_ALPHA, SELU_SCALE, FittedNetwork, LayerArrays, Network
 from balanced_nn._preprocessing.encoding import Encoding
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -131,8 +131,9 @@ class OnnxGraph:
         """Return elements of a stored array by their place in it."""
         return self.node("Gather", [table, index], table.dtype, axis=0)
 
-    def network(self, features: Value, network: FittedNetwork, number: int) -> Value:
+    def network(self, features: Value, network: Network, number: int) -> Value:
         """Return the raw outputs of a network as float64; its weights are stored in float32, as trained."""
+        assert isinstance(network, FittedNetwork)  # bodies are refused
         hidden = self.cast(features, "float64")
         *inner, last = network.layers
         for layer in inner:

@@ -15,7 +15,7 @@ _TYPES = {
     "_decision.threshold_tuning": ["Tuning"],
     "_network.ensemble": ["Ensemble", "Member"],
     "_network.network": ["BatchNormArrays", "FittedNetwork", "LayerArrays"],
-    "_network.specs": ["History", "LearningRateSearch", "NetworkSpec", "OptimizerState", "RangeTestTrace"],
+    "_network.specs": ["Body", "History", "LearningRateSearch", "NetworkSpec", "OptimizerState", "RangeTestTrace"],
     "_preprocessing.dates": ["DateEncoding"],
     "_preprocessing.encoding": ["Encoding"],
     "_preprocessing.normal_scores": ["NormalScores"],
@@ -26,6 +26,7 @@ _TYPES = {
     "_probability.calibration": ["Calibration", "HeldOut"],
     "_probability.correction": ["Correction"],
     "_sampling.resampler": ["ClassResampler"],
+    "_training.body_network": ["BodyNetwork"],
     "_training.going_on": ["Reached"],
 }
 

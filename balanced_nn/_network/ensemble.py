@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._data.table import Table
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History
 from balanced_nn._network.stack import Stack, stack_networks
 from balanced_nn._preprocessing.preprocessing import Preprocessing
@@ -27,8 +27,8 @@ class Member:
     ----------
     preprocessing : Preprocessing
         From a table to the matrix that the network reads; its statistics are those of the network's training rows.
-    network : FittedNetwork
-        The weights as arrays.
+    network : Network
+        The weights as arrays, and the forward pass over them.
     correction : Correction
         What training did to the probabilities.
     history : History
@@ -38,7 +38,7 @@ class Member:
     """
 
     preprocessing: Preprocessing
-    network: FittedNetwork
+    network: Network
     correction: Correction = field(repr=False)
     history: History
     attempts: tuple[History, ...] = field(repr=False)

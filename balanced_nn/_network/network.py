@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from scipy.special import erf, expit
@@ -17,6 +17,27 @@ BLOCK_BYTES = 2**21  # of the widest layer's activations for one block of rows: 
 KERAS_NAMES = {"logistic": "sigmoid", "identity": "linear"}  # of activations, where they differ from ours
 SELU_SCALE = 1.0507009873554805  # Klambauer et al., "Self-Normalizing Neural Networks", NeurIPS 2017
 SELU_ALPHA = 1.6732632423543772
+
+
+class Network(Protocol):
+    """What is asked of any fitted network, whoever chose its layers."""
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """The architecture."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every weight is a finite number."""
+
+    def arrays(self) -> list[FloatArray]:
+        """Return all that training changes, always in the same order."""
+
+    def with_arrays(self, arrays: Iterable[FloatArray]) -> Self:
+        """Return the network of the same architecture with other arrays."""
+
+    def logits(self, X: FloatArray) -> FloatArray:
+        """Raw outputs of shape (n_samples, n_outputs), float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +120,10 @@ class FittedNetwork:
             else:
                 layers.append(LayerArrays(kernel, next(rest), None))
         return cls(spec, (*layers, LayerArrays(next(rest), next(rest), None)))
+
+    def with_arrays(self, arrays: Iterable[FloatArray]) -> Self:
+        """Return the network of the same architecture with other arrays, as :meth:`arrays` gives them."""
+        return self.from_arrays(self.spec, arrays)
 
     def arrays(self) -> list[FloatArray]:
         """Return of each layer its kernel and bias, or its kernel and BatchNorm's gamma, beta, mean, variance."""

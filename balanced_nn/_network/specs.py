@@ -1,13 +1,38 @@
 """What is said, once, about a network, its training, and what training recorded? Frozen values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from balanced_nn._typing import FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Layers of the caller's own between the input and the output, as the function that makes them.
+
+    It equals itself alone: what a function makes may differ from one fit to the next, as a notebook's cell is edited.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the number of columns, and returns a ``keras.layers.Layer``, a ``keras.Model`` or a list of layers.
+    """
+
+    make: Callable[[int], Any]
+
+    def __str__(self) -> str:
+        """Name the function."""
+        return getattr(self.make, "__qualname__", type(self.make).__qualname__)
+
+    def __call__(self, n_inputs: int) -> Any:
+        """Make the layers anew."""
+        return self.make(n_inputs)
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
-    """The architecture of a multi-layer perceptron.
+    """The architecture of a network: a multi-layer perceptron, or a body of the caller's own before the output.
 
     Two classes have one output unit, more classes one unit each; outputs are logits.
     """
@@ -17,6 +42,7 @@ class NetworkSpec:
     hidden_layer_sizes: tuple[int, ...]
     activation: str  # "relu", "tanh", "logistic", "selu", "gelu" or "identity"
     batch_norm: bool
+    body: Body | None = None  # then the three above say nothing
 
     @property
     def n_outputs(self) -> int:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from balanced_nn._data.table import Table
-from balanced_nn._network.network import FittedNetwork, carry_on
+from balanced_nn._network.network import FittedNetwork, Network, carry_on
 from balanced_nn._preprocessing.joining import Joined, join_preprocessings
 from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._probability.correction import Correction
@@ -66,16 +67,18 @@ class Stack:
 
 
 def stack_networks(
-    preprocessings: Sequence[Preprocessing], networks: Sequence[FittedNetwork], corrections: Sequence[Correction]
+    preprocessings: Sequence[Preprocessing], networks: Sequence[Network], corrections: Sequence[Correction]
 ) -> Stack | None:
     """Stack the networks of one ensemble.
 
     Returns
     -------
     Stack or None
-        None where the networks differ in more than their rows and weights, where a weight is not finite, or where the
-        first kernels are so large that nothing is gained.
+        None where the networks differ in more than their rows and weights, where a weight is not finite, where the
+        first kernels are so large that nothing is gained, or where the layers are not ours.
     """
+    if not _are_ours(networks):
+        return None
     specs = {(network.spec.hidden_layer_sizes, network.spec.activation, network.spec.n_outputs) for network in networks}
     losses = {(correction.focal, correction.label_smoothing) for correction in corrections}
     n_bytes = sum(8 * network.layers[0].kernel.size for network in networks)
@@ -107,6 +110,10 @@ def stack_networks(
         networks[0].spec.activation,
         correction,
     )
+
+
+def _are_ours(networks: Sequence[Network]) -> TypeGuard[Sequence[FittedNetwork]]:
+    return all(isinstance(network, FittedNetwork) for network in networks)
 
 
 def _goes_on(preprocessing: Preprocessing) -> BoolArray:

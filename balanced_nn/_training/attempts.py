@@ -19,10 +19,11 @@ from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._data.column_checks import SuspiciousColumn
 from balanced_nn._data.dataset import thin_out
 from balanced_nn._network.ensemble import Member
-from balanced_nn._network.network import FittedNetwork, initial_network
+from balanced_nn._network.network import Network, initial_network
 from balanced_nn._network.specs import History, LearningRateSearch
 from balanced_nn._network.weight_averaging import between
 from balanced_nn._probability.correction import natural_log_loss
+from balanced_nn._training.body_network import draw_body_network
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
 from balanced_nn._training.checkpoint import Checkpoint
 from balanced_nn._training.keras.process import check_process, quiet_start
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # loads TensorFlow
 
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
+OWN_LAYERS = "those of {}, trained through Keras and not compiled; to predict needs TensorFlow."
 _WEIGHTS = 5  # stream of random numbers
 
 ReferenceFinder = Callable[[OutcomeReport], Reference | None]  # of answers that are in doubt
@@ -50,8 +52,8 @@ class Attempt:
     task: "TrainingTask"
     search: LearningRateSearch | None  # None where the learning rate was set by hand
     change: Change  # against the first attempt
-    network: FittedNetwork
-    mean: FittedNetwork | None  # the mean of the weights of the last epochs
+    network: Network
+    mean: Network | None  # the mean of the weights of the last epochs
     history: History
     scores: FloatArray  # log-probabilities of the judged rows at uniform class frequencies
     evidence: Evidence | None = None  # None where the outcome is plainly good
@@ -142,9 +144,13 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
-    initial = plan.start
-    if initial is None:
+    initial: Network
+    if plan.start is not None:
+        initial = plan.start
+    elif plan.network.body is None:
         initial = initial_network(plan.network, output_bias, plan.epoch.sample(STATISTICS_SAMPLE), rng, product)
+    else:
+        initial = draw_body_network(plan.network, output_bias, int(rng.integers(2**31)))
     return TrainingTask(plan, initial, int(rng.integers(2**31)))
 
 
@@ -387,4 +393,7 @@ def report_outcome(
     hints = setting_hints(settings.values, settings.defaults)
     failed = attempt.outcome.outcome is not Outcome.HEALTHY
     judged_on = attempt.plan.judged_on
-    return CollapseReport(attempt.outcome, labels, judged_on, findings, attempt.evidence, hints if failed else ())
+    layers = OWN_LAYERS.format(settings.body) if settings.body else ""
+    return CollapseReport(
+        attempt.outcome, labels, judged_on, findings, attempt.evidence, hints if failed else (), layers=layers
+    )

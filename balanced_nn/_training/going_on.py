@@ -70,6 +70,27 @@ class Reached:
         return int(np.random.default_rng([self.seed, _FIT, self.n_fits]).integers(2**31))
 
 
+def check_layers_of_sizes(settings: FitSettings, what: str) -> None:
+    """Refuse to keep how far layers of the caller's own have come: they may count in ways that we do not know.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    what : str
+        What would go on, as the user calls it.
+
+    Raises
+    ------
+    ValueError
+        If `hidden_layer_sizes` is a function.
+    """
+    if settings.body is not None:
+        raise ValueError(
+            f"{what} goes on only with layers that are given by their sizes; hidden_layer_sizes is the function "
+            f"{settings.body}. Use fit alone, or sizes such as (256, 128)."
+        )
+
+
 def check_same_shape(settings: FitSettings, members: tuple[Member, ...]) -> None:
     """Refuse to train networks further that are not those of the settings.
 

@@ -15,7 +15,7 @@ from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._data.names import listed_labels
 from balanced_nn._data.target import read_target
 from balanced_nn._network.ensemble import Member
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, LearningRateSearch, OptimizerState
 from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._probability.calibration import HeldOut
@@ -266,9 +266,7 @@ class _Lesson:
         )
         return Member(member.preprocessing, network, correction, history, (history,)), optimizer
 
-    def _plan(
-        self, preprocessing: Preprocessing, X: FloatArray, correction: Correction, start: FittedNetwork | None
-    ) -> Plan:
+    def _plan(self, preprocessing: Preprocessing, X: FloatArray, correction: Correction, start: Network | None) -> Plan:
         batch, n_rows = self.batch, len(self.batch.y)
         n_drawn = -(-n_rows // self.batch_size) * self.batch_size  # batches are full: some rows come once more
         weight = batch.weight * self.balance.factor[batch.y] * (n_rows / n_drawn)

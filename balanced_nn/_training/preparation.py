@@ -16,7 +16,7 @@ from balanced_nn._data.hold_outs import HoldOut, grouped_hold_outs, hold_outs
 from balanced_nn._data.labelled_rows import LabelledRows, read_labelled
 from balanced_nn._data.names import MOST_LABELS, listed
 from balanced_nn._network.ensemble import Member
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import NetworkSpec, TrainingSpec
 from balanced_nn._preprocessing.dates import range_notes
 from balanced_nn._preprocessing.encoding import type_notes
@@ -74,7 +74,7 @@ class Plan:
     notes: tuple[Warning, ...]
     other_table: bool = False  # whether the judged rows hold other values than those of training
     buckets: Buckets | None = None  # all training rows, where they are on disk
-    start: FittedNetwork | None = None  # what training goes on from; None draws it
+    start: Network | None = None  # what training goes on from; None draws it
 
     @property
     def epoch(self) -> Dataset | Buckets:
@@ -269,7 +269,8 @@ def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
 
 def network_spec(settings: FitSettings, n_inputs: int, n_classes: int) -> NetworkSpec:
     """Architecture of the network for a matrix of so many columns."""
-    return NetworkSpec(n_inputs, n_classes, settings.layer_widths, settings.activation, bool(settings.batch_norm))
+    norm = bool(settings.batch_norm)
+    return NetworkSpec(n_inputs, n_classes, settings.layer_widths, settings.activation, norm, settings.body)
 
 
 def correction_of(settings: FitSettings, prior: FloatArray) -> Correction:
@@ -353,7 +354,7 @@ def _batch_size(settings: FitSettings, n_rows: int) -> int:
 
 def training_spec(settings: FitSettings, batch_size: int, *, stops: bool) -> TrainingSpec:
     """How a network is trained; `stops` says whether rows were held out to stop on."""
-    if batch_size == 1 and settings.batch_norm:
+    if batch_size == 1 and settings.batch_norm and settings.body is None:
         raise ValueError(
             "batch_size=1 gives BatchNorm no variance to measure, so no unit could vary. "
             'Use batch_size="auto", or batch_norm=False.'
@@ -376,6 +377,12 @@ def training_spec(settings: FitSettings, batch_size: int, *, stops: bool) -> Tra
 
 def _notes_on_settings(settings: FitSettings, n_rows: int, training_prior: FloatArray) -> Iterator[Warning]:
     size, smoothing, rarest = settings.batch_size, settings.label_smoothing, training_prior.min()
+    if idle := settings.without_effect:
+        yield UserWarning(
+            f"{listed(idle, MOST_LABELS)} {'has' if len(idle) == 1 else 'have'} no effect, because hidden_layer_sizes "
+            f"is a function, {settings.body}, whose layers bring activation, BatchNorm and dropout of their own. "
+            "Set these in the function."
+        )
     if size != "auto" and int(size) > n_rows:
         text = f"batch_size={size} is larger than the {n_rows} training rows; a step takes all {n_rows} instead."
         yield UserWarning(f'{text} A search on parts of the rows may ignore this; else set batch_size="auto".')

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -37,6 +37,7 @@ from balanced_nn._cli.main import main as run_command
 from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import README, RESULTS
 from benchmarks.common.records import append_row, fill, read_rows
+from benchmarks.common.workers import answers_of
 
 ROWS = RESULTS / "fuzz.csv"
 BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
@@ -305,7 +306,7 @@ def run_block(block: int, folder: Path) -> list[Row]:
         process = mp.get_context("fork").Process(target=work, args=(pending, folder, theirs))
         process.start()
         theirs.close()
-        for number, run, seconds in results(ours, process):
+        for number, run, seconds in answers_of(ours, process, TIME_LIMIT):
             command, kind = plan(number)
             row = found.setdefault((command, kind), Row(block, command, kind, *[0] * 9, 0.0))
             found[command, kind] = count(row, run, seconds)
@@ -313,24 +314,6 @@ def run_block(block: int, folder: Path) -> list[Row]:
             pending.remove(number)
         process.join()
     return list(found.values())
-
-
-def results(pipe: Any, process: Any) -> Iterator[tuple[int, Run | str, float]]:
-    """Results of a process as they come; the last one may be that it ended, or was ended."""
-    number = -1
-    try:
-        while True:
-            if not pipe.poll(TIME_LIMIT):
-                process.kill()
-                yield number, "timeout", TIME_LIMIT
-                return
-            number, run, seconds = pipe.recv()
-            if run is not None:
-                yield number, run, seconds
-                number = -1
-    except EOFError:
-        if number >= 0:
-            yield number, "crash", 0.0
 
 
 def count(row: Row, run: Run | str, seconds: float) -> Row:

@@ -20,10 +20,21 @@ PLAIN = Result(
     balanced_accuracy=0.5,
     average_precision=0.31,
     log_loss=0.3,
+    mean_proba=0.11,
     outcome=Outcome.THRESHOLD,
     learning_rate=1e-3,
     n_epochs=7,
     seconds=6.0,
+)
+WEIGHTED = replace(
+    PLAIN,
+    name="with class weights",
+    confusion=((60, 30), (1, 9)),
+    recall=(60 / 90, 0.9),
+    balanced_accuracy=0.78,
+    log_loss=0.6,
+    mean_proba=0.41,
+    outcome=Outcome.HEALTHY,
 )
 OURS = replace(
     PLAIN,
@@ -35,7 +46,9 @@ OURS = replace(
     outcome=Outcome.HEALTHY,
     learning_rate=0.0123,
 )
-COMPARISON = Comparison(seed=3, n_train=200, n_train_rare=20, n_test=100, n_test_rare=10, plain=PLAIN, ours=OURS)
+COMPARISON = Comparison(
+    seed=3, n_train=200, n_train_rare=20, n_test=100, n_test_rare=10, plain=PLAIN, weighted=WEIGHTED, ours=OURS
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,45 +92,56 @@ def test_the_plain_network_answers_one_class_and_ours_both(real: Comparison) -> 
     assert real.ours.balanced_accuracy > 0.6
 
 
-def test_both_networks_are_measured_on_the_same_rows(real: Comparison) -> None:
-    for result in (real.plain, real.ours):
+def test_class_weights_find_the_rare_class_and_spoil_the_probabilities(real: Comparison) -> None:
+    assert real.weighted.found > real.plain.found
+    assert real.weighted.mean_proba > 2 * real.share
+    assert real.ours.mean_proba == pytest.approx(real.share, abs=0.005)
+
+
+def test_all_networks_are_measured_on_the_same_rows(real: Comparison) -> None:
+    for result in real.results:
         assert [sum(row) for row in result.confusion] == [real.n_test - real.n_test_rare, real.n_test_rare]
         assert result.recall == pytest.approx([row[i] / sum(row) for i, row in enumerate(result.confusion)])
         assert np.mean(result.recall) == pytest.approx(result.balanced_accuracy)
 
 
-def test_the_report_shows_every_number_of_both_networks_side_by_side() -> None:
+def test_the_report_shows_every_number_of_all_networks_side_by_side() -> None:
     lines = {line[:24].strip(): line[24:].split() for line in format_comparison(COMPARISON).splitlines() if line[24:]}
-    assert lines["true: no diabetes"] == ["90", "0", "70", "20"]
-    assert lines["true: prediabetes"] == ["10", "0", "2", "8"]
-    assert lines["recall of no diabetes"] == ["100.0%", "77.8%"]
-    assert lines["recall of prediabetes"] == ["0.0%", "80.0%"]
-    assert lines["balanced accuracy"] == ["0.500", "0.790"]
-    assert lines["average precision"] == ["0.310", "0.300"]
-    assert lines["log-loss"] == ["0.300", "0.300"]
-    assert lines["learning rate"] == ["0.001", "(fixed)", "0.012", "(found)"]
-    assert lines["seconds to fit"] == ["6.0", "6.0"]
+    assert lines["true: no diabetes"] == ["90", "0", "60", "30", "70", "20"]
+    assert lines["true: prediabetes"] == ["10", "0", "1", "9", "2", "8"]
+    assert lines["recall of no diabetes"] == ["100.0%", "66.7%", "77.8%"]
+    assert lines["recall of prediabetes"] == ["0.0%", "90.0%", "80.0%"]
+    assert lines["balanced accuracy"] == ["0.500", "0.780", "0.790"]
+    assert lines["average precision"] == ["0.310", "0.310", "0.300"]
+    assert lines["log-loss"] == ["0.300", "0.600", "0.300"]
+    assert lines["mean probability (10.0%)"] == ["11.0%", "41.0%", "11.0%"]
+    assert lines["learning rate"] == ["0.001", "(fixed)", "0.001", "(fixed)", "0.012", "(found)"]
+    assert lines["seconds to fit"] == ["6.0", "6.0", "6.0"]
 
 
 def test_no_line_of_the_report_is_longer_than_110_characters() -> None:
     assert max(map(len, format_comparison(COMPARISON).splitlines())) <= 110
 
 
-def test_the_sentence_names_a_single_answer_and_an_equal_ranking() -> None:
+def test_the_sentences_name_a_single_answer_an_equal_ranking_and_the_mean_probabilities() -> None:
     assert conclude(COMPARISON) == (
         'The plain Keras MLP answers "no diabetes" for all 100 and so finds none of the 10 with prediabetes; '
+        "the same with class weights finds 9 of the 10 with prediabetes, at 30 false alarms; "
         "BalancedNNClassifier finds 8 of the 10 with prediabetes, at 20 false alarms; both rank the adults about "
-        "equally well (average precision 0.310 against 0.300), so the difference lies in what they answer."
+        "equally well (average precision 0.310 against 0.300), so the difference lies in what they answer. Of these "
+        "adults 10.0% have prediabetes, and the mean probability is: the plain Keras MLP 11.0%, the same with class "
+        "weights 41.0%, BalancedNNClassifier 11.0%."
     )
 
 
 def test_the_sentence_is_as_frank_when_ours_is_the_worse_one() -> None:
     ours = replace(OURS, confusion=((90, 0), (10, 0)), average_precision=0.1)
     plain = replace(PLAIN, confusion=((89, 1), (5, 5)))
-    assert conclude(replace(COMPARISON, plain=plain, ours=ours)) == (
-        "The plain Keras MLP finds 5 of the 10 with prediabetes, at 1 false alarm; BalancedNNClassifier answers "
-        '"no diabetes" for all 100 and so finds none of the 10 with prediabetes; plain Keras MLP ranks the adults '
-        "better (average precision 0.310 against 0.100)."
+    assert conclude(replace(COMPARISON, plain=plain, ours=ours)).startswith(
+        "The plain Keras MLP finds 5 of the 10 with prediabetes, at 1 false alarm; the same with class weights finds 9 "
+        "of the 10 with prediabetes, at 30 false alarms; BalancedNNClassifier answers "
+        '"no diabetes" for all 100 and so finds none of the 10 with prediabetes; the plain Keras MLP ranks the adults '
+        "better (average precision 0.310 against 0.100). "
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection._search import BaseSearchCV
 
-from tests.helpers.installed import HAS_TEMPERATURE
+from tests.helpers.installed import HAS_CALLBACKS, HAS_TEMPERATURE
 from tests.model_selection.test_search_space import Trial
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -28,8 +28,12 @@ def numbers(text: str) -> list[float]:
         "large-data.md",
         "learning-rate.md",
         "migration.md",
+        "own-layers.md",
         "pipelines.md",
         "preprocessing.md",
+        pytest.param(
+            "callbacks.md", marks=pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn 1.9 brought them")
+        ),
         pytest.param("composition.md", marks=[pytest.mark.slow, NEW_SCIKIT]),
         pytest.param("probabilities.md", marks=pytest.mark.slow),
         pytest.param("quickstart.md", marks=pytest.mark.slow),

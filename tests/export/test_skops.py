@@ -16,6 +16,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from balanced_nn import SKOPS_TYPES, BalancedNNClassifier, ClassResampler, RobustSmoothScaler, TabularPreprocessor
 from balanced_nn._causes.evidence import Cause
 from balanced_nn._collapse.outcome import Outcome
+from tests.helpers.bodies import wide_and_deep
 from tests.helpers.exports import heavy_and_many
 
 RNG = np.random.default_rng(0)
@@ -61,8 +62,11 @@ def test_the_types_to_trust_are_those_that_fitted_models_are_made_of(fitted: dic
     resampler = ClassResampler(random_state=0)
     resampler.fit_resample(X, Y)
     learned = small().partial_fit(X, Y, classes=[0, 1])
-    stored = [*(data for _, data in fitted.values()), skops.io.dumps(resampler), skops.io.dumps(learned)]
-    assert sorted({name for data in stored for name in skops.io.get_untrusted_types(data=data)}) == SKOPS_TYPES
+    own_layers = small(hidden_layer_sizes=wide_and_deep, max_iter=1).fit(X, Y)
+    stored = [*(data for _, data in fitted.values()), *map(skops.io.dumps, (resampler, learned, own_layers))]
+    found = {name for data in stored for name in skops.io.get_untrusted_types(data=data)}
+    assert found - set(SKOPS_TYPES) == {"tests.helpers.bodies.wide_and_deep"}  # what a caller brings is not ours
+    assert set(SKOPS_TYPES) <= found
 
 
 @pytest.mark.parametrize("name", SKOPS_TYPES)

@@ -26,10 +26,10 @@ from balanced_nn._diagnose.keras.layers import (
     lone_loss,
     network_facts,
     quietly,
-    random_state_kept,
     units_of,
 )
 from balanced_nn._diagnose.keras.replaying import find_replay
+from balanced_nn._network.global_seeds import random_state_kept
 from balanced_nn._probability.correction import balanced_accuracy
 from balanced_nn._typing import FloatArray, IntArray, Rows
 

@@ -1,6 +1,5 @@
 """What is a given Keras model made of, and how is it copied?"""
 
-import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from balanced_nn._causes.evidence import NetworkFacts
@@ -167,22 +165,6 @@ def quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-@contextmanager
-def random_state_kept(seed: int) -> Iterator[None]:
-    """Keras draws the seeds of new layers from Python's global generator: seed it, and restore it afterwards.
-
-    The same with NumPy's, from which initialisers of the user's own may draw.
-    """
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is the global one that is kept
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
 
 
 def layer_from(layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:

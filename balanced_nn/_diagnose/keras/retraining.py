@@ -24,9 +24,9 @@ from balanced_nn._diagnose.keras.layers import (
     layer_from,
     network_facts,
     quietly,
-    random_state_kept,
     units_of,
 )
+from balanced_nn._network.global_seeds import random_state_kept
 from balanced_nn._typing import FloatArray, IntArray, Rows
 
 LONGER_EPOCHS, LONGER_STEPS, LONGER_PATIENCE = 4, 3_000, 20  # times as many epochs; at least so many steps; epochs

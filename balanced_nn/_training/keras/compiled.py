@@ -4,6 +4,7 @@ So trainings at the same time, in threads, share one executable. That is also wh
 Keras on TensorFlow holds its state, and cannot be handed another one.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,13 +14,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_nn._network.specs import NetworkSpec, TrainingSpec
+from balanced_nn._network.specs import Body, NetworkSpec, TrainingSpec
 from balanced_nn._probability.correction import FOCAL_GAMMA
+from balanced_nn._training.keras.body import SEED_STATE, counters
 from balanced_nn._training.keras.model import CounterDropout, build_model, network_variables, padded_width
 from balanced_nn._training.keras.process import may_compile
 from balanced_nn._training.keras.threads import run_apart
 
 BATCHES_PER_CHUNK = 32
+BATCHES_OF_A_BODY = 8  # the same, where nobody knows how long a step takes
 CHUNK_BYTES = 2**23  # bounds the buffer of a wide table
 CHUNK_MULTIPLICATIONS = 2**33  # bounds the time of a call, about 0.2 s: a keyboard interrupt waits for its end
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of AdamW, as in Keras
@@ -30,7 +33,7 @@ NOT_DECAYED = {"bias", "gamma", "beta"}
 class ProgramKey:
     """What a program is compiled for; every other setting is a variable of the program."""
 
-    n_inputs: int  # padded
+    n_inputs: int  # padded, but for a body
     n_classes: int
     hidden_layer_sizes: tuple[int, ...]
     activation: str
@@ -38,21 +41,26 @@ class ProgramKey:
     has_dropout: bool
     focal: bool
     batch_size: int
+    body: Body | None = None
 
     @classmethod
     def of(cls, network: NetworkSpec, training: TrainingSpec, width: int) -> "ProgramKey":
         """Key of the program that trains `network` as `training` says, with inputs of up to `width` columns."""
+        n_inputs = padded_width(width) if network.body is None else network.n_inputs
         return cls(
-            padded_width(width), network.n_classes, network.hidden_layer_sizes, network.activation,
+            n_inputs, network.n_classes, network.hidden_layer_sizes, network.activation,
             network.batch_norm, training.dropout > 0, training.loss == "focal", training.batch_size,
+            network.body,
         )  # fmt: skip
 
     @property
     def batches_per_chunk(self) -> int:
         """Number of batches in the buffer of one call."""
+        by_bytes = CHUNK_BYTES // (4 * self.batch_size * self.n_inputs)
+        if self.body is not None:
+            return int(np.clip(by_bytes, 1, BATCHES_OF_A_BODY))
         widths = (self.n_inputs, *self.hidden_layer_sizes, self.n_classes)
         multiplications = 3 * self.batch_size * sum(a * b for a, b in pairwise(widths))  # forward, and twice backward
-        by_bytes = CHUNK_BYTES // (4 * self.batch_size * self.n_inputs)
         return int(np.clip(min(by_bytes, CHUNK_MULTIPLICATIONS // multiplications), 1, BATCHES_PER_CHUNK))
 
 
@@ -84,14 +92,17 @@ class CompiledSteps:
     def _trace(self) -> None:
         """Trace each function for one signature: none can be compiled a second time."""
         key = self.key
-        spec = NetworkSpec(key.n_inputs, key.n_classes, key.hidden_layer_sizes, key.activation, key.batch_norm)
+        sizes, norm = key.hidden_layer_sizes, key.batch_norm
+        self._spec = NetworkSpec(key.n_inputs, key.n_classes, sizes, key.activation, norm, key.body)
         dropout = CounterDropout if key.has_dropout else None
-        self.model = build_model(spec, n_inputs=key.n_inputs, dropout_layer=dropout)
+        self.model = build_model(self._spec, n_inputs=key.n_inputs, dropout_layer=dropout)
+        self._counters = counters(self.model) if key.body is not None else []
         self._decays = [variable.name not in NOT_DECAYED for variable in self.model.trainable_variables]
         state, rows, n = self.new_state(), key.batches_per_chunk * key.batch_size, key.batches_per_chunk
         x, y = tf.TensorSpec((rows, key.n_inputs), tf.float32), tf.TensorSpec((rows,), tf.int32)
         w, rates, n_batches = tf.TensorSpec((rows,)), tf.TensorSpec((n,)), tf.TensorSpec((), tf.int32)
-        self.run = _traced(self._loop, state, x, y, w, rates, n_batches, jit_compile=may_compile())
+        compiles = key.body is None and may_compile()  # XLA does not know all layers of anybody's
+        self.run = _traced(self._loop, state, x, y, w, rates, n_batches, jit_compile=compiles)
         # TensorFlow's own kernels need no compilation: the forward pass takes any number of rows.
         self.forward = _traced(self._forward, state.trainable, state.others, tf.TensorSpec((None, key.n_inputs)))
         # All arrays of a network in one call: reading the variables one by one takes three times as long.
@@ -116,9 +127,9 @@ class CompiledSteps:
         return State(zeros(weights), zeros(others), *moments, scalar(tf.int32), scalar(), scalar(), scalar(), offset)
 
     def network_of(self, state: State) -> list[tf.Variable]:
-        """Return the variables that hold the arrays of a network, in the order of ``FittedNetwork.arrays``."""
+        """Return the variables that hold the arrays of a network, in the order of ``Network.arrays``."""
         of = self._variables_of(state)
-        return [of[id(variable)] for variable in network_variables(self.model)]
+        return [of[id(variable)] for variable in network_variables(self.model, self._spec)]
 
     def _variables_of(self, state: State) -> dict[int, tf.Variable]:
         """Variable of a state for each of the model, by its id."""
@@ -131,7 +142,7 @@ class CompiledSteps:
         return [of[id(layer.calls)] for layer in self._layers(CounterDropout)]
 
     def _layers(self, kind: type[keras.layers.Layer]) -> list[keras.layers.Layer]:
-        return [layer for layer in self.model.layers if isinstance(layer, kind)]
+        return [layer for layer in self.model._flatten_layers() if isinstance(layer, kind)]
 
     def _start(
         self, state: State, arrays: list[tf.Tensor], scalars: list[tf.Tensor], offset: tf.Tensor, seed: tf.Tensor
@@ -146,6 +157,9 @@ class CompiledSteps:
             of[id(layer.rate)].assign(scalars[0])
             of[id(layer.seed)].assign(seed + i)
             of[id(layer.calls)].assign(0)
+        for i, (variable, first) in enumerate(self._counters):
+            own_seed = [tf.cast(seed + i, first.dtype), tf.zeros((), first.dtype)]  # and how many were drawn
+            of[id(variable)].assign(tf.stack(own_seed) if variable.name == SEED_STATE else tf.constant(first))
         for variable, scalar in zip(
             (state.weight_decay, state.momentum, state.label_smoothing), scalars[1:], strict=True
         ):
@@ -176,11 +190,15 @@ class CompiledSteps:
             batch_y, batch_w = tf.slice(y, [first], [size]), tf.slice(w, [first], [size])
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                logits, others = self.model.stateless_call(weights, others, batch_x, training=True)
+                logits, others, *penalties = self.model.stateless_call(
+                    weights, others, batch_x, training=True, return_losses=self.key.body is not None
+                )
                 # Divided by the batch size, not by the batch's own sum of weights: only so is the sum of all updates
                 # the weighted loss whose minimum the prior correction undoes.
                 loss = tf.reduce_sum(batch_w * self._row_loss(state, logits, batch_y)) / size
-            gradients = tape.gradient(loss, weights)
+                loss = tf.add_n([loss, *itertools.chain(*penalties)])  # of regularizers
+            gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # those of embeddings are sparse
             updated = self._adamw(weights, gradients, moments, rates[i], state.weight_decay, state.step + i + 1)
             return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [loss]), updated[0], others, *updated[1:]
 

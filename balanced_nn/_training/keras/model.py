@@ -1,16 +1,21 @@
 """How do our arrays become a Keras model, and how do they come back?"""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from balanced_nn._network.network import BATCH_NORM_EPSILON, KERAS_NAMES, FittedNetwork
+from balanced_nn._network.global_seeds import random_state_kept
+from balanced_nn._network.network import BATCH_NORM_EPSILON, KERAS_NAMES, Network
 from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._training.keras.body import apply_body, check_copies, float_variables
 from balanced_nn._training.keras.process import NOT_TENSORFLOW, threads_of_a_worker
 from balanced_nn._training.keras.threads import run_apart
 from balanced_nn._typing import FloatArray
 
+FORWARD_ROWS = 256  # that layers of unknown size see at once
 WIDTH_MULTIPLE = 16  # inputs are padded with zero columns, so that folds with other one-hot widths share a program
 
 
@@ -28,7 +33,7 @@ def check_modes() -> None:
         raise RuntimeError(
             "TensorFlow runs without eager execution, which tf.compat.v1.disable_eager_execution() or "
             "disable_v2_behavior() switched off for the whole process. Train in a process that does not call them; "
-            "predict works here."
+            "predict works here, unless hidden_layer_sizes is a function."
         )
 
 
@@ -90,8 +95,9 @@ def build_model(
     n_inputs: int,
     dropout_layer: type[keras.layers.Layer] | None = None,
     name: str = "balanced_mlp",
+    seed: int = 0,
 ) -> keras.Model:
-    """Build the multi-layer perceptron of a specification: Dense, BatchNorm, activation, dropout; then logits.
+    """Build the network of a specification: Dense, BatchNorm, activation, dropout, or the body; then logits.
 
     Parameters
     ----------
@@ -103,10 +109,23 @@ def build_model(
         Layer put behind each hidden activation.
     name : str, default="balanced_mlp"
         Name of the model.
+    seed : int, default=0
+        Of what the layers of a body draw; ours draw nothing.
     """
-    activation = KERAS_NAMES.get(spec.activation, spec.activation)
     inputs = keras.Input((n_inputs,), dtype="float32", name="features")
-    hidden = inputs
+    if spec.body is None:
+        hidden = _hidden_layers(spec, inputs, dropout_layer)
+    else:
+        with random_state_kept(seed):
+            hidden = apply_body(spec.body, inputs)
+    outputs = _dense(spec.n_outputs, use_bias=True, name="logits")(hidden)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _hidden_layers(
+    spec: NetworkSpec, hidden: keras.KerasTensor, dropout_layer: type[keras.layers.Layer] | None
+) -> keras.KerasTensor:
+    activation = KERAS_NAMES.get(spec.activation, spec.activation)
     for i, width in enumerate(spec.hidden_layer_sizes, start=1):
         hidden = _dense(width, use_bias=not spec.batch_norm, name=f"dense_{i}")(hidden)
         if spec.batch_norm:
@@ -115,8 +134,7 @@ def build_model(
         hidden = keras.layers.Activation(activation, dtype="float32", name=f"activation_{i}")(hidden)
         if dropout_layer is not None:
             hidden = dropout_layer(dtype="float32", name=f"dropout_{i}")(hidden)
-    outputs = _dense(spec.n_outputs, use_bias=True, name="logits")(hidden)
-    return keras.Model(inputs, outputs, name=name)
+    return hidden
 
 
 def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
@@ -124,8 +142,10 @@ def _dense(width: int, *, use_bias: bool, name: str) -> keras.layers.Layer:
     return keras.layers.Dense(width, use_bias=use_bias, kernel_initializer="zeros", dtype="float32", name=name)
 
 
-def network_variables(model: keras.Model) -> list[keras.Variable]:
-    """Return the variables of `model` that hold the arrays of a network, in the order of ``FittedNetwork.arrays``."""
+def network_variables(model: keras.Model, spec: NetworkSpec) -> list[keras.Variable]:
+    """Return the variables of `model` that hold the arrays of a network, in the order of ``Network.arrays``."""
+    if spec.body is not None:
+        return float_variables(model)
     found: list[keras.Variable] = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -140,10 +160,64 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
     return run_apart(lambda: tf.matmul(left, right).numpy())
 
 
-def fitted_keras_model(network: FittedNetwork, name: str = "balanced_mlp") -> keras.Model:
-    """Return `network` as a ``keras.Model`` with standard layers, from the preprocessed matrix to raw logits."""
+def draw_arrays(spec: NetworkSpec, output_bias: FloatArray, seed: int) -> list[FloatArray]:
+    """Draw what a network with a body starts from, as its layers say; the output starts at the class frequencies.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        With a body.
+    output_bias : ndarray of shape (n_classes,)
+        As for ``initial_network``.
+    seed : int
+        Of the layers' initialisers.
+    """
+
+    def draw() -> list[FloatArray]:
+        model = build_model(spec, n_inputs=spec.n_inputs, seed=seed)
+        assert spec.body is not None
+        check_copies(spec.body, model, build_model(spec, n_inputs=spec.n_inputs))
+        bias = output_bias[1:] - output_bias[:1] if spec.n_outputs == 1 else output_bias
+        model.get_layer("logits").bias.assign(bias)
+        return [variable.numpy() for variable in network_variables(model, spec)]
+
+    return run_apart(draw)
+
+
+def fitted_keras_model(network: Network, name: str = "balanced_mlp") -> keras.Model:
+    """Return `network` as a ``keras.Model``, from the preprocessed matrix to raw logits; of standard layers, or a body.
+
+    Raises
+    ------
+    ValueError
+        If the function that made the body makes other layers now.
+    """
     share_the_processor()
-    model = build_model(network.spec, n_inputs=network.spec.n_inputs, name=name)
-    for variable, array in zip(network_variables(model), network.arrays(), strict=True):
+    spec = network.spec
+    model = build_model(spec, n_inputs=spec.n_inputs, name=name)
+    variables, arrays = network_variables(model, spec), network.arrays()
+    if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
+        raise ValueError(
+            f"The function {spec.body} makes other layers than those that were trained; restore it as it was in fit."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return model
+
+
+def forward_pass(network: Network) -> Callable[[FloatArray], FloatArray]:
+    """Return what computes the raw outputs of a network for rows, float64, through Keras."""
+
+    def trace() -> Callable[[tf.Tensor], tf.Tensor]:
+        model = fitted_keras_model(network)
+        signature = tf.TensorSpec((None, network.spec.n_inputs), tf.float32)
+        return tf.function(lambda X: model(X, training=False), autograph=False).get_concrete_function(signature)
+
+    forward = run_apart(trace)
+
+    def compute(X: FloatArray) -> FloatArray:
+        blocks = [X[start : start + FORWARD_ROWS] for start in range(0, len(X), FORWARD_ROWS)] or [X]
+        parts = [forward(tf.constant(block, tf.float32)).numpy() for block in blocks]
+        return np.concatenate(parts).astype(np.float64)
+
+    return lambda X: run_apart(compute, X)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loads TensorFlow
+    from balanced_nn._network.specs import Body
     from balanced_nn._training.keras.compiled import CompiledSteps, ProgramKey
     from balanced_nn._training.keras.program import TrainingProgram
 
@@ -33,8 +34,16 @@ class ProgramPool:
             with self._lock:
                 self._lent.remove(program)
                 self._idle.append(program)
+                self._forget_bodies(but=key.body)
                 while len({idle.key for idle in self._idle}) > self._max_idle:
                     self._idle.pop(0).thread.shutdown(wait=False)
+
+    def _forget_bodies(self, but: "Body | None") -> None:
+        """Drop the idle programs of bodies of other fits, which no further fit asks for."""
+        over = [idle for idle in self._idle if idle.key.body not in (None, but)] if but is not None else []
+        for program in over:
+            self._idle.remove(program)
+            program.thread.shutdown(wait=False)
 
     def clear(self) -> None:
         """Forget all idle programs and what they hold in memory."""

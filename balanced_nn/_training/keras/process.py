@@ -18,7 +18,8 @@ MAPS, MAX_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # 
 
 NOT_TENSORFLOW = (
     "Keras runs on {!r} in this process, and this package trains with TensorFlow. "
-    'Set KERAS_BACKEND="tensorflow" before Keras is imported, or train in another process; predict works here.'
+    'Set KERAS_BACKEND="tensorflow" before Keras is imported, or train in another process; predict works here, '
+    "unless hidden_layer_sizes is a function."
 )
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -56,7 +57,7 @@ def check_process() -> None:
         raise RuntimeError(
             f"Process {os.getpid()} was forked from {_forked_from[0]} after TensorFlow was loaded there; "
             'TensorFlow may hang in such a child. Use joblib\'s default backend "loky" or the "spawn" start method; '
-            "predict works here."
+            "predict works here, unless hidden_layer_sizes is a function."
         )
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow" and "keras" not in sys.modules:

@@ -4,9 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_nn._data.dataset import Dataset
-from balanced_nn._network.network import FittedNetwork
-from balanced_nn._network.specs import NetworkSpec, OptimizerState, TrainingSpec
+from balanced_nn._network.network import Network
+from balanced_nn._network.specs import OptimizerState, TrainingSpec
 from balanced_nn._training.keras.compiled import CompiledSteps
+from balanced_nn._training.keras.model import FORWARD_ROWS
 from balanced_nn._training.keras.threads import in_own_thread, new_thread
 from balanced_nn._typing import FloatArray, IntArray
 
@@ -60,13 +61,13 @@ class TrainingProgram:
 
     @in_own_thread
     def load(
-        self, network: FittedNetwork, training: TrainingSpec, *, momentum: float, logit_offset: FloatArray, seed: int
+        self, network: Network, training: TrainingSpec, *, momentum: float, logit_offset: FloatArray, seed: int
     ) -> None:
         """Start a training afresh: weights, statistics, optimizer slots, mask counters and settings.
 
         Parameters
         ----------
-        network : FittedNetwork
+        network : Network
             The weights and statistics to start from.
         training : TrainingSpec
             Weight decay, dropout and label smoothing.
@@ -78,7 +79,8 @@ class TrainingProgram:
             Seed of the dropout masks.
         """
         first, *others = network.arrays()
-        first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
+        if self.key.body is None:
+            first = np.pad(first, ((0, self.key.n_inputs - len(first)), (0, 0)))  # padded inputs have no weight
         scalars = training.dropout, training.weight_decay, momentum, training.label_smoothing
         self.compiled.start(
             self._state,
@@ -91,10 +93,10 @@ class TrainingProgram:
             chunk.X[:] = 0.0
 
     @in_own_thread
-    def network(self, spec: NetworkSpec) -> FittedNetwork:
-        """Return the current weights as arrays, without the padding of the inputs."""
+    def network(self, like: Network) -> Network:
+        """Return a network like another one with the current weights, without the padding of the inputs."""
         first, *others = (value.numpy() for value in self.compiled.read(self._network))
-        return FittedNetwork.from_arrays(spec, (first[: spec.n_inputs], *others))
+        return like.with_arrays((first if self.key.body else first[: like.spec.n_inputs], *others))
 
     @in_own_thread
     def optimizer(self) -> OptimizerState:
@@ -164,6 +166,8 @@ class TrainingProgram:
             float32.
         """
         block = max(1, OUTPUT_BYTES // (4 * max((self.key.n_inputs, *self.key.hidden_layer_sizes))))
+        if self.key.body is not None:
+            block = max(self.key.batch_size, FORWARD_ROWS)
         padding = ((0, 0), (0, self.key.n_inputs - X.shape[1]))
         parts = [np.pad(X[start : start + block], padding) for start in range(0, len(X), block)]
         trainable, others = self._state.trainable, self._state.others

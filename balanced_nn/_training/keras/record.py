@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 
 from balanced_nn._data.dataset import Dataset
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, OptimizerState
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
@@ -19,7 +19,7 @@ from balanced_nn._typing import FloatArray
 class Record:
     """The curves of one training, its best network so far, and whether it is time to stop."""
 
-    def __init__(self, plan: Plan, initial: FittedNetwork, learning_rate: float, steps_per_epoch: int) -> None:
+    def __init__(self, plan: Plan, initial: Network, learning_rate: float, steps_per_epoch: int) -> None:
         self._plan = plan
         self._steps_per_epoch = steps_per_epoch
         self._learning_rate = learning_rate
@@ -45,7 +45,7 @@ class Record:
         if not (np.isfinite(train_loss) and (outputs is None or np.isfinite(outputs).all())):
             self.stop_reason = "diverged"
         elif outputs is None:
-            self._keep(epoch, program.network(self._plan.network), None)
+            self._keep(epoch, program.network(self.best), None)
         else:
             scores = self._compare(epoch, program, outputs)
         self.epochs.append(Epoch(epoch, train_loss, *scores))
@@ -57,7 +57,7 @@ class Record:
         loss, accuracy = validation_scores(outputs, self._plan.judged, self._plan.correction)
         averaged = self._plan.training.average_weights and epoch >= FIRST_EPOCH
         better = loss < self._best_loss or not self._plan.training.keep_best
-        network = program.network(self._plan.network) if averaged or better else self.best
+        network = program.network(self.best) if averaged or better else self.best
         if averaged:
             self._mean.add(network)
         if better:
@@ -71,13 +71,13 @@ class Record:
             self.stop_reason = "patience"
         return loss, accuracy
 
-    def _keep(self, epoch: int, network: FittedNetwork, outputs: FloatArray | None) -> None:
+    def _keep(self, epoch: int, network: Network, outputs: FloatArray | None) -> None:
         if network.is_finite:
             self.best, self._best_epoch, self.best_outputs = network, epoch, outputs
         else:
             self.stop_reason = "diverged"
 
-    def mean(self) -> FittedNetwork | None:
+    def mean(self) -> Network | None:
         """Return the mean of the weights of the last epochs, unless training ended because it diverged."""
         return None if self.stop_reason == "diverged" else self._mean.network()
 
@@ -93,7 +93,7 @@ class Record:
             self.stop_reason or "max_iter",
         )
 
-    def write(self, kept: KeptTraining, network: FittedNetwork, optimizer: OptimizerState) -> None:
+    def write(self, kept: KeptTraining, network: Network, optimizer: OptimizerState) -> None:
         """Write down all of this, with the network and the optimizer that the next epoch goes on from."""
         values = {
             "epochs": [astuple(epoch) for epoch in self.epochs],
@@ -112,21 +112,20 @@ class Record:
         }
         kept.write(values, arrays)
 
-    def read(self, kept: KeptTraining) -> tuple[FittedNetwork, OptimizerState] | None:
+    def read(self, kept: KeptTraining) -> tuple[Network, OptimizerState] | None:
         """Take over what was written down, and return network and optimizer; None where nothing was."""
         found = kept.read()
         if found is None:
             return None
         values, arrays = found
-        spec = self._plan.network
         self.epochs = [Epoch(*epoch) for epoch in values["epochs"]]
         self._best_epoch, self._best_loss = values["best"]
         self._reference_loss, self._reference_epoch = values["reference"]
         self.stop_reason = values["stop_reason"]
-        self.best = FittedNetwork.from_arrays(spec, arrays["best"])
-        self._mean = WeightMean(spec, arrays.get("mean", ()), values["n_mean"])
+        self.best = self.best.with_arrays(arrays["best"])
+        self._mean = WeightMean(self.best, arrays.get("mean", ()), values["n_mean"])
         optimizer = OptimizerState(values["step"], tuple(arrays["first"]), tuple(arrays["second"]))
-        return FittedNetwork.from_arrays(spec, arrays["network"]), optimizer
+        return self.best.with_arrays(arrays["network"]), optimizer
 
 
 def validation_scores(outputs: FloatArray, valid: Dataset, correction: Correction) -> tuple[float, float]:

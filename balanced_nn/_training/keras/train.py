@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 
 from balanced_nn._data.dataset import MAX_COPIES
-from balanced_nn._network.network import FittedNetwork
+from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, OptimizerState, RangeTestTrace
 from balanced_nn._streaming.buckets import BucketStream
 from balanced_nn._training.callbacks import Epoch
@@ -32,7 +32,7 @@ class TrainingTask:
     """Everything that a training needs, except for the learning rate."""
 
     plan: Plan
-    initial: FittedNetwork  # drawn for this attempt
+    initial: Network  # drawn for this attempt
     seed: int  # of the batches and the dropout masks
 
     @property
@@ -44,7 +44,7 @@ class TrainingTask:
         rows = self.plan.epoch
         return ceil(len(rows) / (min(rows.copies, MAX_COPIES) * self.plan.training.batch_size))
 
-    def load(self, program: TrainingProgram, network: FittedNetwork) -> None:
+    def load(self, program: TrainingProgram, network: Network) -> None:
         """Start afresh in `program`, with the weights of `network`."""
         momentum = 1.0 - 1.0 / float(np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW))
         offset = self.plan.correction.logit_offset
@@ -61,19 +61,19 @@ class TrainingResult:
 
     Parameters
     ----------
-    network : FittedNetwork
+    network : Network
         That of the best epoch; of the last where no rows were held out.
     outputs : ndarray of shape (n_judged, n_outputs)
         Its raw outputs for the rows of ``task.plan.judged``, float32.
-    mean : FittedNetwork or None
+    mean : Network or None
         The mean of the weights of the last epochs. None where it was not wanted, no rows were held out, training
         ended before there was one, or it diverged.
     history : History
     """
 
-    network: FittedNetwork
+    network: Network
     outputs: FloatArray
-    mean: FittedNetwork | None
+    mean: Network | None
     history: History
 
 
@@ -138,7 +138,7 @@ def train_network(
             if on_epoch is not None and (wish := on_epoch(record.epochs[-1])) and not record.stop_reason:
                 record.stop_reason = wish
             if kept is not None and (kept.is_due or record.has_ended):
-                record.write(kept, program.network(task.plan.network), program.optimizer())
+                record.write(kept, program.network(task.initial), program.optimizer())
         outputs = record.best_outputs
         if outputs is None:
             task.load(program, record.best)
@@ -148,7 +148,7 @@ def train_network(
 
 def train_further(
     task: TrainingTask, learning_rate: float, optimizer: OptimizerState | None
-) -> tuple[FittedNetwork, OptimizerState, float]:
+) -> tuple[Network, OptimizerState, float]:
     """Go on for one epoch.
 
     Parameters
@@ -162,7 +162,7 @@ def train_further(
 
     Returns
     -------
-    network : FittedNetwork
+    network : Network
     optimizer : OptimizerState
         What the next call goes on from.
     loss : float
@@ -173,10 +173,10 @@ def train_further(
         if optimizer is not None:
             program.resume(optimizer)
         losses = _steps(program, chunks, rates)
-        return program.network(task.plan.network), program.optimizer(), float(losses.mean())
+        return program.network(task.initial), program.optimizer(), float(losses.mean())
 
 
-def outputs_of(task: TrainingTask, network: FittedNetwork) -> FloatArray:
+def outputs_of(task: TrainingTask, network: Network) -> FloatArray:
     """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
     with POOL.lend(task.key()) as program:
         task.load(program, network)
@@ -188,7 +188,7 @@ def _started(
     task: TrainingTask,
     stream: int,
     n_steps: int,
-    reached: tuple[FittedNetwork, OptimizerState] | None = None,
+    reached: tuple[Network, OptimizerState] | None = None,
 ) -> Iterator[tuple[TrainingProgram, Iterator[Chunk]]]:
     """Lend a program that holds the initial network, with the chunks of its epochs of `n_steps` batches.
 
