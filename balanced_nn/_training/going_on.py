@@ -14,6 +14,7 @@ from balanced_nn._streaming.stream import Stream
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
 
+LARGEST_WEIGHT = 1e100  # of a row, on average: the sum of larger ones could overflow, and they are scaled to 1
 _FIT = 9  # stream of random numbers
 
 
@@ -60,7 +61,8 @@ class Reached:
             mass = class_mass(rows.y, rows.weight, len(rows.classes))
         else:
             class_rows = stream.sample.class_rows
-            mass = rows.prior * (class_rows.sum() * stream.sample.mean_weight)
+            mean = stream.sample.mean_weight
+            mass = rows.prior * class_rows.sum() * (mean if mean < LARGEST_WEIGHT else 1.0)
         trained = tuple(member.correction.training_prior * class_rows.sum() for member in members)
         return cls(seed, class_rows, mass, trained, n_fits)
 
