@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest docs dist pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-fuzz bench-soak bench-probability bench-composition bench-quality bench-scale clean
+.PHONY: help demo test check lint types layers doctest docs dist pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-fuzz bench-hostile bench-soak bench-probability bench-composition bench-quality bench-scale clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -92,6 +92,10 @@ bench-trouble: $(STAMP)  ## fit BalancedNNClassifier with ruinous settings and o
 bench-fuzz: $(STAMP)  ## hand tables of mutated bytes to the command (half an hour)
 	$(BIN)/python -m benchmarks.robustness.fuzz run
 	$(BIN)/python -m benchmarks.robustness.fuzz report
+
+bench-hostile: $(STAMP)  ## fit 1,000 tables with settings, both drawn at random (hours)
+	$(BIN)/python -m benchmarks.robustness.hostile run
+	$(BIN)/python -m benchmarks.robustness.hostile report
 
 bench-soak: $(STAMP)  ## eight threads predict while one fits and changes priors (twenty minutes)
 	$(BIN)/python -m benchmarks.robustness.soak run
