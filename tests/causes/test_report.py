@@ -264,6 +264,15 @@ def test_a_healthy_report_names_no_cause():
     assert str(replace(HEALTHY, causes=(RATE,), hints=REMEDIES)) == str(HEALTHY)
 
 
+def test_a_lag_that_may_be_chance_is_told_and_is_no_failure():
+    lagging = with_reference(a_report(np.tile([0.2, 0.8, 0.2, 0.2, 0.2], 4), remedies=()), 0.7)
+    assert lagging.outcome is Outcome.HEALTHY
+    said = str(lagging).splitlines()[1]
+    assert said.startswith("In doubt: balanced accuracy 0.")
+    assert "against 0.70 of logistic regression" in said
+    assert "may be chance" in said
+
+
 def test_every_cause_has_words():
     assert all(cause.words for cause in Cause)
 
