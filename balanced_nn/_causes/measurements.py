@@ -129,11 +129,6 @@ def scale_ratio(e: Evidence) -> float | None:
     return e.data.scale_ratio if e.network and e.data.largest > LARGE else None
 
 
-@measurement("Largest distance of a feature's mean from 0, in its standard deviations")
-def offset_ratio(e: Evidence) -> float | None:
-    return e.data.offset_ratio if e.network else None
-
-
 @measurement("Largest absolute value that a network reads")
 def largest_feature(e: Evidence) -> float | None:
     return e.data.largest if e.network else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network
-from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind, may_need_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork
 from balanced_nn._network.specs import History, NetworkSpec
@@ -101,7 +101,7 @@ def _is_in_doubt(outcome: OutcomeReport, seen: Observation) -> bool:
     """
     match outcome.outcome:
         case Outcome.HEALTHY:
-            return seen.reference is not None
+            return may_need_reference(outcome)
         case Outcome.NO_SIGNAL:
             return not seen.judges_training or outcome.n_rows < MANY_ROWS
     return outcome.outcome is not Outcome.UNKNOWN

@@ -232,11 +232,11 @@ class CollapseReport:
 
     def _comparison(self) -> str:
         reached, reference = f"balanced accuracy {self.facts.balanced_accuracy:.2f}", self._reference
+        tried = self._best_trial
+        if tried is not None and (reference is None or not lags_behind(self.facts, reference)):
+            return f"{reached}, against {tried.balanced_accuracy:.2f} of the same training with {tried.words}"
         if reference is None:
             return f"{reached}, which a simple model beats"
-        tried = self._best_trial
-        if tried is not None and not lags_behind(self.facts, reference):
-            return f"{reached}, against {tried.balanced_accuracy:.2f} of the same training with {tried.words}"
         return f"{reached}, against {reference.best:.2f} of {reference.name} on the same rows"
 
     @property

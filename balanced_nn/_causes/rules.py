@@ -315,8 +315,6 @@ RULES: tuple[Rule, ...] = (
          "BatchNorm stored"),
     Rule(Cause.UNSCALED_FEATURES,      0.50, signals.largest_feature, ">", 100,
          "features reach {number:,.4g}; a network needs numbers around 1"),
-    Rule(Cause.UNSCALED_FEATURES,      0.50, signals.offset_ratio, ">", 10,
-         "a feature lies {number:,.0f} of its standard deviations away from 0; a network needs numbers around 0"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.98, signals.few_steps, "<", 60,
          "training ended after {number:.0f} steps"),
     Rule(Cause.STOPPED_TOO_EARLY,      0.86, signals.few_moves, "<", 0.08,

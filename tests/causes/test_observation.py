@@ -124,6 +124,8 @@ def test_answers_that_no_quick_model_beats_are_poor_where_the_training_fits_its_
     assert settled(answers, answers, reference, (again, longer)).outcome is Outcome.WORSE_THAN_REFERENCE
     lucky = replace(longer, on_training=0.75)  # on the judged rows alone
     assert settled(answers, answers, reference, (again, lucky)) is answers
+    alone = replace(ANSWERS, outcome=answers, network=replace(TRAINED, replay=lambda: (again, longer)))
+    assert gather_evidence(alone).outcome.outcome is Outcome.WORSE_THAN_REFERENCE  # a class of one row: no quick model
     learned = replace(again, balanced_accuracy=0.9, on_training=0.95)  # as well without a change
     assert settled(answers, answers, reference, (learned, longer)) is answers
 
