@@ -19,6 +19,7 @@ NOT_FOR_CLASSES = {
     "huber", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity", "poisson",
 }  # fmt: skip
 LOWEST_USUAL_RATE = 3e-4  # of an adaptive optimizer: from there on few steps are why weights stay put, not short ones
+LARGE = 3.0  # which numbers of a standardised column seldom exceed
 LEARNED = 0.25  # of the entropy of the classes: a training loss under that has learned its rows
 DECISION_LAG = 0.1  # by which the balanced decision may lag behind the reference and still count as sound
 TRIAL_LAG, TRIAL_GAIN = 0.1, 0.1  # balanced accuracy behind the best, and above what was reached
@@ -122,9 +123,10 @@ def all_linear(e: Evidence) -> float | None:
 # What it reads
 
 
-@measurement("Largest over smallest standard deviation of a feature that a network reads")
+@measurement("Largest over smallest standard deviation of a feature that a network reads, where one exceeds 3")
 def scale_ratio(e: Evidence) -> float | None:
-    return e.data.scale_ratio if e.network else None
+    # Among numbers from 0 to 1 a narrow column is a pixel that hardly ever changes, not one in another unit.
+    return e.data.scale_ratio if e.network and e.data.largest > LARGE else None
 
 
 @measurement("Largest absolute value that a network reads")
@@ -274,13 +276,15 @@ def decision_at_fault(e: Evidence) -> float | None:
 def restoring_trials(e: Evidence) -> tuple[Trial, ...]:
     """The trials that lead near the best of them and the reference, and clearly above what the training reached.
 
-    Of one change each, or where none of these does, of two.
+    Of one change each, or where none of these does, of two. What the same training reaches once more, with nothing
+    changed, is no merit of a change.
     """
     if not e.trials:
         return ()
     lag = max(TRIAL_LAG, e.outcome.standard_error)
     expected = 0.0 if e.reference is None else e.reference.best
-    least = max(expected - lag, e.outcome.balanced_accuracy + TRIAL_GAIN, e.outcome.chance + TRIAL_GAIN)
+    reached = max(e.outcome.balanced_accuracy, e.outcome.chance, repetition(e))
+    least = max(expected - lag, reached + TRIAL_GAIN)
     for n_changes in (1, 2):
         tried = [trial for trial in e.trials if len(trial.changes) == n_changes]
         best = max((trial.balanced_accuracy for trial in tried), default=0.0)
@@ -290,11 +294,24 @@ def restoring_trials(e: Evidence) -> tuple[Trial, ...]:
     return ()
 
 
-def most_helpful_trial(e: Evidence) -> Trial | None:
-    """The trial of a single change that gains most, where that is much although it does not restore the result."""
-    tried = [trial for trial in e.trials if len(trial.changes) == 1]
-    best = max(tried, key=lambda trial: trial.balanced_accuracy, default=None)
-    return best if best and best.balanced_accuracy >= e.outcome.balanced_accuracy + 2 * TRIAL_GAIN else None
+def repetition(e: Evidence) -> float:
+    """Balanced accuracy of the same training once more; 0 where that was not tried."""
+    return next((trial.balanced_accuracy for trial in e.trials if not trial.changes), 0.0)
+
+
+def helpful_trials(e: Evidence) -> tuple[Trial, ...]:
+    """The trial that gains most by one change, where that is much although it does not restore the result.
+
+    Or the best pairs of changes, where these clearly do better.
+    """
+    reached = max(e.outcome.balanced_accuracy, repetition(e))
+    single, pairs = ([trial for trial in e.trials if len(trial.changes) == n] for n in (1, 2))
+    best = max(single, key=lambda trial: trial.balanced_accuracy, default=None)
+    alone = 0.0 if best is None else best.balanced_accuracy
+    together = max((trial.balanced_accuracy for trial in pairs), default=0.0)
+    if together >= max(alone, reached + TRIAL_GAIN) + TRIAL_GAIN:
+        return tuple(trial for trial in pairs if trial.balanced_accuracy >= together - TRIAL_LAG)
+    return (best,) if best is not None and alone >= reached + 2 * TRIAL_GAIN else ()
 
 
 def _last_start(curve: Curve) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from balanced_nn._causes.evidence import Curve, Evidence, NetworkFacts, Probe, data_facts, probe_rows
 from balanced_nn._causes.layer_statistics import kernels, movement, probe_network, probe_outputs
-from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind
+from balanced_nn._collapse.baseline import Reference, compare_with_reference, lags_behind, may_need_reference
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._network.network import KERAS_NAMES, FittedNetwork, Network
 from balanced_nn._network.specs import History, NetworkSpec
@@ -14,6 +14,7 @@ from balanced_nn._typing import FloatArray, IntArray
 
 # Balanced accuracy above chance, 2.5 standard errors at least, as several changes are tried; behind the reference.
 BETTER_BY_TRIAL, LAG_OF_TRIAL = 0.15, 0.1
+MANY_ROWS = 60  # with fewer, that quick models find no signal on folds of the rows proves nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Observation:
     weight: FloatArray | None = None  # with which training saw the rows; None weighs each 1
     bad_labels: str = ""  # what is known to be wrong with them
     other_table: bool = False  # whether the rows that are judged hold other values than those of training
+    judges_training: bool = False  # whether the rows that are judged are those that changes are trained on
     network: ObservedNetwork | None = None
     earlier: Evidence | None = None  # that the fit itself gathered: of the network no more can be seen
 
@@ -57,7 +59,7 @@ class Observation:
 def gather_evidence(seen: Observation) -> Evidence:
     """Compare with the quick models, look at the data, and probe the network before and after training."""
     reference, network = seen.reference, seen.network
-    outcome = seen.outcome if reference is None else compare_with_reference(seen.outcome, reference)
+    outcome = compared(seen.outcome, reference)
     if seen.other_table and outcome.outcome is not Outcome.HEALTHY:
         outcome = replace(outcome, outcome=Outcome.UNKNOWN)
     if seen.earlier is not None:
@@ -69,10 +71,8 @@ def gather_evidence(seen: Observation) -> Evidence:
     if network is None:
         return Evidence(outcome, data, reference)
     rows, before, after = probe_rows(network.y), network.before, network.after
-    trials = network.replay() if _is_in_doubt(outcome, reference) and not data.bad_labels else ()
-    if outcome.outcome in {Outcome.HEALTHY, Outcome.NO_SIGNAL} and shows_better(outcome, reference, trials):
-        found = seen.outcome.outcome if seen.outcome.collapsed else Outcome.WORSE_THAN_REFERENCE
-        outcome = replace(outcome, outcome=found)
+    trials = network.replay() if _is_in_doubt(outcome, seen) and not data.bad_labels else ()
+    outcome = settled(outcome, seen.outcome, reference, trials)
     return Evidence(
         outcome,
         data,
@@ -88,23 +88,70 @@ def gather_evidence(seen: Observation) -> Evidence:
     )
 
 
-def _is_in_doubt(outcome: OutcomeReport, reference: Reference | None) -> bool:
-    """Whether it is worth knowing what changes of the training do."""
-    if outcome.outcome is Outcome.HEALTHY:
-        return reference is not None and lags_behind(outcome, reference)
+def compared(outcome: OutcomeReport, reference: Reference | None) -> OutcomeReport:
+    """The outcome beside that of quick models, where these were asked."""
+    return outcome if reference is None else compare_with_reference(outcome, reference)
+
+
+def _is_in_doubt(outcome: OutcomeReport, seen: Observation) -> bool:
+    """Whether it is worth knowing what changes of the training do.
+
+    Not of answers that leave nothing to be desired, and not where a change can only show that labels without a signal
+    can be learned by heart.
+    """
+    match outcome.outcome:
+        case Outcome.HEALTHY:
+            return may_need_reference(outcome)
+        case Outcome.NO_SIGNAL:
+            return not seen.judges_training or outcome.n_rows < MANY_ROWS
     return outcome.outcome is not Outcome.UNKNOWN
+
+
+def settled(
+    outcome: OutcomeReport, alone: OutcomeReport, reference: Reference | None, trials: tuple[Trial, ...]
+) -> OutcomeReport:
+    """The outcome with what changes of the training reach taken into account.
+
+    Parameters
+    ----------
+    outcome : OutcomeReport
+        That was found beside the quick models.
+    alone : OutcomeReport
+        The same without them.
+    reference : Reference or None
+        What they reach.
+    trials : tuple of Trial
+        What changes reach.
+    """
+    if outcome.outcome in {Outcome.HEALTHY, Outcome.NO_SIGNAL} and shows_better(outcome, reference, trials):
+        found = alone.outcome if alone.collapsed else Outcome.WORSE_THAN_REFERENCE
+        return replace(outcome, outcome=found)
+    return outcome
 
 
 def shows_better(outcome: OutcomeReport, reference: Reference | None, trials: tuple[Trial, ...]) -> bool:
     """Whether the same training with a change leads clearly above chance, and above what was reached.
 
-    Of answers that are no collapse it must come to the reference, behind which they lag by what may be chance alone.
+    Of answers that are no collapse it must come to the reference, behind which they lag by what may be chance alone;
+    or do clearly better than the same training unchanged on the judged rows and on its own, which a sound one has
+    learned.
     """
-    best = max((trial.balanced_accuracy for trial in trials if len(trial.changes) == 1), default=0.0)
-    least = outcome.chance + max(BETTER_BY_TRIAL, 2.5 * outcome.standard_error)
-    if outcome.outcome is Outcome.HEALTHY and reference is not None:
-        least = max(reference.best - LAG_OF_TRIAL, outcome.balanced_accuracy + LAG_OF_TRIAL)
-    return best > least
+    single = (trial.balanced_accuracy for trial in trials if len(trial.changes) == 1)
+    best = max(single, default=0.0)
+    if outcome.outcome is not Outcome.HEALTHY:
+        return best > outcome.chance + max(BETTER_BY_TRIAL, 2.5 * outcome.standard_error)
+    least = outcome.balanced_accuracy + LAG_OF_TRIAL
+    if reference is not None and lags_behind(outcome, reference) and best > max(reference.best - LAG_OF_TRIAL, least):
+        return True
+    unchanged = [trial for trial in trials if not trial.changes]
+    better = [trial for trial in trials if trial.changes and trial.balanced_accuracy > least]
+    return any(_fits_better(trial, again) for again in unchanged for trial in better)
+
+
+def _fits_better(trial: Trial, again: Trial) -> bool:
+    """Whether a change does clearly better than the same training unchanged, on the judged rows and on its own."""
+    judged = trial.balanced_accuracy - again.balanced_accuracy
+    return min(judged, trial.on_training - again.on_training) > LAG_OF_TRIAL
 
 
 def take_snapshot(network: Network, X: FloatArray, y: IntArray) -> Snapshot:

@@ -11,8 +11,9 @@ import numpy as np
 from balanced_nn._causes.evidence import Cause, Evidence
 from balanced_nn._causes.repair_search import RepairSearch
 from balanced_nn._causes.rules import RULES, Finding
-from balanced_nn._collapse.baseline import Reference
+from balanced_nn._collapse.baseline import WORSE_BY, Reference, lags_behind
 from balanced_nn._collapse.outcome import CONSTANT_SPREAD, THRESHOLD_ROC_AUC, Outcome, OutcomeReport
+from balanced_nn._replay.trials import Trial
 
 MOST_CAUSES = 3  # that a text names
 TO_TELL = "Judge rows of at least two classes: shuffle sorted rows before some are held out."
@@ -165,6 +166,7 @@ class CollapseReport:
         if self.layers:
             yield "line", f"Layers: {self.layers}"
         if self.outcome is Outcome.HEALTHY:
+            yield from (("line", f"In doubt: {doubt}") for doubt in [self._lag] if doubt)
             return
         ordered = _in_order(self.causes)[:MOST_CAUSES]
         n_leading = max(
@@ -235,9 +237,28 @@ class CollapseReport:
 
     def _comparison(self) -> str:
         reached, reference = f"balanced accuracy {self.facts.balanced_accuracy:.2f}", self._reference
+        tried = self._best_trial
+        if tried is not None and (reference is None or not lags_behind(self.facts, reference)):
+            return f"{reached}, against {tried.balanced_accuracy:.2f} of the same training with {tried.words}"
         if reference is None:
             return f"{reached}, which a simple model beats"
         return f"{reached}, against {reference.best:.2f} of {reference.name} on the same rows"
+
+    @property
+    def _lag(self) -> str:
+        """What does better than answers that are no collapse, if by no more than chance allows; "" for nothing."""
+        if self._reference is None or not lags_behind(self.facts, self._reference):
+            return ""
+        best, again = self._best_trial, ""
+        if best is not None and best.balanced_accuracy > self._reference.best - WORSE_BY:
+            again = f" The same training with {best.words} reaches {best.balanced_accuracy:.2f}."
+        return f"{self._comparison()}. On so few rows that may be chance: judge more of them.{again}"
+
+    @property
+    def _best_trial(self) -> Trial | None:
+        tried = () if self.evidence is None else self.evidence.trials
+        changed = [trial for trial in tried if trial.changes]
+        return max(changed, key=lambda trial: (trial.balanced_accuracy, -len(trial.changes)), default=None)
 
     def _beside(self) -> str:
         """Say what a simple model reaches where this one collapsed."""

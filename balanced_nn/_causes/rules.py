@@ -130,9 +130,9 @@ def _ranked_by_trials(
     """First the causes whose change restored the result, last those whose change did not, each in their order."""
     shown_by: dict[Change, Trial] = {}
     confidence = SHOWN if restoring and len(restoring[0].changes) == 1 else SHOWN_TOGETHER
-    helpful = signals.most_helpful_trial(evidence)
-    if not restoring and helpful is not None and evidence.outcome.outcome is not Outcome.NO_SIGNAL:
-        restoring, confidence = (helpful,), HELPFUL
+    helpful = signals.helpful_trials(evidence)
+    if not restoring and helpful and evidence.outcome.outcome is not Outcome.NO_SIGNAL:
+        restoring, confidence = helpful, HELPFUL
     for trial in restoring:
         for change in trial.changes:
             shown_by.setdefault(change, trial)
@@ -148,27 +148,60 @@ def _ranked_by_trials(
         if finding.cause in OF_THE_DATA:
             first.append(finding)
         elif tried is not None:
-            shown.append(replace(finding, confidence=confidence, seen=f"{finding.seen}; {_said(tried, evidence)}"))
+            shown.append(replace(finding, confidence=confidence, seen=_joined(finding.seen, _said(tried, evidence))))
         elif changes and vain_changes.issuperset(changes):
             in_vain = replace(finding, confidence=min(finding.confidence, IN_VAIN))
             (vain if shown_by else open_).append(in_vain)  # where nothing helped alone, it may be needed all the same
         else:
             open_.append(replace(finding, confidence=min(finding.confidence, UNTRIED)) if shown_by else finding)
-    named = {finding.cause for finding in ranked}
+    shown += _named_by_trials({finding.cause for finding in ranked}, shown_by, evidence, confidence)
+    if restoring and len(restoring[0].changes) > 1:
+        shown = _by_share(shown, restoring, evidence)
+    return (*first, *shown, *open_, *vain)
+
+
+def _named_by_trials(
+    named: set[Cause], shown_by: dict[Change, Trial], evidence: Evidence, confidence: float
+) -> list[Finding]:
+    """The causes that a change answers, and that no rule has named."""
+    found: dict[Cause, Finding] = {}
     for change in PREFERRED:
         cause = _cause_of(change, evidence)
         if change in shown_by and cause not in named:
             tried, now = shown_by[change], evidence.outcome.balanced_accuracy
-            shown.append(Finding(cause, _said(tried, evidence), tried.balanced_accuracy, now, confidence))
-            named.add(cause)
-    return (*first, *shown, *open_, *vain)
+            said = _said(tried, evidence)
+            found.setdefault(cause, Finding(cause, said, tried.balanced_accuracy, now, confidence))
+    return list(found.values())
+
+
+def _by_share(found: list[Finding], pairs: tuple[Trial, ...], evidence: Evidence) -> list[Finding]:
+    """First what most of the pairs that do better have in common, then what reached most alone.
+
+    Last comes scaling where no rule sees anything wrong with the features: it has the effect of a higher rate.
+    """
+
+    def weight(finding: Finding) -> tuple[bool, int, float]:
+        changes = set(CHANGES_OF.get(finding.cause, ()))
+        in_common = sum(bool(changes & {*pair.changes}) for pair in pairs)
+        single = [trial for trial in evidence.trials if len(trial.changes) == 1 and changes & {*trial.changes}]
+        sound = finding.cause is Cause.UNSCALED_FEATURES and all(
+            rule.finding(evidence) is None for rule in RULES if rule.cause is finding.cause
+        )
+        return not sound, in_common, max((trial.balanced_accuracy for trial in single), default=0.0)
+
+    return sorted(found, key=weight, reverse=True)
+
+
+def _joined(seen: str, said: str) -> str:
+    """Two sentences as one; that weights were redrawn is said once."""
+    return f"{seen.replace(REDRAWN, '')}; {said}"
 
 
 def _said(trial: Trial, evidence: Evidence) -> str:
-    now = evidence.outcome.balanced_accuracy
+    now, redrawn = evidence.outcome.balanced_accuracy, REDRAWN if evidence.initial_is_redrawn else ""
     return (
         f"the same training with {trial.words} reaches a balanced accuracy of {trial.balanced_accuracy:.2f} instead of "
-        f"{now:.2f}"
+        f"{now:.2f}{redrawn}"
     )
 
 
@@ -191,7 +224,7 @@ def _words(e: Evidence) -> dict[str, object]:
         "rate": f" of learning rate {network.learning_rate:g}" if network and network.learning_rate else "",
         "roc_auc": e.outcome.roc_auc or 0.0,
         "rarest": min((share for share in e.data.class_share if share > 0), default=0.0),
-        "redrawn": " (weights redrawn by the same rule: the real ones are lost)" if e.initial_is_redrawn else "",
+        "redrawn": REDRAWN if e.initial_is_redrawn else "",
     }
 
 
@@ -216,6 +249,7 @@ PREFERRED = tuple(change for changes in CHANGES_OF.values() for change in change
 SHOWN, SHOWN_TOGETHER, HELPFUL = 0.95, 0.8, 0.6
 UNTRIED, IN_VAIN = 0.4, 0.4  # another change restored the result; the change of this cause did not
 
+REDRAWN = " (weights redrawn by the same rule: the real ones are lost)"
 OF_THE_DATA = frozenset({Cause.NO_SIGNAL, Cause.BAD_LABELS})
 OF_THE_DECISION = frozenset({Cause.THRESHOLD, Cause.CLASS_IMBALANCE, Cause.BAD_LABELS, Cause.HIDDEN_ACTIVATION})
 RARE = 0.25  # of an even share

@@ -21,11 +21,12 @@ DRAWS = 2  # of initial weights, of which the first are those of the training it
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a training with one thing changed, or two."""
+    """What became of a training with one thing changed, or two; with none, of the same training once more."""
 
     changes: tuple[Change, ...]
     balanced_accuracy: float  # on the judged rows, a fraction; the lowest one of the draws of the initial weights
     complete: bool  # whether it had as many epochs as the training itself, or as the change asks
+    on_training: float = float("nan")  # the same on the rows that it was trained on
 
     @property
     def words(self) -> str:
@@ -106,15 +107,17 @@ class Replay:
         X, X_val = (np.stack([table[part] for table in (tables[:1] if shared else tables)]) for part in (0, 1))
         copies = Copies(programs[0], weights, rates)
         copies.train(X, one_hot(programs[0], self.y), programs[0].epochs, steps=steps)
-        reached = [self._balanced_accuracy(programs[0], outputs) for outputs in copies.outputs(X_val)]
+        judged = [self._balanced_accuracy(programs[0], out, self.y_val) for out in copies.outputs(X_val)]
+        trained = [self._balanced_accuracy(programs[0], out, self.y) for out in copies.outputs(X)]
         for number, changes in enumerate(group):
-            yield Trial(changes, min(reached[draws * number : draws * (number + 1)]), complete)
+            own = slice(draws * number, draws * (number + 1))
+            yield Trial(changes, min(judged[own]), complete, min(trained[own]))
 
-    def _balanced_accuracy(self, program: Program, outputs: FloatArray) -> float:
+    def _balanced_accuracy(self, program: Program, outputs: FloatArray, y: IntArray) -> float:
         if not np.isfinite(outputs).all():
             return 0.0
-        right = self.answers(program, outputs) == self.y_val
-        return float(np.mean([right[self.y_val == c].mean() for c in np.unique(self.y_val)]))
+        right = self.answers(program, outputs) == y
+        return float(np.mean([right[y == c].mean() for c in np.unique(y)]))
 
 
 def _firsts(program: Program, n_classes: int) -> Iterator[tuple[Change, ...]]:
@@ -136,9 +139,9 @@ def _groups(first: tuple[Change, ...]) -> Iterator[tuple[list[tuple[Change, ...]
         yield [first], DRAWS
     else:
         alone: list[tuple[Change, ...]] = [(change,) for change in Change if change in SIDE_BY_SIDE]
-        yield [*alone, *combinations(SECOND, 2)], DRAWS
-        yield alone, DRAWS
-        yield [(change,) for change in SECOND], 1
+        yield [(), *alone, *combinations(SECOND, 2)], DRAWS
+        yield [(), *alone], DRAWS
+        yield [(), *((change,) for change in SECOND)], 1
 
 
 def one_hot(program: Program, y: IntArray) -> FloatArray:

@@ -8,7 +8,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 DIGITS = 10  # significant ones of a float: fewer can tip a comparison of two balanced accuracies
 # Fields that rows written before them lack: no rule reads the first, and the others say that nothing is known.
-LATER = {"class_spread": (), "trials": (), "flexible": float("nan"), "is_truth_table": False}
+LATER = {
+    "class_spread": (),
+    "trials": (),
+    "flexible": float("nan"),
+    "is_truth_table": False,
+    "on_training": float("nan"),
+}
 T = TypeVar("T")
 
 

@@ -1,7 +1,7 @@
 """What do the results on small programs say? Tables, made from stored evidence and stored repairs alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from balanced_nn._causes.evidence import Cause, Evidence, RepairAction
+from balanced_nn._causes.observation import compared, settled
 from balanced_nn._causes.report import SURENESS
 from balanced_nn._causes.rules import Finding, diagnose_evidence
-from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._collapse.outcome import Outcome, OutcomeReport
 from balanced_nn._replay.changes import Change
 from benchmarks.common.records import fill
 from benchmarks.diagnosis.peers import ALWAYS, PEERS, named
@@ -60,7 +61,12 @@ class Case:
 
     @cached_property
     def evidence(self) -> Evidence:
-        return from_json(Evidence, self.line["evidence"])
+        found = from_json(Evidence, self.line["evidence"])
+        if found.data.bad_labels or found.data.other_table:
+            return found
+        alone = from_json(OutcomeReport, self.line["judged"])
+        outcome = settled(compared(alone, found.reference), alone, found.reference, found.trials)
+        return replace(found, outcome=outcome)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -21,6 +21,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from balanced_nn._causes.observation import gather_evidence
 from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import DOCS, README, RESULTS
 from benchmarks.diagnosis.run import append_line, read_lines
@@ -113,10 +114,15 @@ def seen(one: SmallProgram, done: Any) -> dict[str, Any]:
     from benchmarks.diagnosis.peers import PEERS
 
     watched = training.watched(one, done)
-    return {
-        "evidence": training.evidence_of(done),
-        "peers": {name: symptoms(watched) for name, symptoms in PEERS.items()},
-    }
+    return evidence(done) | {"peers": {name: symptoms(watched) for name, symptoms in PEERS.items()}}
+
+
+def evidence(done: Any) -> dict[str, Any]:
+    """What a diagnosis sees, and the outcome before anything is compared with it: rules can then be changed."""
+    from benchmarks.diagnosis import small_training as training
+
+    observation = training.observation_of(done)
+    return {"judged": observation.outcome, "evidence": gather_evidence(observation)}
 
 
 def look(arguments: argparse.Namespace) -> None:
@@ -128,7 +134,7 @@ def look(arguments: argparse.Namespace) -> None:
     for line in lines:
         if line["part"] == arguments.part and line["status"] == "admitted" and line["kind"] in arguments.kinds:
             one = from_json(SmallProgram, line["program"])
-            line["evidence"] = to_json(training.evidence_of(training.finish(one)))
+            line |= to_json(evidence(training.finish(one)))
         append_line(arguments.out, line)
 
 

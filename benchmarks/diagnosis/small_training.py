@@ -19,8 +19,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from balanced_nn._causes.evidence import Curve, Evidence
-from balanced_nn._causes.observation import gather_evidence
+from balanced_nn._causes.evidence import Curve
+from balanced_nn._causes.observation import Observation
 from balanced_nn._collapse.outcome import Outcome, OutcomeReport, find_outcome
 from balanced_nn._replay.changes import SIDE_BY_SIDE, Change, changed, initial_weights, standardised
 from balanced_nn._replay.program import Activation, Dense, Norm, Program
@@ -225,8 +225,8 @@ def keras_model(done: Finished) -> keras.Sequential:
     return model
 
 
-def evidence_of(done: Finished) -> Evidence:
-    """What `CollapseMonitor` gathers when such a training ends."""
+def observation_of(done: Finished) -> Observation:
+    """What `CollapseMonitor` has seen when such a training ends."""
     from balanced_nn._diagnose.keras.data import KerasRows, find_bad_labels
     from balanced_nn._diagnose.keras.gathering import WatchedTraining, observe
     from balanced_nn._diagnose.keras.layers import network_facts
@@ -235,7 +235,7 @@ def evidence_of(done: Finished) -> Evidence:
     bad = find_bad_labels(table.y, network_facts(model, table.n_classes))
     seen = KerasRows(table.X, table.y, table.X_val, table.y_val, table.n_classes, bad_labels=bad)
     n_steps = done.program.steps(len(table.y))
-    return gather_evidence(observe(model, seen, WatchedTraining(done.initial, Curve(done.losses), n_steps)))
+    return observe(model, seen, WatchedTraining(done.initial, Curve(done.losses), n_steps))
 
 
 def watched(one: SmallProgram, done: Finished) -> Watched:

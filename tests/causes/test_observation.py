@@ -11,12 +11,15 @@ from balanced_nn._causes.observation import (
     Snapshot,
     describe_network,
     gather_evidence,
+    settled,
     take_snapshot,
 )
 from balanced_nn._collapse.baseline import Reference
 from balanced_nn._collapse.outcome import Outcome
 from balanced_nn._network.network import initial_network
 from balanced_nn._network.specs import NetworkSpec
+from balanced_nn._replay.changes import Change
+from balanced_nn._replay.trials import Trial
 from tests.helpers.evidence import NETWORK, OUTCOME, USUAL
 
 RNG = np.random.default_rng(0)
@@ -108,3 +111,30 @@ def test_a_network_in_arrays_is_described_in_the_words_of_keras(n_classes, outpu
     )  # fmt: skip
     assert (facts.hidden_sizes, facts.hidden_activations) == ((4, 2), ("sigmoid", "sigmoid"))
     assert (facts.loss, facts.from_logits) == (loss, logits)
+
+
+def tried(change: Change | None, judged: float, on_training: float) -> Trial:
+    return Trial(() if change is None else (change,), judged, True, on_training)
+
+
+def test_answers_that_no_quick_model_beats_are_poor_where_the_training_fits_its_own_rows_better_with_a_change():
+    answers = replace(OUTCOME, outcome=Outcome.HEALTHY, recall=(0.7, 0.7))
+    reference, again = Reference(0.7, 0.7), tried(None, 0.7, 0.72)
+    longer = tried(Change.EPOCHS_TIMES_10, 0.9, 0.95)
+    assert settled(answers, answers, reference, (again, longer)).outcome is Outcome.WORSE_THAN_REFERENCE
+    lucky = replace(longer, on_training=0.75)  # on the judged rows alone
+    assert settled(answers, answers, reference, (again, lucky)) is answers
+    alone = replace(ANSWERS, outcome=answers, network=replace(TRAINED, replay=lambda: (again, longer)))
+    assert gather_evidence(alone).outcome.outcome is Outcome.WORSE_THAN_REFERENCE  # a class of one row: no quick model
+    learned = replace(again, balanced_accuracy=0.9, on_training=0.95)  # as well without a change
+    assert settled(answers, answers, reference, (learned, longer)) is answers
+
+
+@pytest.mark.parametrize(("n_rows", "judges_training", "n_tried"), [(20, True, 1), (100, True, 0), (100, False, 1)])
+def test_labels_learned_by_heart_are_no_signal(n_rows, judges_training, n_tried):
+    called = []
+    network = replace(TRAINED, replay=lambda: called.append(1) or ())
+    outcome = replace(OUTCOME, n_rows=n_rows)
+    seen = replace(ANSWERS, outcome=outcome, reference=Reference(0.5, 0.5), network=network)
+    gather_evidence(replace(seen, judges_training=judges_training))
+    assert len(called) == n_tried

@@ -14,6 +14,8 @@ from balanced_nn._causes.report import SWAPPED, TO_TELL
 from balanced_nn._causes.rules import Finding
 from balanced_nn._collapse.baseline import Reference, compare_with_reference
 from balanced_nn._collapse.outcome import Outcome, find_outcome
+from balanced_nn._replay.changes import Change
+from balanced_nn._replay.trials import Trial
 
 REMEDIES = ("Do this.", "Do that.")
 NOISE = np.linspace(-0.01, 0.01, 20)
@@ -262,6 +264,21 @@ def test_no_signal_is_no_fault_of_the_model():
 
 def test_a_healthy_report_names_no_cause():
     assert str(replace(HEALTHY, causes=(RATE,), hints=REMEDIES)) == str(HEALTHY)
+
+
+def test_a_lag_that_may_be_chance_is_told_and_is_no_failure():
+    lagging = with_reference(a_report(np.tile([0.2, 0.8, 0.2, 0.2, 0.2], 4), remedies=()), 0.7)
+    assert lagging.outcome is Outcome.HEALTHY
+    said = str(lagging).splitlines()[1]
+    assert said.startswith("In doubt: balanced accuracy 0.")
+    assert "against 0.70 of logistic regression" in said
+    assert "may be chance" in said
+
+
+def test_where_no_quick_model_does_better_the_best_change_is_told():
+    found = replace(WORSE.evidence, reference=None, trials=(Trial((Change.EPOCHS_TIMES_10,), 0.97, True, 1.0),))
+    report = replace(WORSE, evidence=found)
+    assert "against 0.97 of the same training with ten times as many epochs" in report.headline
 
 
 def test_every_cause_has_words():

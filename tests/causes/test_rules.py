@@ -368,3 +368,14 @@ def test_trials_that_restore_nothing_leave_the_order_of_the_rules():
     assert [finding.cause for finding in found] == [finding.cause for finding in plain]
     assert found[0].cause is Cause.NETWORK_TOO_SMALL
     assert found[0].confidence < plain[0].confidence
+
+
+def test_what_the_same_training_reaches_once_more_is_no_merit_of_a_change():
+    lucky = diagnose_evidence(tried(((), 0.9), ((Change.RATE_TIMES_10,), 0.9), ((Change.SCALE,), 0.9)))
+    assert lucky[0].cause is Cause.NETWORK_TOO_SMALL
+    assert not any("instead of" in finding.seen for finding in lucky)
+
+
+def test_that_weights_were_drawn_anew_is_said_once():
+    found = diagnose_evidence(replace(tried(((Change.INITIALIZER,), 0.9)), initial_is_redrawn=True))
+    assert found[0].seen.count("weights redrawn") == 1

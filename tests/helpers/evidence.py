@@ -114,7 +114,7 @@ EXAMPLES: dict[signals.Measurement, Example] = {
     signals.squared_error: Example(
         lambda v: with_network(loss="mean_squared_error" if v else "binary_crossentropy"), "flag"
     ),
-    signals.scale_ratio: Example(lambda v: with_data(scale_ratio=v)),
+    signals.scale_ratio: Example(lambda v: with_data(scale_ratio=v, largest=10.0)),
     signals.largest_feature: Example(lambda v: with_data(largest=v)),
     signals.dead_at_start: Example(lambda v: replace(USUAL, initial=_second(dead=v))),
     signals.first_outputs: Example(

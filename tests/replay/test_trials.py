@@ -42,6 +42,13 @@ def test_changes_are_tried_by_twos_as_well() -> None:
     assert both <= set(found)
 
 
+def test_the_same_training_is_tried_once_more_and_judged_on_its_own_rows_too() -> None:
+    found = trials(1e-4)
+    again, higher = found[()], found[(Change.RATE_TIMES_100,)]
+    assert again.balanced_accuracy < higher.balanced_accuracy
+    assert (again.on_training, higher.on_training) == (again.balanced_accuracy, 1.0)  # the same rows are judged
+
+
 def test_trials_are_the_same_again() -> None:
     assert trials(1e-3) == trials(1e-3)
 

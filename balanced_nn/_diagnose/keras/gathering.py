@@ -225,6 +225,7 @@ def observe(model: keras.Model, rows: KerasRows, training: WatchedTraining | Non
         reference=find_baseline(X, rows.y, judged, rows.weight_val, rows.n_classes, outcome),
         bad_labels=rows.bad_labels,
         other_table=judged is not None and far_apart(X, judged[0]).size > 0,
+        judges_training=judged is None,
         network=observe_network(model, facts, rows, initial_weights, curve),
     )
 

@@ -32,18 +32,21 @@ _INITIALIZERS = {
     "HeNormal": "he_normal",
     "LecunUniform": "lecun_uniform",
     "LecunNormal": "lecun_normal",
-    "RandomUniform": "random_uniform",
     "Zeros": "zeros",
     "Ones": "ones",
 }
+_NORMAL = frozenset({"RandomNormal", "TruncatedNormal"})
 USUAL_DEVIATION = 0.05  # of weights that an initialiser draws that we do not know
 
 
 def find_replay(
     model: keras.Model, facts: NetworkFacts, rows: KerasRows, initial: list[FloatArray] | None
 ) -> Replay | None:
-    """The training as something that can be done again; None where it cannot be told or not be followed."""
-    if initial is None or (rows.weight_val is not None and np.ptp(rows.weight_val) > 0):
+    """The training as something that can be done again; None where it cannot be told or not be followed.
+
+    Where the weights that it began with are lost, others are drawn by the same rules, if these are known.
+    """
+    if rows.weight_val is not None and np.ptp(rows.weight_val) > 0:
         return None
     layers, optimizer = _layers(model), _optimizer(model)
     if not isinstance(rows.X, np.ndarray) or layers is None or optimizer is None or facts.loss not in LOSSES:
@@ -54,7 +57,9 @@ def find_replay(
         return None
     size = max(1, -(-len(X) * epochs // n_steps))
     program = Program(tuple(layers), X.shape[1], facts.loss, facts.from_logits, optimizer, size, epochs)
-    if [array.shape for array in initial] != program.shapes or len(np.unique(rows.y)) < 2:
+    if initial is None and all(_draws_as_known(layer) for layer in flat_layers(model)):
+        initial = program.draw(np.random.default_rng(1))
+    if initial is None or [array.shape for array in initial] != program.shapes or len(np.unique(rows.y)) < 2:
         return None
 
     def answers(program: Program, outputs: FloatArray) -> IntArray:
@@ -130,10 +135,22 @@ def _dense(layer: keras.layers.Dense) -> Dense:
     """A dense layer, with how its weights are drawn: of initialisers that we do not know, the size."""
     kind, settings = type(layer.kernel_initializer).__name__, layer.kernel_initializer.get_config()
     kernel: str | float = _INITIALIZERS.get(kind, USUAL_DEVIATION)
-    if kind in {"RandomNormal", "TruncatedNormal"}:
+    if kind in _NORMAL:
         kernel = float(settings["stddev"])
+    elif kind == "RandomUniform":
+        kernel = float(settings["maxval"] - settings["minval"]) / 12**0.5
     bias = getattr(layer.bias_initializer, "value", 0.0) if layer.use_bias else None
     return Dense(int(layer.units), kernel, bias if bias is None else float(bias))
+
+
+def _draws_as_known(layer: keras.layers.Layer) -> bool:
+    """Whether a layer's kernel, if it has one, is drawn by a rule that we know, around 0."""
+    if not hasattr(layer, "kernel_initializer"):
+        return True
+    kind, settings = type(layer.kernel_initializer).__name__, layer.kernel_initializer.get_config()
+    if kind == "RandomUniform":
+        return bool(settings["minval"] == -settings["maxval"])
+    return kind in _INITIALIZERS or (kind in _NORMAL and not settings["mean"])
 
 
 def _optimizer(model: keras.Model) -> Optimizer | None:

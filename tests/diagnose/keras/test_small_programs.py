@@ -1,15 +1,19 @@
 """Is the right cause named for small programs, as people write them while they learn?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_blobs, make_moons
 
-from balanced_nn import CollapseMonitor, CollapseReport
+from balanced_nn import CollapseMonitor, CollapseReport, diagnose
 from balanced_nn._causes.evidence import Cause
 from balanced_nn._collapse.outcome import Outcome
+from balanced_nn._diagnose.keras.data import KerasRows
+from balanced_nn._diagnose.keras.layers import network_facts
+from balanced_nn._diagnose.keras.replaying import find_replay
 from balanced_nn._typing import FloatArray, IntArray
 
 pytestmark = pytest.mark.filterwarnings("ignore::balanced_nn.exceptions.CollapseWarning")
@@ -67,6 +71,42 @@ def test_exclusive_or_has_a_signal(optimizer: Callable[[], keras.optimizers.Opti
     report = watch((XOR, XOR_LABELS), (8,), optimizer(), epochs=30)
     assert report.outcome not in {Outcome.NO_SIGNAL, Outcome.HEALTHY}
     assert report.causes[0].cause in {Cause.LEARNING_RATE_TOO_LOW, Cause.STOPPED_TOO_EARLY}
+
+
+def test_changes_are_tried_from_weights_drawn_anew_where_the_first_ones_are_lost() -> None:
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((2,)), keras.layers.Dense(16, "tanh"), keras.layers.Dense(1, "sigmoid")]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(1e-5), "binary_crossentropy")
+    model.fit(XOR, XOR_LABELS, epochs=30, verbose=0)
+    report = diagnose(model, XOR, XOR_LABELS)
+    assert report.evidence is not None
+    assert report.evidence.trials
+    assert report.causes[0].cause is Cause.LEARNING_RATE_TOO_LOW
+    assert "weights redrawn" in report.causes[0].seen
+
+
+@pytest.mark.parametrize(
+    ("initializer", "known"),
+    [
+        (keras.initializers.RandomUniform(-1.0, 1.0), True),
+        (keras.initializers.RandomUniform(0.0, 1.0), False),
+        (keras.initializers.Orthogonal(), False),
+    ],
+    ids=["around 0", "above 0", "of another kind"],
+)
+def test_weights_are_drawn_anew_only_by_rules_that_are_known(
+    initializer: keras.initializers.Initializer, known: bool
+) -> None:
+    hidden = keras.layers.Dense(16, "tanh", kernel_initializer=initializer)
+    model = keras.Sequential([keras.Input((2,)), hidden, keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(1e-5), "binary_crossentropy")
+    model.fit(XOR, XOR_LABELS, epochs=2, verbose=0)
+    facts = replace(network_facts(model, 2), epochs=2, n_steps=2)
+    replay = find_replay(model, facts, KerasRows(XOR, XOR_LABELS, XOR, XOR_LABELS, 2), None)
+    assert (replay is not None) == known
+    if replay is not None:
+        assert 0.4 < replay.weights[0].std() < 0.8  # of numbers from -1 to 1, 0.58
 
 
 def test_the_rate_of_another_optimizer_is_too_low_for_it() -> None:
