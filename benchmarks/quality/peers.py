@@ -132,6 +132,7 @@ OTHER_METHODS: dict[str, Build] = {
     "BalancedRandomForest": partial(resampling_ensemble, kind=BalancedRandomForestClassifier),
     "EasyEnsemble": partial(resampling_ensemble, kind=EasyEnsembleClassifier),
     "RUSBoost": partial(resampling_ensemble, kind=RUSBoostClassifier),
+    "xRFM-D": partial(of_pytabkit, name="XRFM_D_Classifier"),
     **TREES,
     "XGBoost": partial(xgboost, balanced=False),
     "XGBoost, balanced": partial(xgboost, balanced=True),

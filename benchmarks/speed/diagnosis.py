@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from balanced_nn import BalancedNNClassifier, CollapseReport
 from balanced_nn._causes.advise import ModelKind, advise
@@ -32,7 +33,7 @@ def diagnosis() -> list[Row]:
     for n_rows, n_columns in ((2_000, 20), (20_000, 30)):
         X, y = table(n_rows, n_columns)
         model = BalancedNNClassifier(random_state=0)
-        attempt = one_attempt(model, X, y)
+        attempt = one_attempt(clone(model).set_params(n_members=1), X, y)
         methods = {
             OURS: lambda model=model, X=X, y=y: model.fit(X, y),
             "evidence and causes": lambda attempt=attempt: causes_of(attempt),
