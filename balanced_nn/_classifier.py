@@ -52,6 +52,7 @@ from balanced_nn._training.going_on import (
     check_same_classes,
     check_same_columns,
     check_same_shape,
+    hold_out_notes,
 )
 from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.members import (
@@ -212,8 +213,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     warm_start : bool, default=False
         Whether `fit` and `fit_dataset` train the networks of the last fit further instead of new ones, with their
         preprocessing, their learning rate and, for the hold-outs, their seed: of the same rows, the same are held out.
-        Columns, classes, `hidden_layer_sizes`, `activation`, `batch_norm` and the number of networks must be
-        those of the last fit. A network that fails is repaired from new weights.
+        Of others, rows that trained a network before may be held out, which a `HoldOutWarning` says. Columns, classes,
+        `hidden_layer_sizes`, `activation`, `batch_norm` and the number of networks must be those of the last fit. A
+        network that fails is repaired from new weights.
 
     Attributes
     ----------
@@ -559,7 +561,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         check_sampler(self.sampler)
-        seed, began = self._seed_of_fit(), monotonic()
+        began = monotonic()
+        reached = self._reached_so_far()[1] if self.warm_start else None
+        seed = self._seed_of_fit() if reached is None else reached.seed  # which also draws the sample
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
         with open_stream(fitted, source, columns, cache_dir, seed) as stream:
@@ -623,7 +627,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         one network. One pass over a table is seldom enough: go over the batches several times, in an order that mixes
         the classes. `history_` has one entry for each call. All that a further call needs is kept as arrays, so that an
         estimator can be copied and stored between two calls: it is three times as large as one that was fitted. `fit`
-        begins anew, unless `warm_start` is set.
+        begins anew, unless `warm_start` is set. Each call sets the decision and the class frequencies anew: call
+        :meth:`set_decision` and :meth:`set_prior` again behind it. :func:`diagnose` knows the rows of the last `fit`,
+        and not those of batches.
 
         Examples
         --------
@@ -659,7 +665,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return (), None
         if not hasattr(self, "_reached"):
             raise ValueError(
-                "An older release fitted this model, and did not keep what training goes on from. Fit it again."
+                "An older release fitted this model, and did not keep what training goes on from. Fit it once with "
+                "warm_start=False, or a clone of it."
             )
         return self.members_, self._reached
 
@@ -704,6 +711,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             check_layers_of_sizes(settings, "checkpoint")
             checkpoint.claim(describe_fit(settings, seed_of_fit, rows, splits))
         costs, decision = self._read_decision(rows.classes, rows.prior)
+        about_the_rows: tuple[Warning, ...] = ()
+        if reached is not None:
+            seen = hold_out_notes(reached, rows, getattr(self, "_training_rows", None))
+            about_the_rows = (*self._predictor.type_notes(rows.table), *seen)
         limit = TimeLimit(self.max_time, began, len(splits), jobs_at_once(self.n_jobs))
         try:
             with (
@@ -729,7 +740,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 checkpoint.remove()
             if self.on_collapse == "raise" and report.collapsed:
                 raise CollapseError(str(report))
-            for note in (*rows.notes, *limit.notes(), *self._notes(result.trained), *about_the_rule):
+            for note in (*rows.notes, *about_the_rows, *limit.notes(), *self._notes(result.trained), *about_the_rule):
                 warnings.warn(note, stacklevel=4)
         except BaseException:  # an interrupt too
             self._take(before)

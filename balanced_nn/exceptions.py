@@ -39,3 +39,7 @@ class PriorWarning(UserWarning):
 
 class DecisionWarning(UserWarning):
     """A decision was tuned on unsuitable rows, or gives every row the same answer."""
+
+
+class HoldOutWarning(UserWarning):
+    """Rows that are held out to judge a network may have been trained on."""

@@ -101,8 +101,10 @@ def _remembered() -> list[str]:
 
 def _remember(path: Path) -> None:
     """Append the checksum of a model; where that cannot be done, it is opened with --trust."""
-    known = [*_remembered(), _fingerprint(path)][-MOST_REMEMBERED:]
+    if not path.is_file():  # such as a named pipe, which is read by somebody else
+        return
     with suppress(OSError, RuntimeError):
+        known = [*_remembered(), _fingerprint(path)][-MOST_REMEMBERED:]
         memory = _memory()
         memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with replaced_file(memory) as file:

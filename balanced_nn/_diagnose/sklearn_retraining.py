@@ -73,7 +73,8 @@ class SklearnTrainer:
             elif has_fit_parameter(model, "sample_weight"):
                 fit_params = {"sample_weight": compute_sample_weight("balanced", self.y)}
         if self.kind is ModelKind.OURS:
-            model.set_params(on_collapse="ignore")  # repairs of its own would be credited to these
+            # Repairs of its own would be credited to these, and a checkpoint is for the user's fits.
+            model.set_params(on_collapse="ignore", checkpoint=None, warm_start=False)
         X, X_val = self.X, self.X_val
         if RepairAction.SCALE_FEATURES in repairs and RepairAction.SCALE_FEATURES not in table:
             scaler = StandardScaler(with_mean=not issparse(X)).fit(X)

@@ -50,11 +50,11 @@ class BodyNetwork:
         ValueError
             If the function of the body makes other layers than those that were trained.
         """
+        check_process()  # each time: the process may have been forked since
         return self._forward(X)
 
     @cached_property
     def _forward(self) -> Callable[[FloatArray], FloatArray]:
-        check_process()
         with quiet_start():
             from balanced_nn._training.keras.model import forward_pass  # deferred: loads TensorFlow
 

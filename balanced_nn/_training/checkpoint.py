@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import joblib
 import numpy as np
 
 from balanced_nn._data.labelled_rows import LabelledRows
@@ -147,7 +148,7 @@ def describe_fit(settings: FitSettings, seed: int, rows: LabelledRows, splits: S
     """
     first = splits[0]
     facts: dict[str, Any] = {"format": FORMAT, **{name: version(name) for name in PACKAGES}}
-    facts |= {name: _text(value) for name, value in settings.values.items() if name not in _FREE}
+    facts |= {name: _setting(value) for name, value in settings.values.items() if name not in _FREE}
     facts |= {"hidden_layer_sizes": str(settings.layer_widths), "seed": seed}
     facts |= _describe_rows(rows, "X", "y", "sample_weight")
     if first.stream is not None:
@@ -178,6 +179,17 @@ def _digest(*arrays: np.ndarray) -> str:
     for array in arrays:
         found.update(np.ascontiguousarray(array).tobytes())
     return _DIGEST + found.hexdigest()
+
+
+def _setting(value: Any) -> str:
+    """A parameter in words; of an object with a state of its own, a digest that tells this apart."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, str | int | float | tuple | list | Mapping | np.ndarray):
+        return _text(value)
+    try:
+        return _DIGEST + str(joblib.hash(value))
+    except Exception:  # a function without a name, say; what pickle raises is anything
+        return _text(value)
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """From where does training go on, when it goes on? What is kept of a training, and which settings must be the same."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,16 @@ import numpy as np
 from balanced_nn._data.dataset import class_mass
 from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._data.names import listed, listed_labels
+from balanced_nn._data.row_sketch import RowSketch, hash_rows
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.specs import OptimizerState
 from balanced_nn._streaming.stream import Stream
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
+from balanced_nn.exceptions import HoldOutWarning
 
 LARGEST_WEIGHT = 1e100  # of a row, on average: the sum of larger ones could overflow, and they are scaled to 1
+FEW_SEEN = 0.1  # share of rows that were seen before, below which it does not matter
 _FIT = 9  # stream of random numbers
 
 
@@ -50,6 +54,7 @@ class Reached:
     n_batches: int = 0
     batch_size: int | None = None
     optimizers: tuple[OptimizerState, ...] = ()
+    rows: str = ""  # digest of the rows of the last fit, in their order
 
     @classmethod
     def by_fit(
@@ -64,7 +69,7 @@ class Reached:
             mean = stream.sample.mean_weight
             mass = rows.prior * class_rows.sum() * (mean if mean < LARGEST_WEIGHT else 1.0)
         trained = tuple(member.correction.training_prior * class_rows.sum() for member in members)
-        return cls(seed, class_rows, mass, trained, n_fits)
+        return cls(seed, class_rows, mass, trained, n_fits, rows=_digest_rows(rows))
 
     @property
     def seed_of_fit(self) -> int:
@@ -108,6 +113,11 @@ def check_same_shape(settings: FitSettings, members: tuple[Member, ...]) -> None
         If a setting of their form, or their number, has changed.
     """
     spec = members[0].network.spec
+    if spec.body is not None:
+        raise ValueError(
+            f"hidden_layer_sizes was the function {spec.body} when the networks were fitted, and these cannot be "
+            "trained further. Begin anew with warm_start=False and fit, or with a clone."
+        )
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ("hidden_layer_sizes", settings.layer_widths, spec.hidden_layer_sizes),
         ("activation", settings.activation, spec.activation),
@@ -120,6 +130,38 @@ def check_same_shape(settings: FitSettings, members: tuple[Member, ...]) -> None
                 f"{name} is {wanted!r}, but the fitted networks, which are to be trained further, have {had!r}. "
                 f"Set {name}={had!r}, or begin anew with warm_start=False and fit, or with a clone."
             )
+
+
+def hold_out_notes(reached: Reached, rows: LabelledRows, before: RowSketch | None) -> tuple[Warning, ...]:
+    """Say that held-out rows may be rows that the networks were trained on, unless the table is that of the last fit.
+
+    Parameters
+    ----------
+    reached : Reached
+    rows : LabelledRows
+        The rows of this fit.
+    before : RowSketch or None
+        Those of the last one, where there was one.
+    """
+    if not reached.n_batches and reached.rows == _digest_rows(rows):
+        return ()
+    seen = None if before is None else before.find_seen_share(rows.table)
+    if not reached.n_batches and (seen is None or seen < FEW_SEEN):
+        return ()
+    known = "Rows of X" if reached.n_batches else f"About {seen:.0%} of the rows of X"
+    return (
+        HoldOutWarning(
+            f"{known} may have trained the networks that warm_start=True trains further, and some of these are held "
+            "out now: early stopping, calibration and report may be too good. Pass new rows alone, the same table in "
+            "the same order, or X_val and y_val; or set warm_start=False."
+        ),
+    )
+
+
+def _digest_rows(rows: LabelledRows) -> str:
+    table = rows.table
+    hashes = hash_rows(table, rows.rows, table.numeric_positions, tuple(table.categories))
+    return blake2b(hashes.tobytes() + np.ascontiguousarray(rows.y).tobytes(), digest_size=16).hexdigest()
 
 
 def check_same_columns(before: Any, now: Any) -> None:

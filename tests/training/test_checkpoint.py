@@ -110,6 +110,31 @@ def test_without_a_seed_the_one_of_the_first_fit_holds(tmp_path, stop_at):
     assert clf._reached.seed == seed
 
 
+class Doubled:
+    """A sampler that says nothing of itself."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def fit_resample(self, X, y):
+        rare = np.repeat(np.flatnonzero(y == 1), self.times)
+        rows = np.concatenate([np.flatnonzero(y == 0), rare])
+        return np.asarray(X)[rows], y[rows]
+
+
+def test_a_limit_of_time_ended_the_fit_that_was_killed_and_not_this_one(tmp_path, stop_at):
+    stop_at(3)
+    with pytest.raises(KilledError):
+        small(checkpoint=tmp_path).fit(X, Y)
+    stop_at(0)
+    kept = next(tmp_path.glob("balanced_nn_training_*.npz"))
+    values, arrays = module.read_arrays(kept)
+    module.write_arrays(kept, {**values, "stop_reason": "max_time"}, arrays)
+    clf = small(checkpoint=tmp_path).fit(X, Y)
+    assert {member.history.stop_reason for member in clf.members_} <= {"max_iter", "patience"}
+    np.testing.assert_array_equal(clf.predict_proba(X), small().fit(X, Y).predict_proba(X))
+
+
 @pytest.mark.parametrize(
     ("params", "change", "text"),
     [
@@ -119,16 +144,18 @@ def test_without_a_seed_the_one_of_the_first_fit_holds(tmp_path, stop_at):
         ({}, lambda X, y: (X, 1 - y), "y holds other values"),
         ({}, lambda X, y: (X.iloc[:300], y[:300]), r"the shape of X was \(400, 4\) and is \(300, 4\)"),
         ({}, lambda X, y: (X, y, 1.0 + y), "sample_weight holds other values"),
+        ({"sampler": Doubled(3)}, lambda X, y: (X, y), "sampler holds other values"),
     ],
 )
 def test_another_fit_is_refused_with_what_differs(params, change, text, tmp_path, stop_at):
     stop_at(2)
+    first = {"sampler": Doubled(2)} if "sampler" in params else {}
     with pytest.raises(KilledError):
-        small(checkpoint=tmp_path).fit(X, Y)
+        small(checkpoint=tmp_path, **first).fit(X, Y)
     stop_at(0)
     with pytest.raises(ValueError, match=f"keeps a fit that did not end.*{text}"):
         small(checkpoint=tmp_path, **params).fit(*change(X, Y))
-    assert small(checkpoint=tmp_path, verbose=0, n_jobs=2, decision="argmax").fit(X, Y).n_iter_
+    assert small(checkpoint=tmp_path, verbose=0, n_jobs=2, decision="argmax", **first).fit(X, Y).n_iter_
 
 
 def test_files_of_others_are_left_alone_and_those_of_a_killed_writing_are_not(tmp_path):

@@ -1,10 +1,14 @@
 """Does a warm start go on from the networks of the last fit, and from no others?"""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from balanced_nn import BalancedNNClassifier
+from balanced_nn.exceptions import ColumnWarning, HoldOutWarning
+from tests.helpers.bodies import wide_and_deep
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random(600) < 0.2).astype(int)
@@ -46,7 +50,8 @@ def test_without_it_a_fit_begins_anew():
 def test_it_goes_on_from_batches_too():
     clf = small(warm_start=True, n_members="auto").partial_fit(X, Y, classes=[0, 1])
     preprocessing = clf.preprocessing_
-    clf.fit(X, Y)
+    with pytest.warns(HoldOutWarning, match="Rows of X may have trained the networks"):
+        clf.fit(X, Y)
     assert len(clf.members_) == 1
     assert clf.preprocessing_ is preprocessing
     assert clf.collapse_report_.facts.n_rows > 0
@@ -86,3 +91,41 @@ def test_files_are_gone_on_with(tmp_path):
     assert clf.fit_dataset(tmp_path, "y").loss_curve_[0] < first
     clf.partial_fit(X, Y)
     assert clf.class_prior_[1] == pytest.approx(Y.mean())
+
+
+def test_rows_that_were_trained_on_are_not_held_out_without_a_word():
+    clf = small(warm_start=True).fit(X[:500], Y[:500])
+    with pytest.warns(HoldOutWarning, match=r"About \d+% of the rows of X may have trained"):
+        clf.fit(X, Y)
+    with pytest.warns(HoldOutWarning):  # in another order, other ones are held out
+        clf.fit(X[::-1], Y[::-1])
+    fresh = X + RNG.normal(size=X.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(fresh, Y)
+
+
+def test_columns_of_another_type_are_told():
+    table = pd.DataFrame({"x": X["a"], "zip": np.where(Y == 1, "north", "south")})
+    clf = small(warm_start=True).fit(table, Y)
+    with pytest.warns(ColumnWarning, match="Column zip held text"):
+        clf.fit(table.assign(x=-X["a"], zip=np.where(Y == 1, 1, 2)), Y)
+
+
+def test_networks_with_layers_of_a_function_are_not_trained_further():
+    clf = small().set_params(hidden_layer_sizes=wide_and_deep).fit(X, Y)
+    clf.set_params(hidden_layer_sizes=(8,), warm_start=True)
+    with pytest.raises(ValueError, match="the function wide_and_deep when the networks were fitted"):
+        clf.fit(X, Y)
+    with pytest.raises(ValueError, match="the function wide_and_deep when the networks were fitted"):
+        clf.partial_fit(X, Y)
+
+
+def test_files_are_held_out_as_before_whatever_the_seed(tmp_path):
+    X.assign(y=Y).to_parquet(tmp_path / "rows.parquet")
+    clf = small(warm_start=True, random_state=np.random.RandomState(0)).fit_dataset(tmp_path, "y")
+    held_out = clf._held_out.y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit_dataset(tmp_path, "y")
+    np.testing.assert_array_equal(clf._held_out.y, held_out)

@@ -9,10 +9,11 @@ from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, OptimizerState
 from balanced_nn._network.weight_averaging import FIRST_EPOCH, WeightMean
 from balanced_nn._probability.correction import Correction, balance, balanced_accuracy, natural_log_loss
-from balanced_nn._training.callbacks import Epoch
+from balanced_nn._training.callbacks import CALLBACK, Epoch
 from balanced_nn._training.checkpoint import KeptTraining
 from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.preparation import Plan
+from balanced_nn._training.time_limit import MAX_TIME
 from balanced_nn._typing import FloatArray
 
 
@@ -121,7 +122,8 @@ class Record:
         self.epochs = [Epoch(*epoch) for epoch in values["epochs"]]
         self._best_epoch, self._best_loss = values["best"]
         self._reference_loss, self._reference_epoch = values["reference"]
-        self.stop_reason = values["stop_reason"]
+        if values["stop_reason"] not in {CALLBACK, MAX_TIME}:  # these ended the fit that was killed, not this one
+            self.stop_reason = values["stop_reason"]
         self.best = self.best.with_arrays(arrays["best"])
         self._mean = WeightMean(self.best, arrays.get("mean", ()), values["n_mean"])
         optimizer = OptimizerState(values["step"], tuple(arrays["first"]), tuple(arrays["second"]))
