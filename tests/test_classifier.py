@@ -341,7 +341,7 @@ def test_the_pool_of_programs_stays_bounded_and_can_be_cleared():
     from balanced_nn._training.keras.pool import MAX_IDLE_PROGRAMS, POOL
 
     small(max_iter=1, on_collapse="ignore").fit(X, Y)
-    assert 1 <= len(POOL._idle) <= MAX_IDLE_PROGRAMS
+    assert 1 <= len({program.key for program in POOL._idle}) <= MAX_IDLE_PROGRAMS
     before = small().fit(X, Y).predict_proba(X)
     POOL.clear()
     assert len(POOL._idle) == 0

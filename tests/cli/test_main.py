@@ -408,6 +408,7 @@ def test_the_demonstration_prints_its_report_and_no_noise() -> None:
     assert lines == [
         "Loading TensorFlow ...",
         "Fitting the plain Keras MLP ...",
+        "Fitting the same with class weights ...",
         "Fitting BalancedNNClassifier() ...",
     ]
 

@@ -72,7 +72,7 @@ def test_the_keras_model_and_the_arrays_give_the_same_logits(activation, batch_n
 def test_the_compiled_steps_do_what_a_keras_train_step_does():
     """Three AdamW steps with weights, weight decay and BatchNorm, against keras.Model.train_on_batch."""
     task = a_task(weight_decay=0.05, batch_size=64)
-    spec, data = task.plan.network, task.plan.data
+    data = task.plan.data
     weight = np.random.default_rng(3).uniform(0.5, 2, len(data))
     rows = np.arange(192)
     program = TrainingProgram(CompiledSteps(task.key()))
@@ -95,7 +95,7 @@ def test_the_compiled_steps_do_what_a_keras_train_step_does():
         expected.append(float(model.train_on_batch(data.X[part], y, sample_weight=weight[part])))
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
     trained = np.asarray(model(data.X[:50], training=False))
-    np.testing.assert_allclose(program.network(spec).logits(data.X[:50]), trained, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(program.network(task.initial).logits(data.X[:50]), trained, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(program.outputs(data.X[:50]), trained, rtol=1e-5, atol=1e-5)
 
 
@@ -107,7 +107,7 @@ def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_
         program = TrainingProgram(CompiledSteps(task.key()))
         program.load(task.initial, task.plan.training, momentum=0.9, logit_offset=np.zeros(2), seed=0)
         losses.append(program.run(program.gather(task.plan.data, np.arange(192)), rates))
-        networks.append(program.network(task.initial.spec))
+        networks.append(program.network(task.initial))
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
     logits = [network.logits(task.plan.data.X[:50]) for network in networks]
     np.testing.assert_allclose(logits[1], logits[0], rtol=1e-3, atol=1e-3)
