@@ -302,9 +302,9 @@ def repetition(e: Evidence) -> float:
 def helpful_trials(e: Evidence) -> tuple[Trial, ...]:
     """The trial that gains most by one change, where that is much although it does not restore the result.
 
-    Or the best pairs of changes, where these clearly do better.
+    Or the best pairs of changes, where these clearly do better. To come from below chance up to it is no help.
     """
-    reached = max(e.outcome.balanced_accuracy, repetition(e))
+    reached = max(e.outcome.balanced_accuracy, e.outcome.chance, repetition(e))
     single, pairs = ([trial for trial in e.trials if len(trial.changes) == n] for n in (1, 2))
     best = max(single, key=lambda trial: trial.balanced_accuracy, default=None)
     alone = 0.0 if best is None else best.balanced_accuracy
