@@ -7,6 +7,7 @@ __all__ = [
     "CollapseWarning",
     "ColumnWarning",
     "DecisionWarning",
+    "HoldOutWarning",
     "ModelFileError",
     "PriorWarning",
     "RareClassWarning",
