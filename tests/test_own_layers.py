@@ -244,7 +244,7 @@ def not_for_matrices(n_inputs):
 
 def two_outputs(n_inputs):
     inputs = keras.Input((n_inputs,))
-    return keras.Model(inputs, [inputs, inputs])
+    return keras.Model(inputs, [keras.layers.Dense(4)(inputs), keras.layers.Dense(2)(inputs)])
 
 
 SHARED = keras.layers.Dense(4)
