@@ -561,9 +561,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         True
         """
         check_sampler(self.sampler)
-        began = monotonic()
-        reached = self._reached_so_far()[1] if self.warm_start else None
-        seed = self._seed_of_fit() if reached is None else reached.seed  # which also draws the sample
+        seed, began = self._seed_of_fit(), monotonic()  # which also draws the sample
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
         with open_stream(fitted, source, columns, cache_dir, seed) as stream:
@@ -683,7 +681,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         check_same_columns(self, fitted)
         check_same_classes(self.classes_, rows.classes)
         check_same_shape(settings, members)
-        splits = split_rows(replace(settings, n_members=len(members)), rows, given, reached.seed)
+        splits = split_rows(replace(settings, n_members=len(members)), rows, given, seed)
         return [replace(split, start=members[split.number]) for split in splits], reached
 
     def _read_decision(self, classes: np.ndarray, prior: FloatArray) -> tuple[FloatArray | None, Decision]:
@@ -731,8 +729,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 result = allow_for_averaging(result, rows, prior)
                 report = report_outcome(result.trained.judged, settings, tuple(rows.classes.tolist()), rows.suspicious)
                 fitted._keep(result, report, rows, costs)
-                first_seed, n_fits = (seed, 1) if reached is None else (reached.seed, reached.n_fits + 1)
-                fitted._reached = Reached.by_fit(first_seed, rows, splits[0].stream, fitted.members_, n_fits)
+                n_fits = 1 if reached is None else reached.n_fits + 1
+                fitted._reached = Reached.by_fit(seed, rows, splits[0].stream, fitted.members_, n_fits)
                 ensemble = Ensemble(fitted.members_, result.of_ensemble, prior)
                 about_the_rule = fitted._decide(ensemble, decision, result.held_out, prior)
                 self._take(vars(fitted))  # callbacks are handed a fitted estimator
@@ -1080,7 +1078,10 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _seed_of_fit(self) -> int:
-        """The seed of a fit that was killed, where there is one and `random_state` says none; else a new one."""
+        """The seed of the fit that is gone on from, or that was killed if `random_state` says none; else a new one."""
+        reached = self._reached_so_far()[1] if self.warm_start else None
+        if reached is not None:
+            return reached.seed
         checkpoint = open_checkpoint(self.checkpoint)
         kept = None if checkpoint is None or self.random_state is not None else checkpoint.seed
         return self._draw_seed() if kept is None else kept

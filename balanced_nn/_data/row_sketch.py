@@ -91,9 +91,8 @@ class RowSketch:
 
 def sketch_rows(table: Table, rows: IntArray) -> RowSketch:
     """Keep a sketch of some rows of a table."""
-    numeric, categories = table.numeric_positions, tuple(table.categories)
-    hashes, counts = np.unique(hash_rows(table, rows, numeric, categories), return_counts=True)
-    return sketch_hashes(hashes, counts, numeric, categories)
+    hashes, counts = np.unique(hash_whole_rows(table, rows), return_counts=True)
+    return sketch_hashes(hashes, counts, table.numeric_positions, tuple(table.categories))
 
 
 def sketch_hashes(hashes: Bits, counts: IntArray, numeric: IntArray, categories: tuple[int, ...]) -> RowSketch:
@@ -112,6 +111,11 @@ def sketch_hashes(hashes: Bits, counts: IntArray, numeric: IntArray, categories:
     kept, counts = hashes[:SKETCH_ROWS].astype(np.uint32), counts[:SKETCH_ROWS]
     n_twice = int(np.count_nonzero(counts == 2))
     return RowSketch(numeric, categories, bound, kept[counts == 1], kept[counts > 1], n_twice)
+
+
+def hash_whole_rows(table: Table, rows: IntArray) -> Bits:
+    """Hash some rows by all columns of their own table."""
+    return hash_rows(table, rows, table.numeric_positions, tuple(table.categories))
 
 
 def hash_rows(table: Table, rows: IntArray | None, numeric: IntArray, categories: tuple[int, ...]) -> Bits:

@@ -20,7 +20,7 @@ import numpy as np
 
 from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._data.names import listed
-from balanced_nn._data.row_sketch import hash_rows
+from balanced_nn._data.row_sketch import hash_whole_rows
 from balanced_nn._storage.array_file import Content, read_arrays, write_arrays
 from balanced_nn._storage.atomic_file import temporary_files
 from balanced_nn._training.preparation import Split
@@ -163,11 +163,10 @@ def describe_fit(settings: FitSettings, seed: int, rows: LabelledRows, splits: S
 
 def _describe_rows(rows: LabelledRows, X: str, y: str, weight: str) -> dict[str, Any]:
     table = rows.table
-    hashes = hash_rows(table, rows.rows, table.numeric_positions, tuple(table.categories))
     return {
         f"the shape of {X}": str((len(rows.rows), table.width)),
         f"the columns of {X}": _text(table.names),
-        X: _digest(hashes),
+        X: _digest(hash_whole_rows(table, rows.rows)),
         f"the classes of {y}": _text(rows.classes.tolist()),
         y: _digest(rows.y),
         weight: _digest(rows.weight),

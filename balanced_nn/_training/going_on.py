@@ -9,7 +9,7 @@ import numpy as np
 from balanced_nn._data.dataset import class_mass
 from balanced_nn._data.labelled_rows import LabelledRows
 from balanced_nn._data.names import listed, listed_labels
-from balanced_nn._data.row_sketch import RowSketch, hash_rows
+from balanced_nn._data.row_sketch import RowSketch, hash_whole_rows
 from balanced_nn._network.ensemble import Member
 from balanced_nn._network.specs import OptimizerState
 from balanced_nn._streaming.stream import Stream
@@ -44,6 +44,8 @@ class Reached:
         Rows of a training step, as the first batch suggested it; None before there was one.
     optimizers : tuple of OptimizerState, default=()
         One for each network; empty behind a fit, whose best networks are not those of its last steps.
+    rows : str, default=""
+        Digest of the rows of the last fit, in their order; empty before there was one.
     """
 
     seed: int
@@ -54,7 +56,7 @@ class Reached:
     n_batches: int = 0
     batch_size: int | None = None
     optimizers: tuple[OptimizerState, ...] = ()
-    rows: str = ""  # digest of the rows of the last fit, in their order
+    rows: str = ""
 
     @classmethod
     def by_fit(
@@ -159,8 +161,7 @@ def hold_out_notes(reached: Reached, rows: LabelledRows, before: RowSketch | Non
 
 
 def _digest_rows(rows: LabelledRows) -> str:
-    table = rows.table
-    hashes = hash_rows(table, rows.rows, table.numeric_positions, tuple(table.categories))
+    hashes = hash_whole_rows(rows.table, rows.rows)
     return blake2b(hashes.tobytes() + np.ascontiguousarray(rows.y).tobytes(), digest_size=16).hexdigest()
 
 

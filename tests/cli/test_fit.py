@@ -492,12 +492,12 @@ def test_predict_keeps_the_order_of_the_rows_and_the_columns_asked_for(
     assert capsys.readouterr().out == out.read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_pickle_asks_for_trust_unless_the_command_wrote_it_here(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = load_model(folder / "churn.skops")
     monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
-    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     out, table = tmp_path / "m.joblib", str(folder / "table.csv")
     assert main(["fit", table, "--target", "churn", "--out", str(out), "--quiet"]) == 0
@@ -511,12 +511,12 @@ def test_a_pickle_asks_for_trust_unless_the_command_wrote_it_here(
         assert "If you trust where it comes from" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_pickle_is_written_where_nothing_can_be_remembered(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = load_model(folder / "churn.skops")
     monkeypatch.setattr(BalancedNNClassifier, "fit", lambda self, X, y: model)
-    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     out, table = tmp_path / "m.joblib", str(folder / "table.csv")
