@@ -12,6 +12,7 @@ done after 15 on the clock hangs, and is ended. The number of a case is its seed
 compile a program, which TensorFlow keeps.
 """
 
+import copy
 import json
 import multiprocessing as mp
 import os
@@ -125,6 +126,18 @@ def the_prior_can_be_set_and_reset(clf: BalancedNNClassifier, case: Case) -> str
     return "" if np.array_equal(clf.set_prior(None).predict_proba(case.X_fresh), proba) else "not reset"
 
 
+def a_warm_start_goes_on(clf: BalancedNNClassifier, case: Case) -> str:
+    """Fitted again with ``warm_start=True``, the numbers stay sound."""
+    if clf.network_.spec.body is not None:  # layers of the caller's own are refused
+        return ""
+    again = copy.deepcopy(clf)
+    try:
+        again.set_params(warm_start=True, max_iter=1).fit(case.X, case.y, sample_weight=case.weight)
+    except CollapseError:
+        return ""
+    return numbers_are_sound(again, case)
+
+
 def all_is_told(clf: BalancedNNClassifier, case: Case) -> str:
     """The report prints, and is JSON."""
     text = f"{clf!r} {clf.collapse_report_} {clf.decision_rule_} {clf.collapse_report_._repr_html_()}"
@@ -168,6 +181,7 @@ CHECKS: dict[str, Callable[[BalancedNNClassifier, Case], str]] = {
     "rows": rows_stand_alone,
     "copies": copies_answer_the_same,
     "prior": the_prior_can_be_set_and_reset,
+    "warm start": a_warm_start_goes_on,
     "report": all_is_told,
     "memory": memory_is_flat,
     "silent collapse": no_collapse_is_silent,
@@ -176,6 +190,7 @@ ENDS = {
     "unnamed": "errors that name nothing",
     "trouble": "trouble accepted",
     "crash": "crashes",
+    "files": "checkpoints left behind",
     "slow": "over a minute",
     "timeout": "hanging",
 }
@@ -226,7 +241,10 @@ def fit_case(case: Case, faults: list[str]) -> tuple[str, str, float]:
     """Return the outcome, what was told, and the seconds of the fit; faults are added to the list."""
     clf, start = BalancedNNClassifier(**case.settings), process_time()
     try:
-        clf.fit(case.X, case.y, sample_weight=case.weight)
+        with tempfile.TemporaryDirectory() as folder:
+            clf.set_params(checkpoint=folder if case.checkpoint else None)
+            clf.fit(case.X, case.y, sample_weight=case.weight)
+            left = list(Path(folder).iterdir())
     except CollapseError:
         return "raised", "", process_time() - start
     except (TypeError, ValueError) as error:
@@ -237,6 +255,8 @@ def fit_case(case: Case, faults: list[str]) -> tuple[str, str, float]:
         faults.append("unnamed")
         return "refused", traceback.format_exc()[-TOLD:], process_time() - start
     seconds = process_time() - start
+    if left:
+        faults.append("files")
     if case.trouble:
         faults.append("trouble")
         return str(clf.collapse_report_.outcome), f"accepted: {case.trouble}", seconds

@@ -26,6 +26,7 @@ class Case:
     y_fresh: NDArray[Any]
     settings: dict[str, Any]
     trouble: str  # what was put in that has to be refused, if anything
+    checkpoint: bool  # whether the fit keeps how far it has come
 
     @property
     def columns(self) -> list[str]:
@@ -60,7 +61,7 @@ def draw_case(number: int) -> Case:
     settings = {"max_iter": 8, "n_members": 2, **draw_settings(rng, names), "random_state": number}
     X, X_fresh = in_container(rng, table.iloc[:n_rows].reset_index(drop=True), table.iloc[n_rows:])
     trouble, X, labels, weight = put_trouble_in(rng, X, names[y], weight)
-    return Case(X, labels, weight, X_fresh, names[y_fresh], settings, trouble)
+    return Case(X, labels, weight, X_fresh, names[y_fresh], settings, trouble, bool(rng.random() < 0.25))
 
 
 def draw_labels(rng: Rng, n_rows: int, n_classes: int) -> NDArray[np.intp]:

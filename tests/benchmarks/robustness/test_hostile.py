@@ -11,7 +11,7 @@ from benchmarks.robustness import hostile, strategies
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))
 Y = (X[:, 0] > 0.5).astype(int)
-CASE = strategies.Case(X, Y, None, X[:50], Y[:50], {"max_iter": 5, "n_members": 1, "random_state": 0}, "")
+CASE = strategies.Case(X, Y, None, X[:50], Y[:50], {"max_iter": 5, "n_members": 1, "random_state": 0}, "", False)
 
 
 @pytest.fixture(scope="module")
