@@ -242,7 +242,7 @@ def fit_case(case: Case, faults: list[str]) -> tuple[str, str, float]:
     clf, start = BalancedNNClassifier(**case.settings), process_time()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            clf.set_params(checkpoint=folder if case.checkpoint else None)
+            clf.set_params(checkpoint=Path(folder) / "fit" if case.checkpoint else None)
             clf.fit(case.X, case.y, sample_weight=case.weight)
             left = list(Path(folder).iterdir())
     except CollapseError:
