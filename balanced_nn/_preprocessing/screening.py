@@ -10,7 +10,7 @@ from balanced_nn._typing import FloatArray, IntArray
 ROWS_OF_A_CLASS = 2_000  # that are looked at, at most
 CUTS = 32  # of a column that are tried, at most, at evenly spaced ranks
 ROWS_FOR_BORDERS = 1_000  # among which the ranks are counted, at most
-ROWS_OF_A_COLUMN = 30  # effective ones from which on no column needs to be made smaller
+ROWS_OF_A_COLUMN = 300  # effective ones from which on no column needs to be made smaller
 GAINS_BY_CHANCE = 500  # that are drawn, at least
 FULL_BELOW = 0.1  # how likely a gain may be one by chance where a weight is 1
 
@@ -21,7 +21,7 @@ def column_weights(columns: FloatArray, y: IntArray, weight: FloatArray) -> Floa
     What the best cut of a column gains is compared with what columns gain under shuffled labels: a weight is 1 minus
     how likely the gain is one by chance, and exactly 1 where that is at most 0.1. So hundreds of columns that say a
     little each keep their size, and as many of noise lose it. With n effective rows and d columns no weight is below
-    ``sqrt(n / (30 d))``: from 30 rows a column on all are 1, and no column is left out, as one that counts only
+    ``sqrt(n / (300 d))``: from 300 rows a column on all are 1, and no column is left out, as one that counts only
     together with others can still be learned.
 
     Parameters
@@ -53,7 +53,7 @@ def column_weights(columns: FloatArray, y: IntArray, weight: FloatArray) -> Floa
     >>> columns[:, 0] += 3 * y
     >>> weights = column_weights(columns, y, np.ones(80))
     >>> float(weights[0]), round(float(np.median(weights[1:])), 1)
-    (1.0, 0.2)
+    (1.0, 0.1)
     """
     n_columns = columns.shape[1]
     counts = np.bincount(y)
