@@ -120,7 +120,7 @@ def test_the_keras_model_before_fit_says_so():
         (np.where(Y == 1, np.nan, 0.0), ValueError, f"y contains NaN or None in {Y.sum()} of 300 rows"),
         (np.where(Y == 1, None, "a"), ValueError, f"y contains NaN or None in {Y.sum()} of 300 rows"),
         (np.c_[Y, Y], ValueError, "y should be a 1d array"),
-        (Y[:-1], ValueError, "inconsistent numbers of samples: \\[300, 299\\]"),
+        (Y[:-1], ValueError, "inconsistent numbers of samples: \\[300, 299\\]. X has 300 rows, and y has 299"),
     ],
     ids=["None", "one number", "one word", "continuous", "NaN", "None cells", "two columns", "short"],
 )
@@ -166,7 +166,10 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
         ),
         ({"X_val": X, "y_val": Y.astype(str)}, "y_val holds '1', which is not a class"),
         ({"X_val": X, "y_val": np.where(Y == 1, np.nan, 0)}, f"y_val contains NaN or None in {Y.sum()} of 300 rows"),
-        ({"X_val": X[:9], "y_val": Y}, "inconsistent numbers of samples: \\[9, 300\\]"),
+        (
+            {"X_val": X[:9], "y_val": Y},
+            "inconsistent numbers of samples: \\[9, 300\\]. X_val has 9 rows, and y_val",
+        ),
         ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but BalancedNNClassifier is expecting 6"),
         ({"X_val": with_cell(np.inf), "y_val": Y}, "contains infinity"),
         (

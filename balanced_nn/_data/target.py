@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length
 
 from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels, quoted
 from balanced_nn._data.table import check_computed, is_missing
@@ -20,6 +19,23 @@ from balanced_nn._typing import FloatArray, IntArray, Label
 MOST_NUMBERED_CLASSES = 20  # beyond, with few rows of each, numbers look like a quantity
 FEW_ROWS = 10
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
+
+
+def check_same_length(X: Any, labels: np.ndarray, name: str = "y") -> None:
+    """Refuse labels that are not one for each row of `X`.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer.
+    """
+    n_rows, n_labels = num_samples(X), len(labels)
+    if n_rows != n_labels:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: [{n_rows}, {n_labels}]. "
+            f"X{name.removeprefix('y')} has {n_rows:,} rows, and {name} has {n_labels:,} labels. "
+            "Pass one label for each row."
+        )
 
 
 def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
@@ -42,7 +58,7 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     if found.ndim == 2 and found.shape[1] > 1:
         raise _several_columns(found, name)
     labels = column_or_1d(found, warn=True)
-    check_consistent_length(X, labels)
+    check_same_length(X, labels, name)
     missing = find_missing(labels)
     if missing.any():
         raise ValueError(

@@ -12,12 +12,12 @@ from imblearn.utils import check_sampling_strategy, check_target_type
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
-from sklearn.utils import Tags, check_consistent_length, indexable
+from sklearn.utils import Tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from balanced_nn._data.names import MOST_LABELS, label_kind, listed, listed_labels
-from balanced_nn._data.target import check_named_classes
+from balanced_nn._data.target import check_named_classes, check_same_length
 from balanced_nn._sampling import smote
 from balanced_nn._sklearn import Interval, StrOptions, fit_context, safe_indexing
 from balanced_nn._typing import Label, Labels
@@ -190,8 +190,8 @@ class ClassResampler(OneToOneFeatureMixin, BaseEstimator):
             raise ValueError("ClassResampler requires y to be passed, but the target y is None. Pass the labels.")
         check_classification_targets(y)
         labels = np.asarray(check_target_type(np.asarray(y) if np.ndim(y) == 2 else y))
+        check_same_length(X, labels)
         if smote.is_frame(X):
-            check_consistent_length(X, labels)
             validate_data(self, X, labels, skip_check_array=True)
             return X, labels
         numeric = self.method == "smote" and (self.categorical_features is None or sparse.issparse(X))

@@ -120,11 +120,14 @@ def check_same_shape(settings: FitSettings, members: tuple[Member, ...]) -> None
             f"hidden_layer_sizes was the function {spec.body} when the networks were fitted, and these cannot be "
             "trained further. Begin anew with warm_start=False and fit, or with a clone."
         )
+    n_members = settings.n_members if settings.n_members == "auto" else int(settings.n_members)
+    if isinstance(n_members, int) and settings.max_time is not None:  # it may have ended the last fit before all began
+        n_members = min(n_members, len(members))
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ("hidden_layer_sizes", settings.layer_widths, spec.hidden_layer_sizes),
         ("activation", settings.activation, spec.activation),
         ("batch_norm", bool(settings.batch_norm), spec.batch_norm),
-        ("n_members", settings.n_members if settings.n_members == "auto" else int(settings.n_members), len(members)),
+        ("n_members", n_members, len(members)),
     )
     for name, wanted, had in pairs:
         if wanted not in (had, "auto"):

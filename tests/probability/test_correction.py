@@ -352,3 +352,9 @@ def test_balance_is_the_share_of_the_largest_entropy():
         -(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / np.log(2)
     )
     assert balance(np.array([1, 1]), np.ones(2)) == 1
+
+
+def test_a_diverged_network_gives_no_number_and_no_warning_of_numpy():
+    scores = np.array([[np.inf, np.inf], [0.0, 0.0]])
+    assert np.isnan(our_log_softmax(scores)[0]).all()  # warnings are errors here
+    assert np.isnan(our_log_softmax(np.pad(scores, ((0, 0), (0, 1)))[:1])).any()

@@ -77,6 +77,13 @@ def test_what_has_changed_is_named(params, change, text):
     np.testing.assert_array_equal(clf.set_params(**given).predict_proba(X), before)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_networks_that_a_time_limit_left_out_are_not_missed():
+    clf = small(warm_start=True, n_members=3, max_time=1e-3, n_jobs=1).fit(X, Y)
+    assert len(clf.members_) < 3
+    assert len(clf.fit(X, Y).members_) < 3
+
+
 def test_a_network_that_fails_is_trained_from_new_weights():
     clf = small(warm_start=True, n_members=1, max_iter=8, learning_rate_init=1e-9).fit(X, Y)
     with pytest.warns(UserWarning, match="Collapsed|first training failed"):
