@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from threading import Lock
@@ -72,7 +73,7 @@ from balanced_nn._training.online import (
     read_batch,
 )
 from balanced_nn._training.preparation import Split, read_given_rows, split_rows
-from balanced_nn._training.progress import show_progress
+from balanced_nn._training.progress import show_progress, show_rows
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import jobs_at_once
 from balanced_nn._training.time_limit import TimeLimit
@@ -564,7 +565,7 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         seed, began = self._seed_of_fit(), monotonic()  # which also draws the sample
         fitted = copy(self)
         columns = {"target": target, "sample_weight": sample_weight, "groups": groups}
-        with open_stream(fitted, source, columns, cache_dir, seed) as stream:
+        with open_stream(fitted, source, columns, cache_dir, seed, partial(show_rows, self.verbose)) as stream:
             rows = stream.rows
             splits, reached = self._split(fitted, rows, None, seed)
             splits = [replace(split, stream=stream) for split in splits]
@@ -717,7 +718,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         try:
             with (
                 call_back(self, len(splits), *given) as callbacks,
-                show_progress(self.verbose, len(splits), bar=not has_callbacks(self)) as progress,
+                show_progress(
+                    self.verbose, len(splits), bar=not has_callbacks(self), at_once=splits[0].stream is None
+                ) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
                 trained = train_members(

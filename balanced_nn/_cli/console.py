@@ -14,7 +14,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # t
 
 
 class OneLineError(Exception):
-    """What the user is told in one line."""
+    """What the user is told in one line: arguments, a table or a model that cannot be used."""
+
+
+class FailedError(OneLineError):
+    """What went wrong though they could."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +34,9 @@ class Parser(argparse.ArgumentParser):
 
 def add_table_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that looks at a table with labels."""
-    command.add_argument("table", type=Path, metavar="TABLE", help="a CSV or Parquet file (needs pandas)")
+    command.add_argument(
+        "table", type=Path, metavar="TABLE", help="a CSV or Parquet file, or a folder of Parquet files (needs pandas)"
+    )
     add_encoding_argument(command)
     command.add_argument("--target", required=True, metavar="COLUMN", help="the column that holds the labels")
     command.add_argument(

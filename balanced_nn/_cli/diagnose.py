@@ -14,8 +14,9 @@ from balanced_nn._cli.console import (
     join_lines,
 )
 from balanced_nn._cli.model_files import load_model
-from balanced_nn._cli.table_files import LabelledTable, find_dates, find_text_columns, read_labelled, select_columns
-from balanced_nn._cli.table_summary import summarize_table
+from balanced_nn._cli.tables.matching import find_text_columns, select_columns
+from balanced_nn._cli.tables.reading import LabelledTable, find_dates, read_labelled
+from balanced_nn._cli.tables.summary import summarize_table
 
 DESCRIPTION = """\
 Without --model: what to check in the table before a network is
@@ -26,8 +27,8 @@ Examples:
   balanced-nn diagnose table.csv --target churn
   balanced-nn diagnose table.csv --target churn --model model.keras
 
-Exit codes: 0 no collapse, 1 failure, 2 wrong arguments or a model that cannot
-be opened, 3 the model collapsed.
+Exit codes: 0 no collapse, 1 failure, 2 arguments, a table or a model that
+cannot be used, 3 the model collapsed.
 """
 
 

@@ -1,5 +1,6 @@
 """How well does a fitted classifier answer rows that it was not fitted on?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,21 +70,27 @@ class Evaluation:
         return "\n".join([*lines, "", ", ".join(f"{name} {score:.3f}" for name, score in self.scores.items())])
 
 
-def evaluate(model: BalancedNNClassifier, X: Any, y: IntArray) -> Evaluation:
-    """Compare the answers of a fitted classifier with the classes of some rows.
+def evaluate(model: BalancedNNClassifier, parts: Iterable[tuple[Any, IntArray]]) -> Evaluation | None:
+    """Compare the answers of a fitted classifier with the classes of some rows; None where there are none.
 
     Parameters
     ----------
     model : BalancedNNClassifier
         The classifier.
-    X : DataFrame of shape (n_samples, n_features)
-        Rows that it was not fitted on.
-    y : ndarray of shape (n_samples,)
-        Indices of their classes in ``model.classes_``; not every class needs to occur.
+    parts : iterable of (X, y)
+        Rows that it was not fitted on, part by part: a DataFrame of shape (n_samples, n_features), and the indices of
+        their classes in ``model.classes_``; not every class needs to occur. Only the answers are kept.
     """
+    answered = [(y, np.searchsorted(model.classes_, model.predict(X)), model.predict_proba(X)) for X, y in parts]
+    if not answered:
+        return None
+    y, answers, proba = (np.concatenate(column) for column in zip(*answered, strict=True))
+    return _score(model, y, answers, proba)
+
+
+def _score(model: BalancedNNClassifier, y: IntArray, answers: IntArray, proba: FloatArray) -> Evaluation:
     classes = model.classes_.tolist()
     indices = np.arange(len(classes))
-    answers, proba = np.searchsorted(model.classes_, model.predict(X)), model.predict_proba(X)
     precision, recall, f1, _ = precision_recall_fscore_support(y, answers, labels=indices, zero_division=0.0)
     present = np.isin(indices, y)
     scores = {"balanced accuracy": float(recall[present].mean())}

@@ -3,10 +3,10 @@
 import argparse
 import json
 import warnings
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier
@@ -14,6 +14,7 @@ from balanced_nn._causes.data_checks import too_many_classes
 from balanced_nn._cli.console import (
     COLLAPSED,
     Commands,
+    FailedError,
     OneLineError,
     add_table_arguments,
     join_lines,
@@ -25,27 +26,24 @@ from balanced_nn._cli.console import (
 from balanced_nn._cli.evaluation import evaluate
 from balanced_nn._cli.html_report import Fit, render_report
 from balanced_nn._cli.model_files import FORMATS, check_format, choose_format, save_model
-from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
-from balanced_nn._cli.table_summary import leave_out_identifiers, number_copies, summarize_table
-from balanced_nn._data.hold_outs import HoldOut, hold_outs
+from balanced_nn._cli.tables.train_test import Rows, open_rows
+from balanced_nn._cli.tables.writing import check_output
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
 from balanced_nn._storage.atomic_file import replaced_file
+from balanced_nn._training.progress import show_rows
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-_TEST = 11  # stream of random numbers
 DESCRIPTION = """\
 Fits BalancedNNClassifier on a table, evaluates it on rows that it did not see,
 and writes the model and an HTML report. The same fraction of each class is
-held out. The table may hold numbers, text, categories and missing values."""
+held out. The table may hold numbers, text, categories and missing values. One
+of Parquet that is too large to be held in memory is read part by part."""
 EPILOG = """\
 Examples:
   balanced-nn fit table.csv --target churn --out churn.skops
-  balanced-nn fit table.parquet --target churn --out churn.skops --drop customer
+  balanced-nn fit folder/ --target churn --out churn.skops --drop customer
   balanced-nn fit table.csv --target churn --out churn.skops --decision f1
   balanced-nn fit table.csv --target churn --out churn.skops \\
       --decision '[[0, 1], [50, 0]]'
@@ -56,8 +54,8 @@ to open, and can be shared. Loading a pickle or joblib file runs the code in
 it: only open files that you trust. Those that you wrote here are opened as
 they are, those of others with --trust.
 
-Exit codes: 0 no collapse, 1 failure, 2 wrong arguments, 3 the model collapsed
-(it is written nevertheless).
+Exit codes: 0 no collapse, 1 failure, 2 arguments or a table that cannot be
+used, 3 the model collapsed (it is written nevertheless).
 """
 
 
@@ -166,24 +164,25 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(out, FORMATS, "the model")
     check_format(out)
     check_output(report, [".html", ".htm"], "the report")
-    table = read_labelled(arguments.table, arguments.target, arguments.drop, encoding=arguments.encoding)
     try:
-        table = leave_out_identifiers(find_dates(table))
-        summary = summarize_table(table)
+        rows = open_rows(
+            arguments.table, arguments.target, arguments.drop, arguments.encoding,
+            test_size=arguments.test_size, seed=arguments.seed, show=partial(show_rows, not arguments.quiet),
+        )  # fmt: skip
+        summary = rows.summary
         if too_many_classes(summary.facts):
             raise OneLineError(summary.findings[0])
-        split = _split(arguments, table)
+        _check_arguments(arguments, find_classes(rows.classes))
         print(f"{summary}\n", flush=True)
-        model, notes = _fit_model(arguments, table.columns.iloc[split.train], table.labels[split.train])
+        model, notes = _fit_model(arguments, rows)
     except (TypeError, ValueError) as error:  # what the package says of rows or parameters that it cannot use
         raise OneLineError(join_lines(error)) from error
     save_model(model, out)  # first of all: whatever fails from here on costs no training
     try:
-        seen = evaluate(model, table.columns.iloc[split.valid], table.y[split.valid]) if len(split.valid) else None
+        seen = evaluate(model, rows.held_out())
     except (TypeError, ValueError) as error:
-        raise OneLineError(f"the model is in {out}, but cannot be judged: {join_lines(error)}") from error
-    without = tuple(str(summary.classes[index]) for index in split.classes_without)
-    fit = Fit(summary, model, len(split.train), seen, without, notes, out, arguments.seed)
+        raise FailedError(f"the model is in {out}, but cannot be judged: {join_lines(error)}") from error
+    fit = Fit(summary, model, seen, rows.without, notes, out, arguments.seed, rows.judged_on)
     with replaced_file(report) as file:
         file.write(render_report(fit).encode())
     print(_format_fit(fit))
@@ -191,15 +190,10 @@ def run(arguments: argparse.Namespace) -> int:
     return COLLAPSED if model.collapse_report_.collapsed else 0
 
 
-def _split(arguments: argparse.Namespace, table: LabelledTable) -> HoldOut:
-    """Check what can be checked before TensorFlow is loaded, and choose the rows to fit and to judge on."""
-    classes = find_classes(table.classes)
+def _check_arguments(arguments: argparse.Namespace, classes: NDArray[Any]) -> None:
+    """Check what can be checked before TensorFlow is loaded."""
     read_decision(arguments.decision, classes.tolist(), None)
     _find_label(arguments.positive, classes)
-    if not arguments.test_size:
-        return HoldOut(np.arange(len(table.y)), np.empty(0, dtype=np.intp), ())
-    rng = np.random.default_rng([arguments.seed, _TEST])
-    return hold_outs(table.y, arguments.test_size, rng, len(classes), copies=number_copies(table))[0]
 
 
 def _find_label(text: str | None, classes: NDArray[Any]) -> Any:
@@ -212,9 +206,7 @@ def _find_label(text: str | None, classes: NDArray[Any]) -> Any:
     return named[text]
 
 
-def _fit_model(
-    arguments: argparse.Namespace, columns: "DataFrame", labels: NDArray[Any]
-) -> tuple[BalancedNNClassifier, tuple[str, ...]]:
+def _fit_model(arguments: argparse.Namespace, rows: Rows) -> tuple[BalancedNNClassifier, tuple[str, ...]]:
     """Fit, and return the classifier and what was warned of beside a collapse, which the report tells."""
     load_tensorflow(quiet=arguments.quiet)
     estimator = BalancedNNClassifier(
@@ -222,13 +214,13 @@ def _fit_model(
         max_iter=arguments.max_iter,
         max_time=arguments.max_time,
         decision=arguments.decision,
-        pos_label=_find_label(arguments.positive, find_classes(labels)),
+        pos_label=_find_label(arguments.positive, find_classes(rows.classes)),
         random_state=arguments.seed,
         verbose=0 if arguments.quiet else 1,
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = estimator.fit(columns, labels)
+        model = rows.fit(estimator)
     told = CollapseWarning, ColumnWarning  # by the report, and before the fit
     notes = dict.fromkeys(join_lines(w.message) for w in caught if not issubclass(w.category, told))
     for note in notes:

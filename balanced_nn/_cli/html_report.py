@@ -16,7 +16,7 @@ from balanced_nn._cli.console import MOST_NAMES
 from balanced_nn._cli.evaluation import HEAD, Evaluation
 from balanced_nn._cli.model_files import explain_loading
 from balanced_nn._cli.plots import draw_pictures
-from balanced_nn._cli.table_summary import MOST_CLASSES, TableSummary
+from balanced_nn._cli.tables.summary import MOST_CLASSES, TableSummary
 from balanced_nn._data.names import listed
 from balanced_nn._export.model_files import SKOPS
 
@@ -45,8 +45,6 @@ class Fit:
         The table.
     model : BalancedNNClassifier
         The fitted classifier.
-    n_train : int
-        Rows that it was fitted on.
     evaluation : Evaluation or None
         How it answers the rows that were held out from it; None where none were.
     without : tuple of str
@@ -57,16 +55,23 @@ class Fit:
         The file of the model.
     seed : int
         The seed of everything.
+    judged_on : str, default=""
+        How the rows that were held out were chosen, where this is to be told.
     """
 
     summary: TableSummary
     model: BalancedNNClassifier
-    n_train: int
     evaluation: Evaluation | None
     without: tuple[str, ...]
     notes: tuple[str, ...]
     out: Path
     seed: int
+    judged_on: str = ""
+
+    @property
+    def n_train(self) -> int:
+        """Rows that it was fitted on."""
+        return self.summary.facts.n_rows - (0 if self.evaluation is None else self.evaluation.n_rows)
 
     @property
     def judged(self) -> str:
@@ -74,7 +79,8 @@ class Fit:
         if self.evaluation is None:
             why = ": fewer than two classes have enough rows" if self.without else ""
             return f"Fitted on all {self.n_train:,} rows; none were held out to evaluate the model{why}."
-        numbers = f"Fitted on {self.n_train:,} rows, evaluated on {self.evaluation.n_rows:,} others."
+        how = f": {self.judged_on}" if self.judged_on else ""
+        numbers = f"Fitted on {self.n_train:,} rows, evaluated on {self.evaluation.n_rows:,} others{how}."
         if not self.without:
             return numbers
         classes = f"class{'es' * (len(self.without) > 1)} {listed(self.without, MOST_NAMES)}"

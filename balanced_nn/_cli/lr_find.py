@@ -8,8 +8,9 @@ import numpy as np
 import balanced_nn
 from balanced_nn._cli.console import Commands, OneLineError, add_table_arguments, join_lines, load_tensorflow, read_seed
 from balanced_nn._cli.plots import FORMATS, require_matplotlib, save_range_test
-from balanced_nn._cli.table_files import check_output, find_dates, read_labelled
-from balanced_nn._cli.table_summary import leave_out_identifiers
+from balanced_nn._cli.tables.reading import find_dates, read_labelled
+from balanced_nn._cli.tables.summary import leave_out_identifiers
+from balanced_nn._cli.tables.writing import check_output
 from balanced_nn._network.specs import LearningRateSearch
 from balanced_nn._training.learning_rate import search_learning_rate, usable_part
 
@@ -24,7 +25,7 @@ Examples:
   balanced-nn lr-find table.csv --target churn
   balanced-nn lr-find table.csv --target churn --picture rates.png
 
-Exit codes: 0 success, 1 failure, 2 wrong arguments.
+Exit codes: 0 success, 1 failure, 2 arguments or a table that cannot be used.
 """
 
 

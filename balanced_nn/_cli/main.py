@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import balanced_nn
 from balanced_nn._cli import demo, diagnose, fit, lr_find, predict
-from balanced_nn._cli.console import FAILED, INTERRUPTED, WRONG, OneLineError, Parser, join_lines
+from balanced_nn._cli.console import FAILED, INTERRUPTED, WRONG, FailedError, OneLineError, Parser, join_lines
 from balanced_nn.exceptions import ModelFileError
 
 EPILOG = """\
@@ -18,8 +18,8 @@ Examples:
 
 Each command has a --help of its own.
 
-Exit codes: 0 success, 1 failure, 2 wrong arguments or a model that cannot be
-opened, 3 a model collapsed, 130 interrupted.
+Exit codes: 0 success, 1 failure, 2 arguments, a table or a model that cannot
+be used, 3 a model collapsed, 130 interrupted.
 """
 
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments or a model that cannot be opened, 3 where a
+        Exit code: 0 for success, 1 for a failure, 2 for arguments, a table or a model that cannot be used, 3 where a
         model collapsed, 130 after Ctrl-C.
     """
     if hasattr(sys.stdout, "reconfigure"):
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except (ImportError, OSError, OneLineError, ModelFileError) as error:
         print(f"balanced-nn: {join_lines(error)}", file=sys.stderr)
-        return WRONG if isinstance(error, ModelFileError) else FAILED
+        return FAILED if isinstance(error, ImportError | OSError | FailedError) else WRONG
 
 
 def _run(argv: Sequence[str] | None) -> int:

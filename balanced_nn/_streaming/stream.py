@@ -2,12 +2,12 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,12 +20,19 @@ from balanced_nn._data.row_sketch import hash_rows
 from balanced_nn._data.table import Table, read_table
 from balanced_nn._preprocessing.preprocessing import Preprocessing
 from balanced_nn._streaming.buckets import Buckets, BucketWriter
-from balanced_nn._streaming.source import Block, Source, open_source
+from balanced_nn._streaming.source import Advance, Block, Source, open_source
 from balanced_nn._streaming.survey import Sample, random_bits, survey
 from balanced_nn._typing import BoolArray, FloatArray, IntArray
 
 _COPIES, _BUCKETS = 22, 23  # streams of random numbers
 _SAMPLERS = (None, "under", "over")
+# Shows how far a pass over the rows is: called with its name and with what counts the rows of all files.
+Show: TypeAlias = Callable[[str, Callable[[], int | None]], AbstractContextManager[Advance]]
+
+
+def show_nothing(title: str, count: Callable[[], int | None]) -> AbstractContextManager[Advance]:
+    """Show nothing of a pass over the rows."""
+    return nullcontext(lambda n_rows: None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +49,15 @@ class Stream:
         Where shuffled rows may be written; whoever made it deletes it.
     estimator : estimator
         Knows the columns.
+    show : callable, default=show_nothing
+        Shows how far a pass over the rows is.
     """
 
     source: Source
     sample: Sample
     folder: Path
     estimator: BaseEstimator
+    show: Show = show_nothing
 
     @property
     def rows(self) -> LabelledRows:
@@ -102,7 +112,7 @@ class Stream:
         left_out = None if held_out is None else self._find_left_out(held_out)
         rows, mass = np.zeros(len(rates), dtype=np.intp), np.zeros(len(rates))
         before = np.zeros(len(rates), dtype=np.intp)  # rows of each class
-        for block in self.source.blocks():
+        for block in self._shown_blocks("Shuffling the rows"):
             table = read_table(self.estimator, block.frame, reset=False)
             y = self._classes(block)
             trains = block.weight > 0
@@ -116,6 +126,10 @@ class Stream:
             rows += np.bincount(y, minlength=len(rates))
             mass += np.bincount(y, weights=weight, minlength=len(rates))
         return Buckets(folder, writer.sizes, preprocessing, rows, mass, max(1.0, rates.max()), np.ones(len(rates)))
+
+    def _shown_blocks(self, title: str) -> Iterator[Block]:
+        with self.show(title, self.source.count_rows) as advance:
+            yield from self.source.blocks(advance)
 
     def _classes(self, block: Block) -> IntArray:
         labels = block.labels.astype(self.rows.classes.dtype)
@@ -174,6 +188,7 @@ def open_stream(
     columns: Mapping[str, Any],
     cache_dir: Any,
     seed: int,
+    show: Show = show_nothing,
 ) -> Iterator[Stream]:
     """Open files, and read them a first time; whatever is written while the block runs is deleted behind it.
 
@@ -189,13 +204,16 @@ def open_stream(
         Where a folder for the shuffled rows is made; None takes that of the system for temporary files.
     seed : int
         Seed of the fit.
+    show : callable, default=show_nothing
+        Shows how far a pass over the rows is.
     """
     found = open_source(source, **columns)
     if cache_dir is not None and not Path(cache_dir).is_dir():
         raise FileNotFoundError(f"cache_dir={str(cache_dir)!r} is no folder. Make it, or pass None.")
-    sample = survey(found, estimator, seed)
+    with show("Counting the rows", found.count_rows) as advance:
+        sample = survey(found, estimator, seed, advance)
     with tempfile.TemporaryDirectory(prefix="balanced_nn_", dir=cache_dir) as folder:
-        yield Stream(found, sample, Path(folder), estimator)
+        yield Stream(found, sample, Path(folder), estimator, show)
 
 
 def check_sampler(sampler: Any) -> None:

@@ -15,7 +15,7 @@ from balanced_nn._data.row_hashes import mix
 from balanced_nn._data.row_sketch import SKETCH_ROWS, RowSketch, hash_rows, sketch_hashes
 from balanced_nn._data.table import Table, read_table, to_dense
 from balanced_nn._data.target import check_every_class_weighs, read_target
-from balanced_nn._streaming.source import Block, Source, as_frame, join_tables
+from balanced_nn._streaming.source import Advance, Block, Source, as_frame, join_tables
 from balanced_nn._typing import BoolArray, FloatArray, IntArray
 
 UNIFORM_ROWS = 200_000  # of all rows, at random
@@ -68,8 +68,10 @@ def random_bits(numbers: IntArray, *streams: int) -> np.ndarray:
     return mix(mix(numbers.astype(np.uint64) * _GOLDEN + start) + _GOLDEN)
 
 
-def survey(source: Source, estimator: BaseEstimator, seed: int) -> Sample:
+def survey(source: Source, estimator: BaseEstimator, seed: int, advance: Advance | None = None) -> Sample:
     """Read all rows once. Sets ``n_features_in_`` and the names of the features on `estimator`.
+
+    `advance` hears how many further rows were read.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def survey(source: Source, estimator: BaseEstimator, seed: int) -> Sample:
         If a column holds neither numbers, dates nor text.
     """
     totals, kept, reader = _Totals(source), _Reservoir(seed), copy(estimator)
-    for block in source.blocks():
+    for block in source.blocks(advance):
         table = read_table(reader, block.frame, reset=True)
         codes = totals.add(block, table)
         kept.add(block, table, codes)

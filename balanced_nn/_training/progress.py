@@ -26,7 +26,7 @@ _STOPPED = {
 
 
 @contextmanager
-def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterator[Watcher]:
+def show_progress(verbose: int, n_networks: int, *, bar: bool = True, at_once: bool = True) -> Iterator[Watcher]:
     """Show the progress of a fit on standard error while the block runs.
 
     Parameters
@@ -38,6 +38,8 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterato
     bar : bool, default=True
         Whether there may be a bar. Even so there is none where it could not be drawn or would disturb another one:
         outside of terminals and notebooks, in worker processes and threads, and inside another live display of rich.
+    at_once : bool, default=True
+        Whether the bar is drawn before the first training begins; not so where another one shows how the rows are read.
     """
     if not verbose or sys.stderr is None:
         yield NOBODY
@@ -59,12 +61,56 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True) -> Iterato
         transient=True,
         redirect_stdout=console.is_jupyter or _is_terminal(sys.stdout),  # what goes to a file stays there
     )
-    if "tensorflow" in sys.modules:  # else it comes with the first training: TensorFlow writes lines while it loads
+    if (
+        at_once and "tensorflow" in sys.modules
+    ):  # else it comes with the first training: TensorFlow writes lines while it loads
         progress.live.start()
     try:
         yield progress
     finally:
         progress.live.stop()
+
+
+@contextmanager
+def show_rows(
+    verbose: int, title: str, count: Callable[[], int | None], *, bar: bool = True
+) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many rows have been read while the block runs; a log says nothing of it.
+
+    Parameters
+    ----------
+    verbose : int
+        0 shows nothing.
+    title : str
+        What is done with the rows.
+    count : callable
+        Counts all rows; None where it cannot. It is called only where they are shown.
+    bar : bool, default=True
+        As in :func:`show_progress`.
+
+    Yields
+    ------
+    callable
+        To be called with the number of further rows that have been read.
+    """
+    console = _live_console() if verbose and bar and sys.stderr is not None else None
+    if console is None:
+        yield lambda n_rows: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # deferred: seldom needed
+
+    total = count()
+    rows = "{task.completed:,} rows" if total is None else "{task.completed:,} of {task.total:,} rows"
+    columns = TextColumn(title), BarColumn(bar_width=20), TextColumn(rows), TimeRemainingColumn(compact=True)
+    with Progress(
+        *columns,
+        console=console,
+        refresh_per_second=FRAMES_PER_SECOND,
+        transient=True,
+        redirect_stdout=console.is_jupyter or _is_terminal(sys.stdout),
+    ) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda n_rows: progress.advance(task, n_rows)
 
 
 def epochs_left(finished: Sequence[int], running: Sequence[int], max_epochs: int, networks_left: int) -> int:

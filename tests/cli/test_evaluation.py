@@ -29,7 +29,7 @@ PROBA = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
 
 def test_two_classes_have_all_scores() -> None:
     y = np.array([0, 1, 0, 1])
-    seen = evaluate(Known(["no", "yes"], PROBA), None, y)
+    seen = evaluate(Known(["no", "yes"], PROBA), [(None, y)])
     assert seen.confusion.tolist() == [[1, 1], [1, 1]]
     assert seen.class_rows.tolist() == [2, 2]
     assert seen.scores["balanced accuracy"] == pytest.approx(balanced_accuracy_score(y, [0, 0, 1, 1]))
@@ -41,7 +41,7 @@ def test_two_classes_have_all_scores() -> None:
 def test_average_precision_is_that_of_the_positive_class() -> None:
     proba = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.7, 0.3]])
     y = np.array([0, 1, 1, 1, 1])
-    seen = evaluate(Known(["bad", "good"], proba, positive=0), None, y)
+    seen = evaluate(Known(["bad", "good"], proba, positive=0), [(None, y)])
     assert seen.scores["average precision (class bad)"] == 1.0
     assert seen.scores["ROC AUC"] == pytest.approx(roc_auc_score(y, proba[:, 1]))
     assert "average precision (class good)" not in seen.scores
@@ -49,7 +49,7 @@ def test_average_precision_is_that_of_the_positive_class() -> None:
 
 def test_a_class_without_rows_counts_for_nothing_and_nothing_is_warned_of() -> None:
     proba = np.array([[0.2, 0.1, 0.7], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
-    seen = evaluate(Known([0, 1, 2], proba), None, np.array([0, 0, 1]))
+    seen = evaluate(Known([0, 1, 2], proba), [(None, np.array([0, 0, 1]))])
     assert seen.scores["balanced accuracy"] == pytest.approx(0.75)
     assert seen.class_rows.tolist() == [2, 1, 0]
     assert seen.cells == [
@@ -62,6 +62,6 @@ def test_a_class_without_rows_counts_for_nothing_and_nothing_is_warned_of() -> N
 
 
 def test_three_classes_have_an_average_roc_auc() -> None:
-    seen = evaluate(Known(["a", "b", "c"], np.eye(3) * 0.7 + 0.1), None, np.arange(3))
+    seen = evaluate(Known(["a", "b", "c"], np.eye(3) * 0.7 + 0.1), [(None, np.arange(3))])
     assert seen.scores["ROC AUC"] == 1.0
     assert "average precision" not in seen.scores

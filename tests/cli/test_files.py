@@ -15,16 +15,9 @@ from sklearn.dummy import DummyClassifier
 from balanced_nn import BalancedNNClassifier, save_model
 from balanced_nn._cli.console import MOST_NAMES, OneLineError
 from balanced_nn._cli.model_files import check_format, explain_loading, load_model
-from balanced_nn._cli.table_files import (
-    check_output,
-    find_text_columns,
-    is_formula,
-    read_as_written,
-    read_frame,
-    read_labelled,
-    select_columns,
-    write_frame,
-)
+from balanced_nn._cli.tables.matching import find_text_columns, select_columns
+from balanced_nn._cli.tables.reading import read_as_written, read_frame, read_labelled
+from balanced_nn._cli.tables.writing import check_output, is_formula, write_frames
 from balanced_nn._data.names import listed
 
 
@@ -104,7 +97,7 @@ def test_columns_that_are_passed_on_keep_their_text_or_the_types_of_a_parquet_fi
     }
     pd.DataFrame({"id": [7]}).to_parquet(parquet)
     assert read_as_written(read_frame(parquet), ["id"], parquet)["id"].tolist() == [7]
-    assert read_as_written(read_frame(csv), [], csv) == {}
+    assert read_as_written(read_frame(csv), [], csv).shape == (2, 0)
 
 
 def test_the_text_columns_of_a_model_are_those_whose_levels_are_text() -> None:
@@ -160,7 +153,7 @@ def test_booleans_stay_booleans_where_one_cell_of_a_new_file_is_none(tmp_path: P
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".pq"])
 def test_a_written_table_is_read_back(suffix: str, tmp_path: Path) -> None:
     columns = {"id": np.array(["x", "y"]), "p": np.array([0.1, 1 / 3])}
-    write_frame(columns, tmp_path / f"out{suffix}")
+    write_frames([pd.DataFrame(columns)], tmp_path / f"out{suffix}")
     again = read_frame(tmp_path / f"out{suffix}")
     assert again.to_dict("list") == {"id": ["x", "y"], "p": [0.1, 1 / 3]}
 
@@ -170,12 +163,12 @@ def test_a_table_that_cannot_be_written_leaves_the_old_file(suffix: str, tmp_pat
     path = tmp_path / f"out{suffix}"
     path.write_text("old")
     with pytest.raises(Exception, match="."):  # pyarrow and pandas have errors of their own
-        write_frame({"a": np.array([Unwritable(), Unwritable()])}, path)
+        write_frames([pd.DataFrame({"a": np.array([Unwritable(), Unwritable()])})], path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(path.name, "old")]
 
 
 def test_without_a_file_a_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    write_frame({"a, b": np.array([1])}, None)
+    write_frames([pd.DataFrame({"a, b": np.array([1])})], None)
     assert pd.read_csv(io.StringIO(capsys.readouterr().out)).to_dict("list") == {"a, b": [1]}
 
 
@@ -211,13 +204,13 @@ def test_formulas_are_written_as_text_in_csv_alone_and_that_is_said(
         "prediction": np.array(["@x", "-", "+"]),
         "plain": np.array(["a", "b", "c"]),
     }
-    write_frame(columns, None)
+    write_frames([pd.DataFrame(columns)], None)
     printed = capsys.readouterr()
     assert printed.out == "'=a,n,prediction,plain\n'=1+1,-1.0,'@x,a\n-1,2.0,-,b\n,,+,c\n"
     assert printed.err.startswith("Text in '=a', 'prediction' that a spreadsheet would take for a formula is written ")
-    write_frame(columns, tmp_path / "a.csv", escape=False)
+    write_frames([pd.DataFrame(columns)], tmp_path / "a.csv", escape=False)
     assert (tmp_path / "a.csv").read_text().startswith("=a,n,prediction,plain\n=1+1,-1.0,@x,a\n")
-    write_frame(columns, tmp_path / "a.parquet")
+    write_frames([pd.DataFrame(columns)], tmp_path / "a.parquet")
     assert pd.read_parquet(tmp_path / "a.parquet")["=a"].tolist()[:2] == ["=1+1", "-1"]
     assert columns["=a"].tolist() == ["=1+1", "-1", None]
     assert capsys.readouterr() == ("", "")

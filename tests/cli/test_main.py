@@ -332,7 +332,7 @@ def test_a_keras_file_is_loaded_by_the_keras_rooms(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_diagnosed_gives_one_line_and_code_1(
+def test_what_cannot_be_diagnosed_gives_one_line_and_code_2(
     arguments: list[str],
     line: str,
     table: Path,
@@ -351,7 +351,7 @@ def test_what_cannot_be_diagnosed_gives_one_line_and_code_1(
     Path("torn.csv.gz").write_bytes(packed[:10] + b"\xff" * 40)
     Path("lone.csv").write_text("y\n1\n0\n")
     Path("blank.csv").write_text("a,y\n1,\n2,\n")
-    assert main(["diagnose", *arguments]) == 1
+    assert main(["diagnose", *arguments]) == 2
     printed = capsys.readouterr()
     assert line in printed.err
     assert printed.err.splitlines()[-1].startswith("balanced-nn: ")
@@ -366,7 +366,7 @@ def test_what_the_diagnosis_refuses_gives_one_line(
         raise ValueError("the model expects 5 columns.\nPass them.")
 
     monkeypatch.setattr(sys.modules["balanced_nn._diagnose.diagnose"], "diagnose", refuse)
-    assert main(["diagnose", str(table), "--target", "churn", "--model", str(model), "--trust"]) == 1
+    assert main(["diagnose", str(table), "--target", "churn", "--model", str(model), "--trust"]) == 2
     assert capsys.readouterr().err == "balanced-nn: the model expects 5 columns. Pass them.\n"
 
 

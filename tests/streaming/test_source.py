@@ -175,7 +175,7 @@ def test_the_first_file_may_hold_the_smaller_numbers(first, second, folder):
 
 
 def test_whole_numbers_at_the_top_of_a_csv_file_may_be_fractions_below(folder, monkeypatch):
-    monkeypatch.setattr("balanced_nn._streaming.source.CSV_BYTES", 2**12)  # of which the types are told
+    monkeypatch.setattr("balanced_nn._streaming.files.CSV_BYTES", 2**12)  # of which the types are told
     lines = pd.DataFrame({"a": np.ones(5_000, dtype=object), "b": 7, "y": np.arange(5_000) % 2})
     lines["a"] = lines["a"].astype(int).astype(object)
     lines.loc[4_999, "a"] = 1.5

@@ -9,7 +9,7 @@ import pytest
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._data.row_sketch import sketch_rows
 from balanced_nn._data.table import read_table
-from balanced_nn._streaming import source, survey
+from balanced_nn._streaming import files, source, survey
 
 N = 30_000
 RNG = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def test_classes_weigh_in_the_sample_what_they_weigh_in_all_rows(small):
 @pytest.mark.parametrize("block", [1_000, 7_777])
 def test_the_sample_does_not_depend_on_the_blocks(block, small, monkeypatch):
     expected = look()
-    monkeypatch.setattr(source, "BLOCK_ROWS", block)
+    monkeypatch.setattr(files, "BLOCK_ROWS", block)
     found = look()
     np.testing.assert_array_equal(found.numbers, expected.numbers)
     np.testing.assert_array_equal(found.uniform, expected.uniform)
@@ -82,7 +82,7 @@ def test_levels_are_counted_unless_they_are_very_many(small, monkeypatch):
 
 
 def test_the_sketch_is_that_of_all_rows(small, monkeypatch):
-    monkeypatch.setattr(source, "BLOCK_ROWS", 2_000)
+    monkeypatch.setattr(files, "BLOCK_ROWS", 2_000)
     whole = read_table(BalancedNNClassifier(), TABLE.drop(columns="y"), reset=True)
     expected, found = sketch_rows(whole, np.arange(N)), look().sketch
     assert (found.bound, found.n_twice) == (expected.bound, expected.n_twice)

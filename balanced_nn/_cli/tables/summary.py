@@ -9,7 +9,7 @@ import numpy as np
 from balanced_nn._causes.data_checks import preflight, table_facts, too_many_classes
 from balanced_nn._causes.evidence import DataFacts
 from balanced_nn._cli.console import OneLineError, tell
-from balanced_nn._cli.table_files import LabelledTable
+from balanced_nn._cli.tables.reading import LabelledTable
 from balanced_nn._data.column_checks import Reason, describe, row_numbers, suspicious_columns
 from balanced_nn._data.copies import find_copies
 from balanced_nn._data.names import listed
@@ -40,6 +40,8 @@ class TableSummary:
         Columns that hold dates.
     findings : tuple of str
         What to check, the most serious first.
+    n_seen : int or None, default=None
+        By how many rows the columns are described; None of all.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class TableSummary:
     n_categories: int
     n_dates: int
     findings: tuple[str, ...]
+    n_seen: int | None = None
 
     @property
     def headline(self) -> str:
@@ -58,6 +61,7 @@ class TableSummary:
             f"{self.path}: {facts.n_rows:,} rows, {facts.n_features:,} columns besides {self.target!r} "
             f"({facts.n_features - self.n_categories - self.n_dates:,} of numbers, {dates}{self.n_categories:,} of "
             "categories)."
+            f"{'' if self.n_seen is None else f' Columns are described by {self.n_seen:,} of the rows.'}"
         )
 
     @property
@@ -85,8 +89,15 @@ class TableSummary:
         return {**asdict(self.facts), "classes": list(self.classes), "findings": self.findings}
 
 
-def summarize_table(given: LabelledTable) -> TableSummary:
+def summarize_table(given: LabelledTable, class_rows: tuple[int, ...] | None = None) -> TableSummary:
     """Count rows and classes, and find what deserves a look.
+
+    Parameters
+    ----------
+    given : LabelledTable
+        All rows, or some of them.
+    class_rows : tuple of int or None, default=None
+        All rows of each class, where these are some of them; what is said of columns is said by these.
 
     Raises
     ------
@@ -96,13 +107,25 @@ def summarize_table(given: LabelledTable) -> TableSummary:
     table = _read_unbounded(given)
     classes = given.classes.tolist()
     facts = table_facts(table, given.y, len(classes))
+    n_seen = None
+    if class_rows is not None:
+        facts, n_seen = _of_all_rows(facts, class_rows), facts.n_rows
     findings = (
         *_question_target(given, facts),
         *preflight(facts, classes),
         *describe((*suspicious_columns(table), *row_numbers(table))),
     )
     n_dates = sum(column.kind == "dates" for column in table.dates.values())
-    return TableSummary(given.path, given.target, facts, tuple(classes), len(table.categories), n_dates, findings)
+    n_categories = len(table.categories)
+    return TableSummary(given.path, given.target, facts, tuple(classes), n_categories, n_dates, findings, n_seen)
+
+
+def _of_all_rows(facts: DataFacts, class_rows: tuple[int, ...]) -> DataFacts:
+    """What some rows say of the columns of all."""
+    n_rows = sum(class_rows)
+    share = tuple(rows / n_rows for rows in class_rows)
+    n_not_finite = round(facts.n_not_finite * n_rows / facts.n_rows)
+    return replace(facts, n_rows=n_rows, class_rows=class_rows, class_share=share, n_not_finite=n_not_finite)
 
 
 def number_copies(given: LabelledTable) -> IntArray | None:

@@ -9,7 +9,9 @@ import pytest
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import OneLineError
 from balanced_nn._cli.main import main
-from balanced_nn._cli.table_files import parse_dates, read_frame, select_columns
+from balanced_nn._cli.tables.dates import parse_dates
+from balanced_nn._cli.tables.matching import select_columns
+from balanced_nn._cli.tables.reading import read_frame
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import OneLineError
 from balanced_nn._cli.main import main
-from balanced_nn._cli.table_files import read_as_written, read_frame, read_labelled
+from balanced_nn._cli.tables.reading import read_as_written, read_frame, read_labelled
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_another_encoding_is_read_by_an_option(encoding: str, write: Any, capsys
     assert main(["diagnose", str(path), "--target", "y", "--encoding", encoding]) == 0
     assert "Column 'größe' holds numbers as text, such as '1,5'" in capsys.readouterr().out
     if encoding != "utf-8-sig":
-        assert main(["diagnose", str(path), "--target", "y"]) == 1
+        assert main(["diagnose", str(path), "--target", "y"]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1
         assert "not encoded in utf-8" in told
