@@ -3,6 +3,7 @@
 import argparse
 import json
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ from balanced_nn._cli.console import (
     read_seed,
     tell,
 )
-from balanced_nn._cli.evaluation import evaluate
-from balanced_nn._cli.html_report import Fit, render_report
+from balanced_nn._cli.evaluation import Evaluation, evaluate
+from balanced_nn._cli.html_report import Fit, Origin, render_report
 from balanced_nn._cli.model_files import FORMATS, check_format, choose_format, save_model
 from balanced_nn._cli.table_files import LabelledTable, check_output, find_dates, read_labelled
 from balanced_nn._cli.table_summary import leave_out_identifiers, number_copies, summarize_table
@@ -31,7 +32,9 @@ from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
+from balanced_nn._displays.feature_effects import FeatureEffects, measure_effects
 from balanced_nn._storage.atomic_file import replaced_file
+from balanced_nn._typing import IntArray
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
 
 if TYPE_CHECKING:
@@ -179,11 +182,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise OneLineError(join_lines(error)) from error
     save_model(model, out)  # first of all: whatever fails from here on costs no training
     try:
-        seen = evaluate(model, table.columns.iloc[split.valid], table.y[split.valid]) if len(split.valid) else None
+        seen, effects = _judge(model, table.columns.iloc[split.valid], table.y[split.valid], arguments.seed)
     except (TypeError, ValueError) as error:
         raise OneLineError(f"the model is in {out}, but cannot be judged: {join_lines(error)}") from error
     without = tuple(str(summary.classes[index]) for index in split.classes_without)
-    fit = Fit(summary, model, len(split.train), seen, without, notes, out, arguments.seed)
+    origin = Origin(arguments.shell, arguments.seed, datetime.now(UTC))
+    fit = Fit(summary, model, len(split.train), seen, effects, without, notes, out, origin)
     with replaced_file(report) as file:
         file.write(render_report(fit).encode())
     print(_format_fit(fit))
@@ -234,6 +238,19 @@ def _fit_model(
     for note in notes:
         tell(f"balanced-nn: {note}")
     return model.set_params(verbose=0), tuple(notes)
+
+
+def _judge(
+    model: BalancedNNClassifier, columns: "DataFrame", y: IntArray, seed: int
+) -> tuple[Evaluation | None, FeatureEffects | None]:
+    """Evaluate a model on rows that it was not fitted on, and find what it makes of the features there."""
+    if not len(y):
+        return None, None
+    seen = evaluate(model, columns, y)
+    positive = model.decision_rule_.positive if len(model.classes_) == 2 else int(np.argmin(model.class_prior_))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ColumnWarning)  # of these columns has been told
+        return seen, measure_effects(model, columns, y, positive=positive, seed=seed)
 
 
 def _format_fit(fit: Fit) -> str:
