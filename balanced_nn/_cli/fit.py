@@ -3,10 +3,13 @@
 import argparse
 import json
 import warnings
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from balanced_nn import BalancedNNClassifier
@@ -23,14 +26,15 @@ from balanced_nn._cli.console import (
     read_seed,
     tell,
 )
-from balanced_nn._cli.evaluation import evaluate
-from balanced_nn._cli.html_report import Fit, render_report
+from balanced_nn._cli.evaluation import Evaluation, evaluate
+from balanced_nn._cli.html_report import Fit, Origin, render_report
 from balanced_nn._cli.model_files import FORMATS, check_format, choose_format, save_model
-from balanced_nn._cli.tables.train_test import Rows, open_rows
+from balanced_nn._cli.tables.train_test import Rows, RowSample, open_rows
 from balanced_nn._cli.tables.writing import check_output
 from balanced_nn._data.names import listed
 from balanced_nn._data.target import find_classes
 from balanced_nn._decision.rule import read_decision
+from balanced_nn._displays.feature_effects import FeatureEffects, measure_effects
 from balanced_nn._storage.atomic_file import replaced_file
 from balanced_nn._training.progress import show_rows
 from balanced_nn.exceptions import CollapseWarning, ColumnWarning
@@ -179,10 +183,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise OneLineError(join_lines(error)) from error
     save_model(model, out)  # first of all: whatever fails from here on costs no training
     try:
-        seen = evaluate(model, rows.held_out())
+        seen, effects = _judge(model, rows, arguments.seed)
     except (TypeError, ValueError) as error:
         raise FailedError(f"the model is in {out}, but cannot be judged: {join_lines(error)}") from error
-    fit = Fit(summary, model, seen, rows.without, notes, out, arguments.seed, rows.judged_on)
+    origin = Origin(arguments.shell, arguments.seed, datetime.now(UTC))
+    fit = Fit(summary, model, seen, effects, rows.without, notes, out, origin, rows.judged_on)
     with replaced_file(report) as file:
         file.write(render_report(fit).encode())
     print(_format_fit(fit))
@@ -226,6 +231,19 @@ def _fit_model(arguments: argparse.Namespace, rows: Rows) -> tuple[BalancedNNCla
     for note in notes:
         tell(f"balanced-nn: {note}")
     return model.set_params(verbose=0), tuple(notes)
+
+
+def _judge(model: BalancedNNClassifier, rows: Rows, seed: int) -> tuple[Evaluation | None, FeatureEffects | None]:
+    """Evaluate a model on rows that it was not fitted on, and find what it makes of the features there."""
+    some = RowSample(np.random.default_rng(seed))
+    seen = evaluate(model, some.watch(rows.held_out()))
+    if seen is None:
+        return None, None
+    positive = model.decision_rule_.positive if len(model.classes_) == 2 else int(np.argmin(model.class_prior_))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ColumnWarning)  # of these columns has been told
+        effects = measure_effects(model, some.X, some.y, positive=positive, seed=seed)
+    return seen, None if effects is None else replace(effects, n_given=seen.n_rows)
 
 
 def _format_fit(fit: Fit) -> str:

@@ -1,10 +1,12 @@
 """What does the report of a fit look like? One self-contained HTML file."""
 
 import base64
+import platform
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +17,10 @@ from balanced_nn._causes.repair import Repair
 from balanced_nn._cli.console import MOST_NAMES
 from balanced_nn._cli.evaluation import HEAD, Evaluation
 from balanced_nn._cli.model_files import explain_loading
-from balanced_nn._cli.plots import draw_pictures
+from balanced_nn._cli.plots import Picture, draw_effects, draw_pictures
 from balanced_nn._cli.tables.summary import MOST_CLASSES, TableSummary
 from balanced_nn._data.names import listed
+from balanced_nn._displays.feature_effects import N_REPEATS, FeatureEffects
 from balanced_nn._export.model_files import SKOPS
 
 MOST_IN_MATRIX = 30  # classes, above which a confusion matrix is no longer read
@@ -30,9 +33,39 @@ th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #eee }
 th:first-child, td:first-child { text-align: left }
 .scroll { overflow-x: auto } dt { color: #666 } dd { margin: 0 0 .5em }
 pre { background: #f5f5f5; padding: .7em; overflow-x: auto }
-figure { margin: 1em 0 } figure img { max-width: 100%; height: auto }
-footer { margin-top: 3em; color: #666; font-size: .85em }
+figure { margin: 1em 0; overflow-x: auto } figure img { max-width: max(100%, 36em); height: auto }
+figcaption, summary { font-weight: 600 }
+h1, h2, p, li, dd, td, figcaption { overflow-wrap: anywhere }
 """
+
+
+PACKAGES = ("numpy", "scikit-learn", "keras", "tensorflow")  # whose versions are told, beside ours and Python's
+CAUTIONS = (
+    "This is what this model does on these rows. It is not what causes the classes, nor what another model would need.",
+    "Features that tell the same share their importance: with one of them shuffled the model still has the others, so "
+    "that all of them may look unimportant.",
+    "A partial dependence sets one feature to a value in all rows, also where that value does not go with the others.",
+    "The spread is that of the shuffles alone; on other rows the numbers differ by more.",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from.
+
+    Parameters
+    ----------
+    shell : str
+        The command, as a shell takes it.
+    seed : int
+        The seed of everything.
+    when : datetime
+        When it was fitted, in UTC.
+    """
+
+    shell: str
+    seed: int
+    when: datetime
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +80,16 @@ class Fit:
         The fitted classifier.
     evaluation : Evaluation or None
         How it answers the rows that were held out from it; None where none were.
+    effects : FeatureEffects or None
+        What it makes of the features on these rows; None where nothing can be told.
     without : tuple of str
         Classes that should have been held out in part, but have too few rows.
     notes : tuple of str
         What was warned of, beside a collapse.
     out : Path
         The file of the model.
-    seed : int
-        The seed of everything.
+    origin : Origin
+        Where it comes from.
     judged_on : str, default=""
         How the rows that were held out were chosen, where this is to be told.
     """
@@ -62,10 +97,11 @@ class Fit:
     summary: TableSummary
     model: BalancedNNClassifier
     evaluation: Evaluation | None
+    effects: FeatureEffects | None
     without: tuple[str, ...]
     notes: tuple[str, ...]
     out: Path
-    seed: int
+    origin: Origin
     judged_on: str = ""
 
     @property
@@ -133,11 +169,12 @@ def render_report(fit: Fit) -> str:
             *_render_table(fit.summary),
             *_render_outcome(fit),
             *_render_evaluation(fit),
+            *_render_features(fit),
             *_render_findings(fit),
-            *_render_pictures(fit.model),
+            "<h2>Pictures</h2>",
+            *_render_pictures(draw_pictures(fit.model)),
             *_render_usage(fit),
-            f"<footer>balanced-nn {balanced_nn.__version__}, scikit-learn {version('scikit-learn')}, "
-            f"Keras {version('keras')}; seed {fit.seed}</footer>",
+            *_render_origin(fit),
             "</body></html>",
             "",
         ]
@@ -189,20 +226,52 @@ def _render_matrix(seen: Evaluation) -> str:
 
 
 def _render_findings(fit: Fit) -> Iterator[str]:
-    yield "<h2>What the fit found</h2>"
-    yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in fit.found.items())}</dl>"
+    yield f"<h2>What the fit found</h2>{_render_terms(fit.found)}"
 
 
-def _render_pictures(model: BalancedNNClassifier) -> Iterator[str]:
-    yield "<h2>Pictures</h2>"
+def _render_features(fit: Fit) -> Iterator[str]:
+    yield "<h2>Which features matter</h2>"
+    effects = fit.effects
+    if effects is None:
+        why = "were held out from the fit" if fit.evaluation is None else "of two classes were held out from the fit"
+        yield f"<p>Not measured: no rows {why}, and on rows of training what was learned by heart counts as well.</p>"
+        return
+    yield "".join(f"<p>{escape(text)}</p>" for text in _explain_effects(effects))
+    numbers = zip(effects.names, effects.mean, effects.spread, strict=True)
+    cells = ([name, f"{mean:.4f}", f"{spread:.4f}"] for name, mean, spread in numbers)
+    yield _render_rows(["feature", "drop in ROC AUC", "spread"], cells)
+    yield from _render_pictures(draw_effects(effects))
+    yield f"<p>How to read this:</p>{_render_list(CAUTIONS)}"
+
+
+def _explain_effects(effects: FeatureEffects) -> Iterator[str]:
+    yield (
+        f"Each feature was shuffled among the rows {N_REPEATS} times, which takes away what it tells. The further the "
+        f"ROC AUC of the probabilities drops, from {effects.score:.3f}, the more this model relies on the feature."
+    )
+    whole, part = f"{effects.n_given:,} rows that the model did not see", effects.n_rows < effects.n_given
+    drawn = (
+        ", drawn so that rarer classes have as many as others where they can, and weighted by the share of their class"
+    )
+    rows = f"{effects.n_rows:,} of the {whole}{drawn}." if part else f"all {whole}."
+    left_out = (
+        f" Of {effects.n_features:,} features the {len(effects.names)} were shuffled whose values go best with the "
+        f"model's probabilities; {effects.n_left_out:,} others were not, and are left out here."
+    )
+    yield f"Measured on {rows}{left_out if effects.n_left_out else ''}"
+    if not effects.n_clear:
+        yield "No feature lowers the ROC AUC by more than twice its spread: none can be said to matter."
+
+
+def _render_pictures(pictures: Iterator[Picture]) -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a letter that no font has is drawn as a box
-            drawn = list(draw_pictures(model))
+            drawn = list(pictures)
         for picture in drawn:
             data = base64.b64encode(picture.svg).decode("ascii")
             yield (
-                f'<figure><figcaption>{escape(picture.title)}</figcaption><img alt="{escape(picture.title)}" '
+                f'<figure><figcaption>{escape(picture.title)}</figcaption><img alt="{escape(picture.words)}" '
                 f'src="data:image/svg+xml;base64,{data}"></figure>'
             )
     except ImportError as error:
@@ -218,10 +287,29 @@ def _render_usage(fit: Fit) -> Iterator[str]:
     yield f"<p>{escape(warning)}</p>"
 
 
+def _render_origin(fit: Fit) -> Iterator[str]:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    told = {
+        "Date": f"{fit.origin.when:%Y-%m-%d %H:%M} UTC",
+        "Versions": f"balanced-nn {balanced_nn.__version__}, Python {platform.python_version()}, {packages}",
+        "Seed": str(fit.origin.seed),
+    }
+    yield f"<h2>How this was made</h2><pre>{escape(fit.origin.shell)}</pre>{_render_terms(told)}"
+    parameters, defaults = fit.model.get_params(), BalancedNNClassifier().get_params()
+    cells = [[name, repr(value), "" if value == defaults[name] else "set"] for name, value in parameters.items()]
+    cells.sort(key=lambda row: not row[2])  # what differs from its default comes first
+    table = _render_rows(["parameter", "value", ""], cells)
+    yield f"<details><summary>The parameters of the model</summary>{table}</details>"
+
+
 def _render_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><tr>{top}</tr>{body}</table></div>'
+
+
+def _render_terms(told: dict[str, str]) -> str:
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in told.items())}</dl>"
 
 
 def _render_list(sentences: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -55,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
+    given = sys.argv[1:] if argv is None else argv
     try:
-        arguments = parser.parse_args(argv)
+        arguments = parser.parse_args(given, argparse.Namespace(shell=shlex.join(["balanced-nn", *given])))
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
     if arguments.command is None:

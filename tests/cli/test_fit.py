@@ -1,6 +1,7 @@
 """Do `fit`, `predict` and `lr-find` do from a shell what they promise?"""
 
 import os
+import platform
 import pty
 import re
 import subprocess
@@ -41,6 +42,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.images: list[str] = []
+        self.words: list[str] = []  # what stands for the pictures
         self.text = ""
         self._open: list[str] = []
         self.feed(text)
@@ -52,6 +54,7 @@ class Page(HTMLParser):
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag == "img":
             self.images.append(dict(attrs)["src"] or "")
+            self.words.append(dict(attrs)["alt"] or "")
         if tag not in VOID:
             self._open.append(tag)
 
@@ -75,7 +78,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all the rest."""
-    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
+    for name in ("draw_pictures", "draw_effects"):
+        monkeypatch.setattr(f"balanced_nn._cli.html_report.{name}", lambda shown: iter(()))
 
 
 # fit
@@ -98,9 +102,18 @@ def test_fit_writes_the_model_and_a_report_with_pictures(folder: Path) -> None:
         "balanced accuracy",
         "balanced-nn predict",
         "The file contains no code",
+        "Measured on all 48 rows that the model did not see.",
+        f"balanced-nn fit {folder / 'table.csv'} --out {folder / 'churn.skops'} --target churn --drop customer",
+        f"balanced-nn {balanced_nn.__version__}, Python {platform.python_version()}, numpy {np.__version__}, ",
+        "max_iter15set",
     ):
         assert text in page.text
-    assert len(page.images) == 4
+    assert len(page.images) == 6
+    assert len(set(page.words)) == 6
+    assert min(map(len, page.words)) > 60
+    importances = page.text.partition("drop in ROC AUCspread")[2]
+    assert importances.startswith("age")  # the labels were made from it
+    assert "Partial dependence of the probability of yes. age: " in page.words[1]
     assert "Decision, on the held-out rows" in page.text
     assert page.text.count("Fitted on 192 rows, evaluated on 48 others.") == 1
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.images)
@@ -202,7 +215,9 @@ def test_a_collapse_is_told_by_the_exit_code_and_the_files_are_written(
     collapsed = joblib.load(tmp_path / "m.joblib").collapse_report_.collapsed
     assert code == (3 if collapsed else 0)
     assert "none were held out to evaluate the model" in printed.out
-    assert "none were held out to evaluate the model" in Page((tmp_path / "m.html").read_text()).text
+    page = Page((tmp_path / "m.html").read_text())
+    assert "none were held out to evaluate the model" in page.text
+    assert "Not measured: no rows were held out from the fit" in page.text
     assert "network 1 of 4" in printed.err  # progress
     assert "CollapseWarning" not in printed.err
 
@@ -298,6 +313,7 @@ def test_many_different_numbers_are_doubted_as_classes(
     assert [line.startswith(told) for line in lines] == [True] * (n > 0)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     ("counts", "told"),
     [
@@ -321,7 +337,6 @@ def test_classes_without_rows_to_judge_on_are_told(
     monkeypatch.setattr(BalancedNNClassifier, "predict", lambda self, X: np.full(len(X), "a"))
     monkeypatch.setattr(BalancedNNClassifier, "predict_proba", lambda self, X: np.tile(proba, (len(X), 1)))
     monkeypatch.setattr(model, "classes_", np.array(names))
-    monkeypatch.setattr("balanced_nn._cli.html_report.draw_pictures", lambda model: iter(()))
     frame = pd.DataFrame({"x": np.arange(sum(counts)) % 7 / 3, "y": np.repeat(names, counts)})
     frame.to_csv(tmp_path / "t.csv", index=False)
     main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m m.joblib"), "--quiet"])

@@ -102,7 +102,7 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         raise OneLineError(f"there is no file {path}")
     parquet = is_parquet(path)
     try:
-        pandas = _import_pandas()
+        pandas = import_pandas()
         return pandas.read_parquet(path) if parquet else parse(pandas)
     except OneLineError:
         raise
@@ -118,7 +118,7 @@ def _read(path: Path, encoding: str, parse: Callable[[ModuleType], "DataFrame"])
         raise OneLineError(f"cannot read {path}: {join_lines(error)}") from error
 
 
-def _import_pandas() -> ModuleType:
+def import_pandas() -> ModuleType:
     return importlib.import_module("pandas")
 
 
@@ -188,7 +188,7 @@ def read_parts(
         return
     table = open_parquet(path)
     require_columns(table.names, keep, path)
-    pandas, kept = _import_pandas(), list(dict.fromkeys(keep))
+    pandas, kept = import_pandas(), list(dict.fromkeys(keep))
     wanted = [name for name in table.names if name in {*columns(table.names), *kept}]
     for part in table.parts(wanted, advance):
         yield Part(to_frame(part), part.select(kept).to_pandas(types_mapper=pandas.ArrowDtype, ignore_metadata=True))

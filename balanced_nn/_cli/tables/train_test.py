@@ -1,12 +1,12 @@
 """Which rows of a table is a model fitted on, and which judge it? Of a table that memory does not hold as well."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,25 @@ from numpy.typing import NDArray
 from balanced_nn import BalancedNNClassifier
 from balanced_nn._cli.console import tell
 from balanced_nn._cli.tables.parquet import ParquetTable, is_parquet, open_parquet
-from balanced_nn._cli.tables.reading import LabelledTable, check_named, find_dates, label_rows, read_labelled
+from balanced_nn._cli.tables.reading import (
+    LabelledTable,
+    check_named,
+    find_dates,
+    import_pandas,
+    label_rows,
+    read_labelled,
+)
 from balanced_nn._cli.tables.summary import TableSummary, leave_out_identifiers, number_copies, summarize_table
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.target import find_classes
 from balanced_nn._streaming.parts import hold_out
 from balanced_nn._streaming.source import Advance, Source, open_source
-from balanced_nn._typing import IntArray
+from balanced_nn._typing import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MOST_SAMPLED = 50_000  # rows to judge by that are kept beside one another
 MOST_TEST_ROWS = 1_000_000  # of a large table: by so many, scores are known to three digits
 FEWEST_OF_CLASS = 10  # rows on either side, on average, without which a class of a large table is not held out
 _TEST = 11  # stream of random numbers
@@ -164,6 +175,38 @@ class RowsInFiles:
         with self.show("Evaluating", judged.count_rows) as advance:
             for block in judged.blocks(advance):
                 yield block.frame, np.searchsorted(self.classes, block.labels.astype(self.classes.dtype))[block.codes]
+
+
+class RowSample:
+    """Some of the rows that come along in parts, drawn at random; all of them where they are one part.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+        The rows so far.
+    y : ndarray of shape (n_samples,)
+        Indices of their classes.
+    """
+
+    X: "DataFrame"
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.y: IntArray = np.empty(0, np.intp)
+        self._rng = rng
+        self._order: FloatArray = np.empty(0)  # those with the lowest numbers stay
+
+    def watch(self, parts: Iterable[tuple["DataFrame", IntArray]]) -> Iterator[tuple["DataFrame", IntArray]]:
+        """Pass parts on."""
+        for X, y in parts:
+            yield X, y
+            order = self._rng.random(len(y))
+            if not len(self.y):
+                self.X, self.y, self._order = X, y, order
+                continue
+            self.y, self._order = np.append(self.y, y), np.append(self._order, order)
+            kept = np.sort(np.argsort(self._order)[:MOST_SAMPLED])
+            self.X = import_pandas().concat([self.X, X]).iloc[kept]
+            self.y, self._order = self.y[kept], self._order[kept]
 
 
 def open_rows(

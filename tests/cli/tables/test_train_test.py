@@ -76,7 +76,7 @@ def test_a_small_folder_is_fitted_on_as_one_file_of_the_same_rows(tmp_path: Path
 def test_a_large_folder_is_read_part_by_part_and_says_by_which_rows_it_is_judged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BalancedNNClassifier, "fit", None)
+    monkeypatch.setattr(BalancedNNClassifier, "fit", lambda *_, **__: pytest.fail("the table is not to be in memory"))
     assert fit(write(some_rows(), tmp_path / "rows"), tmp_path / "m.skops") == 0
     printed = capsys.readouterr()
     told = printed.err.splitlines()
@@ -92,7 +92,9 @@ def test_a_large_folder_is_read_part_by_part_and_says_by_which_rows_it_is_judged
     assert judged == pytest.approx(0.2 * N_ROWS, rel=0.2)
     assert float(re.search(r"ROC AUC (\d\.\d+), average", printed.out)[1]) > 0.8  # type: ignore[index]
     assert load_model(tmp_path / "m.skops").feature_names_in_.tolist() == ["x0", "x1", "x2", "town"]
-    assert "1,500 rows, 4 columns" in (tmp_path / "m.html").read_text()
+    report = (tmp_path / "m.html").read_text()
+    assert "1,500 rows, 4 columns" in report
+    assert "share their importance" in report
 
 
 @pytest.mark.usefixtures("too_large")
@@ -239,3 +241,15 @@ def test_a_bar_in_rows_is_drawn_on_a_terminal_alone(model: Path, tmp_path: Path)
     os.close(ours)
     assert b"Predicting" in shown
     assert b"of 1,500 rows" in shown
+
+
+def test_a_sample_is_all_of_one_part_and_some_of_several():
+    frames = [pd.DataFrame({"a": np.arange(40_000.0) + 40_000 * part}) for part in range(3)]
+    one, several = train_test.RowSample(np.random.default_rng(0)), train_test.RowSample(np.random.default_rng(0))
+    assert sum(len(y) for _, y in one.watch([(frames[0], np.zeros(40_000, int))])) == 40_000
+    assert len(one.X) == len(one.y) == 40_000
+    for _ in several.watch((frame, np.full(40_000, part)) for part, frame in enumerate(frames)):
+        pass
+    assert len(several.X) == len(several.y) == train_test.MOST_SAMPLED
+    np.testing.assert_array_equal(several.X["a"] // 40_000, several.y)  # each row with its class
+    np.testing.assert_allclose(np.bincount(several.y) / train_test.MOST_SAMPLED, 1 / 3, atol=0.02)
