@@ -17,13 +17,14 @@ import balanced_nn
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 GENERATED = DOCS / "generated"
+NEWEST = "<!-- towncrier release notes start -->"  # below it the newest release comes first
 LINK = re.compile(r"(\]\()(?!https?://|mailto:|#)([^)#\s]+)")
 # A file outside this folder, and the page that it becomes.
 PAGE_OF = {
     ROOT / "README.md": DOCS / "index.md",
     ROOT / "CONTRIBUTING.md": GENERATED / "contributing.md",
     ROOT / "benchmarks/README.md": GENERATED / "benchmarks.md",
-    ROOT / "changelog.d": GENERATED / "changelog.md",
+    ROOT / "CHANGELOG.md": GENERATED / "changelog.md",
     ROOT / "examples/README.rst": GENERATED / "gallery/index.rst",
     **{path: GENERATED / "gallery" / f"{path.stem}.rst" for path in (ROOT / "examples").glob("plot_*.py")},
 }
@@ -102,21 +103,23 @@ def relinked(text: str, folder: Path, target: Path) -> str:
 
 def changelog() -> str:
     """Return the news of the releases, before them those that no release holds yet."""
-    command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", release]
+    released = (ROOT / "CHANGELOG.md").read_text()
+    if not any((ROOT / "changelog.d").glob("*.md")):
+        return released
+    command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Next release"]
     draft = subprocess.run(
         [*command, "--date", "not yet released"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    released = ROOT / "CHANGELOG.md"
-    return f"# Changelog\n\n{draft}\n{released.read_text() if released.exists() else ''}"
+    return released.replace(NEWEST, f"{NEWEST}\n{draft}")
 
 
 def write_pages(app: Sphinx) -> None:
     """Write the pages whose text lies elsewhere."""
     GENERATED.mkdir(exist_ok=True)
-    (GENERATED / "changelog.md").write_text(changelog())
     for file, page in PAGE_OF.items():
         if file.suffix == ".md" and page.parent == GENERATED:
-            page.write_text(relinked(file.read_text(), file.parent, GENERATED))
+            text = changelog() if page.stem == "changelog" else file.read_text()
+            page.write_text(relinked(text, file.parent, GENERATED))
 
 
 def relink_page(app: Sphinx, name: str, source: list[str]) -> None:
