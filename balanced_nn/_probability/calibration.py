@@ -135,7 +135,7 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
     Returns
     -------
     float
-        In (0, 1] where each score is that of one network.
+        From 1 / n_networks, where all is noise, to 1, where nothing is, if each score is that of one network.
 
     Examples
     --------
@@ -154,8 +154,9 @@ def averaging_factor(scores: FloatArray, weight: FloatArray, networks_a_row: Flo
     of_one = float(np.mean([_variance(each, weight) for each in centered]))
     of_mean = _variance(centered.mean(axis=0), weight)
     noise = max(0.0, of_one - of_mean) * n_networks / (n_networks - 1)
-    fitted_to = of_mean + noise * (float(np.mean(1.0 / networks_a_row)) - 1.0 / n_networks)
-    return of_mean / fitted_to if fitted_to > 0.0 else 1.0
+    signal = max(0.0, of_mean - noise / n_networks)
+    fitted_to = signal + noise * float(np.mean(1.0 / networks_a_row))
+    return (signal + noise / n_networks) / fitted_to if fitted_to > 0.0 else 1.0
 
 
 def calibrate_mean(

@@ -281,6 +281,13 @@ def test_where_nothing_is_averaged_away_the_factor_is_1(scores, why):
     assert averaging_factor(scores, np.ones(50), np.ones(50)) == 1.0
 
 
+def test_networks_that_contradict_one_another_are_all_noise():
+    found = np.random.default_rng(0).normal(size=500)
+    one = np.stack([np.zeros(500), found], axis=1)
+    scores = np.stack([one, -one, one, -one])  # whose mean is the same for all rows
+    assert averaging_factor(scores, np.ones(500), np.ones(500)) == pytest.approx(0.25)
+
+
 def test_rows_count_by_their_weight():
     scores = noisy_networks(4, 1.0)
     scores[:, 10_000:] = scores[:1, 10_000:]  # half of the rows, on which the networks agree
