@@ -60,8 +60,8 @@ def test_a_grid_with_and_without_dropout_builds_two_programs():
     clear_compiled_programs()
     before = POOL.n_built
     grid = {"dropout": [0.0, 0.1, 0.5], "learning_rate_init": [1e-3, 1e-2], "alpha": [0.0, 0.1]}
-    GridSearchCV(BalancedNNClassifier(**QUICK), grid, cv=3).fit(X, Y)
-    assert POOL.n_built == before + 2
+    GridSearchCV(BalancedNNClassifier(**QUICK, screen_columns=False), grid, cv=3).fit(X, Y)
+    assert POOL.n_built == before + 2  # folds may differ in which columns have bins if they are screened
 
 
 def test_networks_whose_rows_hold_fewer_values_share_the_program_of_the_first():

@@ -43,6 +43,7 @@ MODELS: dict[str, tuple[Any, Any, np.ndarray]] = {
     "transformer of scikit-learn": (small(scaler=MaxAbsScaler()), X, Y),
     "pipeline": (make_pipeline(StandardScaler(), RobustSmoothScaler(), TabularPreprocessor(), small()), X, Y),
     "normal scores, weights of columns": (small(n_members=2), HEAVY, HEAVY_Y),
+    "labels without a signal": (small(on_collapse="warn"), X, RNG.permutation(Y)),
     "collapsed, tried again": (small(on_collapse="repair", learning_rate_init=1e-7), X, Y),
 }
 
