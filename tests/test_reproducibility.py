@@ -380,6 +380,7 @@ def test_an_interrupted_fit_leaves_the_next_one_untouched(where, expected, monke
 INTERRUPTED = """
 import faulthandler, os, signal, threading, time
 faulthandler.dump_traceback_later(170, exit=True)  # tells where it hangs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
 import numpy as np
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
 rng = np.random.default_rng(0)

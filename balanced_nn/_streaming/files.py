@@ -103,8 +103,9 @@ def _unify(schema: Any, found: Any, file: str, first: str) -> Any:
     try:
         return pa.unify_schemas([schema, found], promote_options="permissive")
     except pa.ArrowException as error:
-        differing = [name for name in schema.names if not _fit_together(schema.field(name), found.field(name))]
-        name = differing[0] if differing else schema.names[0]
+        names = column_names(schema)
+        differing = [name for name in names if not _fit_together(schema.field(name), found.field(name))]
+        name = differing[0] if differing else names[0]
         raise ValueError(
             f"Column {name!r} holds {found.field(name).type} in {file}, but {schema.field(name).type} in {first}. "
             "Write the files with one type for each column."

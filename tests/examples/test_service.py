@@ -45,6 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     save_model(clf, file)
     door = socket.socket()
     door.bind(("127.0.0.1", 0))
+    door.listen()
     server = uvicorn.Server(uvicorn.Config(make_app(file), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, args=([door],), daemon=True)
     thread.start()
@@ -55,7 +56,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def call(url: str, body: Any = None, method: str = "POST") -> tuple[int, Any]:
-    """Status and JSON of a request; a connection waits until the server listens, as the socket is bound."""
+    """Status and JSON of a request; a connection waits until the server runs, as the socket listens."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     try:
