@@ -77,17 +77,18 @@ def read_labelled(
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     classes: np.ndarray,
-    names: tuple[str, str] = ("y", "sample_weight"),
+    names: tuple[str, str, str] = ("X", "y", "sample_weight"),
     *,
     reset: bool = False,
 ) -> LabelledRows:
-    """Check further rows whose labels must be among `classes`; `names` are those of the labels and weights.
+    """Check further rows whose labels must be among `classes`; `names` are those of the three in messages.
 
     With `reset` they are the first rows, which set ``n_features_in_`` on `estimator`.
     """
     table = read_table(estimator, X, reset=reset)
-    codes = encode_labels(read_target(y, X, name=names[0]), classes, name=names[0])
-    return _with_weight(table, codes, read_weights(sample_weight, X, name=names[1]), classes)
+    rows, labels, weights = names
+    codes = encode_labels(read_target(y, X, name=labels, table=rows), classes, name=labels)
+    return _with_weight(table, codes, read_weights(sample_weight, X, name=weights), classes)
 
 
 def read_groups(groups: ArrayLike, n_rows: int) -> IntArray:

@@ -21,8 +21,8 @@ FEW_ROWS = 10
 NEGLIGIBLE_MASS = 1e-100  # share of all weights: balancing a class so light would overflow
 
 
-def check_same_length(X: Any, labels: np.ndarray, name: str = "y") -> None:
-    """Refuse labels that are not one for each row of `X`.
+def check_same_length(X: Any, labels: np.ndarray, *, name: str = "y", table: str = "X") -> None:
+    """Refuse labels that are not one for each row of `X`; `name` and `table` are what messages call both.
 
     Raises
     ------
@@ -33,13 +33,14 @@ def check_same_length(X: Any, labels: np.ndarray, name: str = "y") -> None:
     if n_rows != n_labels:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: [{n_rows}, {n_labels}]. "
-            f"X{name.removeprefix('y')} has {n_rows:,} rows, and {name} has {n_labels:,} labels. "
-            "Pass one label for each row."
+            f"{table} has {n_rows:,} rows, and {name} has {n_labels:,} labels. Pass one label for each row."
         )
 
 
-def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
+def read_target(y: ArrayLike, X: Any, *, name: str = "y", table: str = "X") -> np.ndarray:
     """Check a classification target and return it as a one-dimensional array of labels.
+
+    Messages call it `name`, and the rows that it belongs to `table`.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def read_target(y: ArrayLike, X: Any, *, name: str = "y") -> np.ndarray:
     if found.ndim == 2 and found.shape[1] > 1:
         raise _several_columns(found, name)
     labels = column_or_1d(found, warn=True)
-    check_same_length(X, labels, name)
+    check_same_length(X, labels, name=name, table=table)
     missing = find_missing(labels)
     if missing.any():
         raise ValueError(

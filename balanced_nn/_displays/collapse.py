@@ -233,7 +233,8 @@ class CollapseDisplay:
         given = read_predictions(y_true, y_proba, classes, sample_weight)
         answers = None
         if y_pred is not None:
-            answers = encode_in_order(read_target(y_pred, y_true, name="y_pred"), given.classes, "y_pred")
+            labels = read_target(y_pred, y_true, name="y_pred", table="y_true")
+            answers = encode_in_order(labels, given.classes, "y_pred")
         facts = find_outcome(given.y, given.proba, answers, sample_weight=given.weight)
         return cls(CollapseReport(facts, given.classes, "given rows")).plot(ax=ax)
 

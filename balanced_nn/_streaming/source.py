@@ -52,6 +52,10 @@ class Block:
         """The features."""
         return as_frame(self.features)
 
+    def class_indices(self, classes: Labels) -> IntArray:
+        """Index of the label of each row among all labels, which are sorted."""
+        return np.searchsorted(classes, self.labels.astype(classes.dtype))[self.codes]
+
     def only(self, rows: BoolArray) -> "Block":
         """Return some of the rows, numbered anew."""
         groups = None if self.groups is None else self.groups[rows]

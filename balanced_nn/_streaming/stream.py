@@ -114,7 +114,7 @@ class Stream:
         before = np.zeros(len(rates), dtype=np.intp)  # rows of each class
         for block in self._shown_blocks("Shuffling the rows"):
             table = read_table(self.estimator, block.frame, reset=False)
-            y = self._classes(block)
+            y = block.class_indices(self.rows.classes)
             trains = block.weight > 0
             if left_out is not None:
                 trains &= ~left_out.among(block, table, y)
@@ -130,10 +130,6 @@ class Stream:
     def _shown_blocks(self, title: str) -> Iterator[Block]:
         with self.show(title, self.source.count_rows) as advance:
             yield from self.source.blocks(advance)
-
-    def _classes(self, block: Block) -> IntArray:
-        labels = block.labels.astype(self.rows.classes.dtype)
-        return np.searchsorted(self.rows.classes, labels)[block.codes]
 
     @cached_property
     def _copies(self) -> tuple[np.ndarray, BoolArray] | None:

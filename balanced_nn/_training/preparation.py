@@ -115,7 +115,7 @@ def read_given_rows(
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val was passed without X_val and y_val. Pass all three, or none of them.")
         return None
-    given = read_labelled(estimator, X_val, y_val, sample_weight_val, classes, ("y_val", "sample_weight_val"))
+    given = read_labelled(estimator, X_val, y_val, sample_weight_val, classes, ("X_val", "y_val", "sample_weight_val"))
     present_classes = np.unique(given.y)
     if len(present_classes) < 2:
         raise ValueError(

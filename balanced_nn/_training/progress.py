@@ -61,9 +61,8 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True, at_once: b
         transient=True,
         redirect_stdout=console.is_jupyter or _is_terminal(sys.stdout),  # what goes to a file stays there
     )
-    if (
-        at_once and "tensorflow" in sys.modules
-    ):  # else it comes with the first training: TensorFlow writes lines while it loads
+    # Else it comes with the first training: TensorFlow writes lines while it loads.
+    if at_once and "tensorflow" in sys.modules:
         progress.live.start()
     try:
         yield progress
@@ -72,9 +71,7 @@ def show_progress(verbose: int, n_networks: int, *, bar: bool = True, at_once: b
 
 
 @contextmanager
-def show_rows(
-    verbose: int, title: str, count: Callable[[], int | None], *, bar: bool = True
-) -> Iterator[Callable[[int], None]]:
+def show_rows(verbose: int, title: str, count: Callable[[], int | None]) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many rows have been read while the block runs; a log says nothing of it.
 
     Parameters
@@ -85,15 +82,13 @@ def show_rows(
         What is done with the rows.
     count : callable
         Counts all rows; None where it cannot. It is called only where they are shown.
-    bar : bool, default=True
-        As in :func:`show_progress`.
 
     Yields
     ------
     callable
         To be called with the number of further rows that have been read.
     """
-    console = _live_console() if verbose and bar and sys.stderr is not None else None
+    console = _live_console() if verbose and sys.stderr is not None else None
     if console is None:
         yield lambda n_rows: None
         return

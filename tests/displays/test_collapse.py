@@ -141,7 +141,12 @@ def test_gradients_that_are_not_finite_are_marked():
         ([0, 1], [[0.3, 0.3], [0.5, 0.5]], {}, "rows that sum to 0.6 to 1"),
         ([0, 1], [0.1, 0.2], {"classes": [0, 5]}, "y_true holds 1, which is not a class of the training data"),
         ([0, 1], [0.1, 0.2], {"y_pred": [0, 7]}, "y_pred holds 7, which is not a class of the training data"),
-        ([0, 1], [0.1, 0.2], {"y_pred": [0]}, "inconsistent numbers of samples"),
+        (
+            [0, 1],
+            [0.1, 0.2],
+            {"y_pred": [0]},
+            r"inconsistent numbers of samples: \[2, 1\]. y_true has 2 rows, and y_pred",
+        ),
         ([0, 1], [0.1, 0.2], {"sample_weight": [1, -1]}, "sample_weight holds 1 negative weights"),
     ],
 )

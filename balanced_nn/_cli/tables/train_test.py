@@ -1,8 +1,7 @@
 """Which rows of a table is a model fitted on, and which judge it? Of a table that memory does not hold as well."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +25,8 @@ from balanced_nn._cli.tables.summary import TableSummary, leave_out_identifiers,
 from balanced_nn._data.hold_outs import HoldOut, hold_outs
 from balanced_nn._data.target import find_classes
 from balanced_nn._streaming.parts import hold_out
-from balanced_nn._streaming.source import Advance, Source, open_source
+from balanced_nn._streaming.source import Source, open_source
+from balanced_nn._streaming.stream import Show
 from balanced_nn._typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ MOST_SAMPLED = 50_000  # rows to judge by that are kept beside one another
 MOST_TEST_ROWS = 1_000_000  # of a large table: by so many, scores are known to three digits
 FEWEST_OF_CLASS = 10  # rows on either side, on average, without which a class of a large table is not held out
 _TEST = 11  # stream of random numbers
-
-# Shows how far a pass over rows is: called with its name and with what counts the rows.
-ShowRows = Callable[[str, Callable[[], int | None]], AbstractContextManager[Advance]]
 
 
 class Rows(Protocol):
@@ -133,7 +130,7 @@ class RowsInFiles:
     class_rows: dict[Any, int]
     test_size: float
     seed: int
-    show: ShowRows
+    show: Show
 
     @property
     def classes(self) -> NDArray[Any]:
@@ -174,7 +171,7 @@ class RowsInFiles:
         _, judged = self._parts
         with self.show("Evaluating", judged.count_rows) as advance:
             for block in judged.blocks(advance):
-                yield block.frame, np.searchsorted(self.classes, block.labels.astype(self.classes.dtype))[block.codes]
+                yield block.frame, block.class_indices(self.classes)
 
 
 class RowSample:
@@ -210,7 +207,7 @@ class RowSample:
 
 
 def open_rows(
-    path: Path, target: str, drop: Sequence[str], encoding: str, *, test_size: float, seed: int, show: ShowRows
+    path: Path, target: str, drop: Sequence[str], encoding: str, *, test_size: float, seed: int, show: Show
 ) -> Rows:
     """Open a table, and leave out identifiers.
 
@@ -248,7 +245,7 @@ def open_rows(
 
 
 def _open_files(
-    files: ParquetTable, target: str, drop: Sequence[str], test_size: float, seed: int, show: ShowRows
+    files: ParquetTable, target: str, drop: Sequence[str], test_size: float, seed: int, show: Show
 ) -> RowsInFiles:
     check_named(files.names, target, drop, files.path)
     tell(f"{files.path} is read part by part, as it is too large to be held in memory.")
