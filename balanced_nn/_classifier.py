@@ -723,9 +723,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 ) as progress,
             ):
                 # Each network: clean, resample, weight; find a rate, train, judge; repair what failed.
-                trained = train_members(
-                    settings, splits, seed_of_fit, Watchers((callbacks, progress, limit)), checkpoint
-                )
+                watcher = Watchers((callbacks, progress, limit))
+                hears_epochs = has_callbacks(self) or self.max_time is not None
+                trained = train_members(settings, splits, seed_of_fit, watcher, checkpoint, hears_epochs=hears_epochs)
                 prior, synthetic = rows.prior, not draws_at_random(self.sampler)
                 result = calibrate_members(trained, prior, synthetic=synthetic)
                 result = average_weights(result, prior, synthetic=synthetic)

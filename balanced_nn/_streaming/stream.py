@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +33,25 @@ Show: TypeAlias = Callable[[str, Callable[[], int | None]], AbstractContextManag
 def show_nothing(title: str, count: Callable[[], int | None]) -> AbstractContextManager[Advance]:
     """Show nothing of a pass over the rows."""
     return nullcontext(lambda n_rows: None)
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a network takes of all rows.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        What cleans them.
+    held_out : LabelledRows or None
+        Sampled rows that are left out, with their copies, or with all rows of their groups.
+    seed : int
+        Which rows are left out or repeated, and where each goes, follows from it and the number of the row.
+    """
+
+    preprocessing: Preprocessing
+    held_out: LabelledRows | None
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,48 +103,27 @@ class Stream:
                 counts.subtract({**dict(zip(column.levels, used, strict=True)), None: n_missing})
         return levels
 
-    def spill(
-        self, preprocessing: Preprocessing, held_out: LabelledRows | None, sampler: str | None, seed: int
-    ) -> Buckets:
-        """Read all rows a second time, and write those of training to a new folder, cleaned and shuffled.
+    def spill(self, wanted: Sequence[Wanted], sampler: str | None) -> tuple[Buckets, ...]:
+        """Read all rows a second time, and write those of each network to a new folder, cleaned and shuffled.
 
         Parameters
         ----------
-        preprocessing : Preprocessing
-            What cleans them.
-        held_out : LabelledRows or None
-            Sampled rows that are left out, with their copies, or with all rows of their groups.
+        wanted : sequence of Wanted
+            What each network takes.
         sampler : {None, "under", "over"}
             How often a row occurs, by its class.
-        seed : int
-            Which rows are left out or repeated, and where each goes, follows from it and the number of the row.
 
         Raises
         ------
         OSError
             If there is no space for them.
         """
-        class_rows = self.class_rows(held_out)
-        rates, shares = resampling_rates(sampler, class_rows)
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        writer = BucketWriter(folder, int(class_rows @ rates), preprocessing.n_cleaned)
-        left_out = None if held_out is None else self._find_left_out(held_out)
-        rows, mass = np.zeros(len(rates), dtype=np.intp), np.zeros(len(rates))
-        before = np.zeros(len(rates), dtype=np.intp)  # rows of each class
+        shares = [_Share(self, each, sampler) for each in wanted]
         for block in self._shown_blocks("Shuffling the rows"):
-            table = read_table(self.estimator, block.frame, reset=False)
-            y = block.class_indices(self.rows.classes)
-            trains = block.weight > 0
-            if left_out is not None:
-                trains &= ~left_out.among(block, table, y)
-            each = np.flatnonzero(trains)
-            chosen, bits = _repeat(each, _times(y[each], before, rates, seed), block, seed)
-            before += np.bincount(y[each], minlength=len(rates))
-            y, weight = y[chosen], block.weight[chosen] / self.sample.mean_weight * shares[y[chosen]]
-            writer.add(preprocessing.clean(table, chosen), y, weight, bits)
-            rows += np.bincount(y, minlength=len(rates))
-            mass += np.bincount(y, weights=weight, minlength=len(rates))
-        return Buckets(folder, writer.sizes, preprocessing, rows, mass, max(1.0, rates.max()), np.ones(len(rates)))
+            rows = _BlockRows(self, block)
+            for share in shares:
+                share.add(rows)
+        return tuple(share.buckets() for share in shares)
 
     def _shown_blocks(self, title: str) -> Iterator[Block]:
         with self.show(title, self.source.count_rows) as advance:
@@ -155,26 +153,90 @@ class Stream:
         elif self._copies is not None:
             bits, tells = self._copies
             copies = np.unique(bits[rows][tells[rows]])
-        return _LeftOut(self, np.sort(self.sample.numbers[rows]), groups, copies)
+        return _LeftOut(np.sort(self.sample.numbers[rows]), groups, copies)
+
+
+@dataclass(frozen=True, eq=False)
+class _BlockRows:
+    """A part of the files, as all networks read it."""
+
+    stream: Stream
+    block: Block
+
+    @cached_property
+    def table(self) -> Table:
+        """Its features."""
+        return read_table(self.stream.estimator, self.block.frame, reset=False)
+
+    @cached_property
+    def y(self) -> IntArray:
+        """Its class indices."""
+        return self.block.class_indices(self.stream.rows.classes)
+
+    @cached_property
+    def bits(self) -> np.ndarray:
+        """Bits of each row with its class."""
+        return self.stream._row_bits(self.table, self.y)
 
 
 @dataclass(frozen=True, eq=False)
 class _LeftOut:
     """Rows that a network is not trained on: the numbers of some, all of some groups, all copies of some."""
 
-    stream: Stream
     numbers: IntArray
     groups: np.ndarray | None
     copies: np.ndarray | None
 
-    def among(self, block: Block, table: Table, y: IntArray) -> BoolArray:
+    def among(self, rows: _BlockRows) -> BoolArray:
         """Which rows of a block these are."""
-        found = np.isin(block.numbers, self.numbers)
-        if self.groups is not None and block.groups is not None:
-            found |= np.isin(block.groups, self.groups)
+        found = np.isin(rows.block.numbers, self.numbers)
+        if self.groups is not None and rows.block.groups is not None:
+            found |= np.isin(rows.block.groups, self.groups)
         if self.copies is not None:
-            found |= np.isin(self.stream._row_bits(table, y), self.copies)
+            found |= np.isin(rows.bits, self.copies)
         return found
+
+
+class _Share:
+    """The rows of one network, on their way from all blocks to its buckets."""
+
+    def __init__(self, stream: Stream, wanted: Wanted, sampler: str | None) -> None:
+        self._stream, self._wanted = stream, wanted
+        class_rows = stream.class_rows(wanted.held_out)
+        self._rates, self._stands_for = resampling_rates(sampler, class_rows)
+        folder = Path(tempfile.mkdtemp(dir=stream.folder))
+        self._writer = BucketWriter(folder, int(class_rows @ self._rates), wanted.preprocessing.n_cleaned)
+        self._left_out = None if wanted.held_out is None else stream._find_left_out(wanted.held_out)
+        n_classes = len(class_rows)
+        self._before = np.zeros(n_classes, dtype=np.intp)  # rows of each class in the blocks before
+        self._class_rows, self._class_mass = np.zeros(n_classes, dtype=np.intp), np.zeros(n_classes)
+
+    def add(self, rows: _BlockRows) -> None:
+        """Write the rows of a block that the network takes."""
+        block, seed, n_classes = rows.block, self._wanted.seed, len(self._rates)
+        trains = block.weight > 0
+        if self._left_out is not None:
+            trains &= ~self._left_out.among(rows)
+        each = np.flatnonzero(trains)
+        chosen, bits = _repeat(each, _times(rows.y[each], self._before, self._rates, seed), block, seed)
+        self._before += np.bincount(rows.y[each], minlength=n_classes)
+        y = rows.y[chosen]
+        weight = block.weight[chosen] / self._stream.sample.mean_weight * self._stands_for[y]
+        self._writer.add(self._wanted.preprocessing.clean(rows.table, chosen), y, weight, bits)
+        self._class_rows += np.bincount(y, minlength=n_classes)
+        self._class_mass += np.bincount(y, weights=weight, minlength=n_classes)
+
+    def buckets(self) -> Buckets:
+        """What was written."""
+        return Buckets(
+            self._writer.folder,
+            self._writer.sizes,
+            self._wanted.preprocessing,
+            self._class_rows,
+            self._class_mass,
+            max(1.0, self._rates.max()),
+            np.ones(len(self._rates)),
+        )
 
 
 @contextmanager

@@ -26,16 +26,17 @@ from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.body_network import draw_body_network
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
 from balanced_nn._training.checkpoint import Checkpoint
-from balanced_nn._training.keras.process import check_process, quiet_start
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers
+from balanced_nn._training.task import TrainingTask
 from balanced_nn._training.time_limit import MAX_TIME
+from balanced_nn._training.worker import start_keras, test_rates_elsewhere, train_elsewhere
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
-    from balanced_nn._training.keras.train import TrainingResult, TrainingTask
+    from balanced_nn._training.keras.train import TrainingResult
 
 STATISTICS_SAMPLE = 1024  # rows that give BatchNorm its first statistics: several batches
 FACTS_ROWS = 5_000  # of a class, at most, whose scales a diagnosis looks at
@@ -49,7 +50,7 @@ ReferenceFinder = Callable[[OutcomeReport], Reference | None]  # of answers that
 class Attempt:
     """A trained network, how its training went, and what became of it."""
 
-    task: "TrainingTask"
+    task: TrainingTask
     search: LearningRateSearch | None  # None where the learning rate was set by hand
     change: Change  # against the first attempt
     network: Network
@@ -95,8 +96,7 @@ class Attempt:
 
     def without_rows(self) -> "Attempt":
         """Return the same, as it was judged, without the matrix of the training rows."""
-        data = replace(self.plan.data, X=np.empty((0, self.plan.data.X.shape[1]), np.float32))
-        result = replace(self, task=replace(self.task, plan=replace(self.plan, data=data)))
+        result = replace(self, task=self.task.without_rows())
         vars(result).update(loss=self.loss, outcome=self.outcome)
         return result
 
@@ -120,7 +120,7 @@ class TrainedNetwork:
         return Member(kept.plan.preprocessing, kept.network, kept.plan.correction, kept.history, self.trainings)
 
 
-def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
+def make_task(plan: Plan, seed: int, number: int = 0) -> TrainingTask:
     """Draw what an attempt starts from; attempts differ in initial weights and batches.
 
     A plan that says which network to go on from starts there.
@@ -134,13 +134,8 @@ def make_task(plan: Plan, seed: int, number: int = 0) -> "TrainingTask":
     number : int, default=0
         Which attempt.
     """
-    check_process()
-    with quiet_start():
-        from balanced_nn._training.keras.model import check_modes, product, share_the_processor  # loads TensorFlow
-        from balanced_nn._training.keras.train import TrainingTask
-
-    check_modes()
-    share_the_processor()  # before the first operation, which starts TensorFlow's threads
+    start_keras()
+    from balanced_nn._training.keras.model import product
 
     rng = np.random.default_rng([seed, _WEIGHTS, number])
     output_bias = np.log(plan.correction.training_prior) - plan.correction.logit_offset
@@ -207,7 +202,7 @@ def train_until_sound(
     while _may_repair(settings, best, last) and len(tried) < MAX_REPAIRS:
         change = next_change(best.findings, settings.values, settings.defaults, tried, held_out=plan.held_out)
         tried.append(change)
-        anew = replace(split, start=None)  # the network that it went on from may be what failed
+        anew = replace(split, start=None, spilled=None)  # the network that it went on from may be what failed
         changed = replace(make_plan(replace(settings, **change.settings), anew, seed), notes=plan.notes)
         rate = change.rate_factor * first_rate
         task = make_task(changed, seed, len(tried))
@@ -228,26 +223,29 @@ class _Follower:
     workers: Workers
     checkpoint: Checkpoint | None
 
-    def train(self, task: "TrainingTask", rate: float, number: int) -> "Future[TrainingResult]":
+    def train(self, task: TrainingTask, rate: float, number: int) -> "Future[TrainingResult]":
         from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
+        kept = None if self.checkpoint is None else self.checkpoint.training(self.network, number)
+        if self.workers.elsewhere:
+            return self.workers.submit(train_elsewhere, task.to_send(), rate, kept)
         _compile(task)
         on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
-        kept = None if self.checkpoint is None else self.checkpoint.training(self.network, number)
         return self.workers.submit(train_network, task, rate, on_epoch, lambda: self.workers.ended, kept)
 
 
-def _compile(task: "TrainingTask") -> None:
+def _compile(task: TrainingTask) -> None:
     """Trace what a task runs, if that was not done yet, in the thread whose warnings are heard."""
     from balanced_nn._training.keras.pool import POOL
+    from balanced_nn._training.keras.train import key_of
 
-    with POOL.lend(task.key()):
+    with POOL.lend(key_of(task)):
         pass
 
 
 def _search(
     settings: FitSettings,
-    task: "TrainingTask",
+    task: TrainingTask,
     search: Future[LearningRateSearch | None] | None,
     split: Split,
     workers: Workers,
@@ -260,8 +258,12 @@ def _search(
     if search is not None and split.number > 0:
         shared: LearningRateSearch = yield search
         return shared
-    _compile(task)
-    trace = yield workers.submit(run_range_test, task, range_test_rates(*RANGE_TEST_RATES))
+    rates = range_test_rates(*RANGE_TEST_RATES)
+    if workers.elsewhere:
+        trace = yield workers.submit(test_rates_elsewhere, task.to_send(), rates)
+    else:
+        _compile(task)
+        trace = yield workers.submit(run_range_test, task, rates)
     found = search_learning_rate(trace)
     if search is not None:
         search.set_result(found)
@@ -319,7 +321,7 @@ def _repair(change: Change, before: Attempt, after: Attempt) -> Repair:
 
 
 def _attempt(
-    task: "TrainingTask",
+    task: TrainingTask,
     search: LearningRateSearch | None,
     rate: float,
     change: Change,

@@ -26,9 +26,9 @@ from balanced_nn._training.attempts import (
 )
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Watcher
 from balanced_nn._training.checkpoint import Checkpoint
-from balanced_nn._training.preparation import Split, make_plan
+from balanced_nn._training.preparation import Split, make_plan, spill_together
 from balanced_nn._training.settings import FitSettings
-from balanced_nn._training.side_by_side import Steps, Workers, jobs_at_once
+from balanced_nn._training.side_by_side import Steps, open_workers
 from balanced_nn._typing import FloatArray
 
 HELD_OUT_ROWS = 20_000  # of a class, at most, that are kept for decisions
@@ -136,6 +136,8 @@ def train_members(
     seed: int,
     watcher: Watcher = NOBODY,
     checkpoint: Checkpoint | None = None,
+    *,
+    hears_epochs: bool = True,
 ) -> Trained:
     """Steps 3 to 7 for each network: prepare its rows, train it, judge it, repair it.
 
@@ -153,15 +155,17 @@ def train_members(
         Who is told how far it is, and may end it: after an epoch the training, after a network the fit.
     checkpoint : Checkpoint or None, default=None
         Where trainings are kept, and go on.
+    hears_epochs : bool, default=True
+        Whether the watcher needs to be told of each epoch; where not, networks may be trained in other processes.
     """
-    workers = Workers(min(jobs_at_once(settings.n_jobs), len(splits)))
+    workers = open_workers(settings.n_jobs, len(splits), hears_epochs=hears_epochs)
+    splits = spill_together(settings, splits, [_seed_of(seed, split.number) for split in splits])
     search: Future[LearningRateSearch | None] = Future()
     widths: list[int] = []  # that of the first network, as soon as it is known
     finders: list[ReferenceFinder] = []  # that of its rows
 
     def train(split: Split) -> Steps[tuple[TrainedNetwork, bool]]:
-        number = split.number
-        own_seed = seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
+        own_seed = _seed_of(seed, split.number)
         plan = make_plan(settings, split, own_seed)
         if widths:  # folds differ by some columns, and a program takes seconds to compile
             plan = replace(plan, width=max(widths[0], plan.width if plan.network.n_inputs > widths[0] else 0))
@@ -173,7 +177,7 @@ def train_members(
         network = yield from train_until_sound(
             settings, split, plan, own_seed, workers, search=search, find=find, watcher=watcher, checkpoint=checkpoint
         )
-        wish = watcher.network_ends(number)
+        wish = watcher.network_ends(split.number)
         if wish:
             workers.begin_no_further()
         return network.without_rows(), wish == CALLBACK
@@ -185,6 +189,11 @@ def train_members(
             if was_last:
                 break
     return Trained(tuple(networks))
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """Seed of a network; the first one has that of the fit."""
+    return seed if number == 0 else int(np.random.default_rng([seed, _MEMBER, number]).integers(2**31))
 
 
 def calibrate_members(trained: Trained, prior: FloatArray, *, synthetic: bool) -> Calibrated:

@@ -25,7 +25,7 @@ from balanced_nn._probability.correction import Correction, logit_offset
 from balanced_nn._sampling.training_rows import resample_rows
 from balanced_nn._sampling.weights import class_weight_vector, training_weights
 from balanced_nn._streaming.buckets import Buckets
-from balanced_nn._streaming.stream import Stream
+from balanced_nn._streaming.stream import Stream, Wanted
 from balanced_nn._training.auto_settings import FIXED_EPOCHS, auto_batch_size, auto_bins, auto_members, auto_scaler
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray, IntArray
@@ -36,6 +36,14 @@ JUDGED_ROWS = 5_000  # of each class, at most, where a collapse has to be judged
 # times (8,000 rows of two Gaussians, three seeds): the errors of a network are large beside such a share.
 SMOOTHING_PER_SHARE = 5
 _HOLD_OUT, _RESAMPLE = 3, 4  # independent streams of random numbers from one seed
+
+
+@dataclass(frozen=True, eq=False)
+class Spilled:
+    """Training rows of a network that are on disk already, and what cleaned them."""
+
+    preprocessing: Preprocessing
+    buckets: Buckets
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +58,7 @@ class Split:
     other_table: bool = False  # whether the rows that were given hold other values
     stream: Stream | None = None  # all rows, where these are a sample of them
     start: Member | None = None  # the network that is trained further, with its preprocessing
+    spilled: Spilled | None = None  # what the first attempt is trained on, where that was written for all networks
 
     def repeated(self, n_networks: int) -> "tuple[Split, ...]":
         """Return the same rows for each network."""
@@ -220,6 +229,34 @@ def _notes_on_given(valid: LabelledRows, columns: Sequence[str]) -> Iterator[War
         )
 
 
+def spill_together(settings: FitSettings, splits: Sequence[Split], seeds: Sequence[int]) -> Sequence[Split]:
+    """Write what several networks are trained on to disk in one pass over the files, where each takes a part of them.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    splits : sequence of Split
+        Training and validation rows of each network.
+    seeds : sequence of int
+        The seed of each.
+
+    Returns
+    -------
+    sequence of Split
+        As they were, unless ``sampler="under"`` draws rows of files.
+    """
+    stream = splits[0].stream
+    if stream is None or settings.sampler != "under":
+        return splits
+    cleaners = [clean_rows(settings, split)[0] for split in splits]
+    wanted = [Wanted(cleaner, split.valid, seed) for cleaner, split, seed in zip(cleaners, splits, seeds, strict=True)]
+    written = stream.spill(wanted, settings.sampler)
+    return [
+        replace(split, spilled=Spilled(cleaner, buckets))
+        for split, cleaner, buckets in zip(splits, cleaners, written, strict=True)
+    ]
+
+
 def make_plan(settings: FitSettings, split: Split, seed: int) -> Plan:
     """Steps 3 and 4: clean, resample, expand and weight; statistics from the training rows only.
 
@@ -302,8 +339,12 @@ def _prepare_stream(settings: FitSettings, split: Split, seed: int) -> _Training
     """Steps 3 and 4 of rows on disk: the sampled ones give all statistics but for the sums of classes."""
     train, labels, stream = split.train, np.arange(len(split.train.classes)), split.stream
     assert stream is not None
-    preprocessing, cleaned = clean_rows(settings, split)
-    buckets = stream.spill(preprocessing, split.valid, settings.sampler, seed)
+    if split.spilled is None:
+        preprocessing, cleaned = clean_rows(settings, split)
+        (buckets,) = stream.spill([Wanted(preprocessing, split.valid, seed)], settings.sampler)
+    else:
+        preprocessing, buckets = split.spilled.preprocessing, split.spilled.buckets
+        cleaned = preprocessing.clean(train.table, train.rows)
     class_weight = class_weight_vector(settings.class_weight, labels, buckets.class_mass, train.classes)
     mass = buckets.class_mass * class_weight
     buckets = replace(buckets, class_factor=class_weight * len(buckets) / mass.sum())

@@ -1,7 +1,7 @@
-"""How do networks train at the same time? Their trainings in threads, all else in turn, in the calling thread.
+"""How do networks train at the same time? Their trainings in threads or processes, all else in the calling thread.
 
 So what a user brings along (samplers, scalers, callbacks) is called in the thread that called `fit`, warnings are given
-there, and an interrupt arrives there. What a network becomes does not depend on when the others are trained.
+there, and an interrupt arrives there. What a network becomes does not depend on when or where the others are trained.
 """
 
 import os
@@ -43,21 +43,85 @@ def jobs_at_once(n_jobs: int | None) -> int:
     return min(cores, int(granted)) if granted.isdecimal() and int(granted) else cores
 
 
+def open_workers(n_jobs: int | None, n_networks: int, *, hears_epochs: bool = True) -> "Workers":
+    """Return where the trainings of a fit run.
+
+    Those of several networks are tasks of the backend that ``joblib.parallel_config(backend=...)`` names, if it is one
+    of processes, unless somebody wants to hear of each epoch; they are in threads of this process otherwise.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        See :func:`jobs_at_once`; that of joblib where trainings are tasks.
+    n_networks : int
+        How many networks there are.
+    hears_epochs : bool, default=True
+        Whether somebody is to be called after each epoch, or may end a training there.
+    """
+    backend, _ = get_active_backend(prefer="threads")  # gives way to a backend that was named
+    in_processes = not (backend.nesting_level or getattr(backend, "supports_sharedmem", False))
+    if n_networks > 1 and in_processes and not hears_epochs:
+        return Workers(n_networks, _Tasks(n_jobs, getattr(backend, "supports_return_generator", False)))
+    n_threads = min(jobs_at_once(n_jobs), n_networks)
+    return Workers(n_threads, ThreadPoolExecutor(n_threads, "balanced_nn_network") if n_threads > 1 else None)
+
+
+class _Tasks:
+    """Trainings that are made in other processes, all at a time that wait.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        In the sense of joblib.
+    one_by_one : bool
+        Whether the backend can return each as soon as there is one.
+    """
+
+    def __init__(self, n_jobs: int | None, one_by_one: bool) -> None:
+        self._n_jobs, self._return_as = n_jobs, "generator_unordered" if one_by_one else "list"
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, train: Callable[[], T]) -> Future[T]:
+        """Let a training wait for the others."""
+        future: Future[T] = Future()
+        self._waiting.append((future, train))
+        return future
+
+    def make(self) -> None:
+        """Make those that wait; does nothing where none does."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        tasks = (joblib.delayed(_numbered)(number, train) for number, (_, train) in enumerate(waiting))
+        for number, result in joblib.Parallel(self._n_jobs, return_as=self._return_as)(tasks):
+            waiting[number][0].set_result(result)
+
+
+def _numbered(number: int, train: Callable[[], T]) -> tuple[int, T]:
+    return number, train()
+
+
 class Workers:
-    """Where trainings run: several in threads, one alone in the calling thread.
+    """Where trainings run: several in threads or in processes, one alone in the calling thread.
 
     Parameters
     ----------
     n_jobs : int
-        Networks at the same time, at least 1.
+        Networks that are on their way at the same time, at least 1.
+    pool : ThreadPoolExecutor, _Tasks or None
+        Who makes the trainings; None makes each at once, in the calling thread.
     """
 
-    def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
+    def __init__(self, n_jobs: int, pool: "ThreadPoolExecutor | _Tasks | None" = None) -> None:
+        self._n_jobs, self._pool = n_jobs, pool
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()  # to be made in the calling thread
         self._ended = Event()
         self._takes_more = True
-        self._threads = ThreadPoolExecutor(n_jobs, "balanced_nn_network") if n_jobs > 1 else None  # starts none yet
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether trainings run in other processes, whose epochs nobody hears of."""
+        return isinstance(self._pool, _Tasks)
 
     @property
     def ended(self) -> bool:
@@ -66,15 +130,18 @@ class Workers:
 
     def submit(self, train: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Let a training run, in the caller's context, and return its result or its error when there is one."""
-        if self._threads is not None:
-            return self._threads.submit(copy_context().run, partial(train, *args, **kwargs))
+        call = partial(train, *args, **kwargs)
+        if isinstance(self._pool, ThreadPoolExecutor):
+            return self._pool.submit(copy_context().run, call)
+        if self._pool is not None:
+            return self._pool.submit(call)
         done: Future[T] = Future()
-        _answer(done, partial(train, *args, **kwargs))
+        _answer(done, call)
         return done
 
     def heard(self, tell: Callable[P, T]) -> Callable[P, T]:
         """Return what a training may call in the place of `tell`: it waits until the calling thread has answered."""
-        if self._threads is None:
+        if self._pool is None:
             return tell
 
         def ask(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -127,10 +194,16 @@ class Workers:
                     elif number >= begun:
                         return
                     else:
-                        self._calls.get()()
+                        self._next_call()()
                 yield became.pop(number)
         finally:
             self._end()
+
+    def _next_call(self) -> Callable[[], None]:
+        """What is to be made next in the calling thread."""
+        if isinstance(self._pool, _Tasks) and self._calls.empty():  # every network waits for a training
+            self._pool.make()
+        return self._calls.get()
 
     def _tell(self, answer: Future[T], tell: Callable[[], T]) -> None:
         if self.ended:
@@ -144,8 +217,8 @@ class Workers:
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()()  # is refused
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
+        if isinstance(self._pool, ThreadPoolExecutor):
+            self._pool.shutdown(wait=True)
 
 
 def _answer(future: Future[T], call: Callable[[], T]) -> None:

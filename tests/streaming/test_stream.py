@@ -14,15 +14,18 @@ import pyarrow.dataset as ds
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joblib import parallel_config
 from sklearn.metrics import log_loss, roc_auc_score
 
 from balanced_nn import BalancedNNClassifier, ClassResampler, diagnose
 from balanced_nn._streaming import buckets, survey
-from balanced_nn._streaming.stream import _times, open_stream, resampling_rates
+from balanced_nn._streaming.stream import _times, open_stream, resampling_rates, show_nothing
+from balanced_nn._training.attempts import make_task
 from balanced_nn._training.auto_settings import auto_batch_size
 from balanced_nn._training.keras.program import TrainingProgram
-from balanced_nn._training.preparation import Plan, make_plan, split_rows
+from balanced_nn._training.preparation import Plan, make_plan, spill_together, split_rows
 from balanced_nn._training.settings import FitSettings
+from balanced_nn._training.worker import train_elsewhere
 from tests.helpers.installed import HAS_CALLBACKS
 
 N = 20_000
@@ -231,6 +234,48 @@ def test_several_networks_are_averaged_and_calibrated(small_buckets, tmp_path):
     assert 0 < clf.averaging_factor_ <= 1
     assert auc(clf) > 0.85
     assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+
+
+def test_one_pass_writes_what_each_undersampled_network_would_have_read(small_buckets, tmp_path):
+    clf = small(sampler="under", n_members=3)
+    settings, columns = FitSettings.of(clf), {"target": "fraud", "sample_weight": None, "groups": None}
+    passes = []
+
+    def shown(title, count):
+        passes.append(title)
+        return show_nothing(title, count)
+
+    with open_stream(clf, write(TABLE, tmp_path / "rows"), columns, None, 0, shown) as stream:
+        splits = [replace(split, stream=stream) for split in split_rows(settings, stream.rows, None, 0)]
+        together = [make_plan(settings, split, k) for k, split in enumerate(spill_together(settings, splits, range(3)))]
+        assert passes == ["Counting the rows", "Shuffling the rows"]
+        alone = [make_plan(settings, split, k) for k, split in enumerate(splits)]
+        for a, b in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(spilled(a), spilled(b))
+            np.testing.assert_array_equal(a.data.X, b.data.X)
+            np.testing.assert_array_equal(a.buckets.class_mass, b.buckets.class_mass)
+        common, rare = zip(*(plan.buckets.class_rows for plan in alone), strict=True)
+        assert max(common) < 1.2 * min(rare)
+        shares = [set(spilled(plan)) for plan in alone]
+        assert len(shares[0] & shares[1]) < 0.8 * len(shares[0])  # each has common rows of its own
+
+
+@pytest.mark.slow
+def test_undersampled_networks_from_files_are_the_same_in_other_processes(small_buckets, tmp_path):
+    rows, params = write(TABLE, tmp_path / "rows"), {"sampler": "under", "n_members": 3, "max_iter": 4}
+    here = small(**params).fit_dataset(rows, "fraud")
+    with parallel_config(backend="loky", n_jobs=2):
+        elsewhere = small(**params).fit_dataset(rows, "fraud", cache_dir=tmp_path)
+    np.testing.assert_array_equal(proba(elsewhere), proba(here))
+    assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+
+
+def test_a_worker_that_does_not_see_the_disk_says_so(small_buckets, tmp_path):
+    with planned(TABLE, tmp_path / "rows") as plan:
+        task = make_task(plan, 0).to_send()
+        assert len(task.plan.data.X) == 0
+    with pytest.raises(FileNotFoundError, match="Pass cache_dir, a folder that all workers see"):
+        train_elsewhere(task, 0.01, None)
 
 
 def test_a_fit_without_hold_out_trains_on_all_rows(small_buckets, tmp_path):

@@ -22,7 +22,7 @@ from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.attempts import train_until_sound
 from balanced_nn._training.preparation import make_plan, split_rows
 from balanced_nn._training.settings import FitSettings
-from balanced_nn._training.side_by_side import Workers
+from balanced_nn._training.side_by_side import open_workers
 from balanced_nn.exceptions import CollapseError, CollapseWarning
 
 X, Y = make_classification(n_samples=300, n_features=6, weights=[0.75], class_sep=1.5, random_state=0)
@@ -582,7 +582,7 @@ def test_trainings_and_epochs_of_all_attempts_are_told():
     rows = read_rows(clf, X, Y, None)
     settings = FitSettings.of(clf)
     (split,) = split_rows(settings, rows, None, 0)
-    plan, workers = make_plan(settings, split, 0), Workers(1)
+    plan, workers = make_plan(settings, split, 0), open_workers(1, 1)
     (network,) = workers.run([train_until_sound(settings, split, plan, 0, workers, watcher=follower)])
     attempt, repairs = network.kept, network.repairs
     assert len(repairs) == MAX_REPAIRS

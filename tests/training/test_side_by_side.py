@@ -13,10 +13,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from balanced_nn import BalancedNNClassifier, clear_compiled_programs
+from balanced_nn._training import members
 from balanced_nn._training.callbacks import Watchers
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import TrainingProgram
-from balanced_nn._training.side_by_side import Workers, jobs_at_once
+from balanced_nn._training.side_by_side import jobs_at_once, open_workers
 from balanced_nn.exceptions import CollapseWarning
 from tests.helpers.installed import HAS_CALLBACKS
 
@@ -28,6 +29,13 @@ JOBS = (1, 2, 4)
 def small(**params) -> BalancedNNClassifier:
     settings = {"hidden_layer_sizes": (16,), "max_iter": 8, "n_members": 4, "n_bins": None, "random_state": 0}
     return BalancedNNClassifier(**{**settings, **params})
+
+
+def one_layer(n_inputs):
+    """Layers of one's own."""
+    import keras
+
+    return keras.layers.Dense(8, activation="relu")
 
 
 def what_became(clf: BalancedNNClassifier, table: np.ndarray) -> tuple:
@@ -114,6 +122,67 @@ def test_trainings_run_at_the_same_time(monkeypatch):
     assert len(met) == 2
 
 
+# In other processes
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"sampler": "under", "max_iter": 60, "n_iter_no_change": 2, "decision": "f1"},
+        {"max_iter": 2, "learning_rate_init": 1e-9, "hidden_layer_sizes": (8, 8)},
+        {"hidden_layer_sizes": one_layer, "max_iter": 2, "on_collapse": "ignore", "n_members": 2},
+    ],
+    ids=["undersampled", "repaired", "own layers"],
+)
+def test_the_result_is_the_same_in_other_processes(params, caplog):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        here = small(n_jobs=1, **params).fit(X, Y)
+        with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=1):
+            elsewhere = small(**params).fit(X, Y)
+    assert what_became(elsewhere, X) == what_became(here, X)
+    assert bool(here.repairs_) == ("learning_rate_init" in params)
+
+
+def test_a_checkpoint_goes_on_from_what_other_processes_wrote(tmp_path, monkeypatch):
+    """The fit is interrupted behind the last training, and none is left to be made when it is begun anew."""
+    params = {"n_members": 2, "learning_rate_init": 0.01, "on_collapse": "ignore"}
+    expected = small(**params).fit(X, Y)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    clf = small(checkpoint=tmp_path / "kept", **params)
+    with monkeypatch.context() as patch, joblib.parallel_config(backend="loky", n_jobs=2):
+        patch.setattr(members.Trained, "held_out", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, Y)
+    assert len(list((tmp_path / "kept").glob("*training*"))) == 2
+    monkeypatch.setattr(TrainingProgram, "run", interrupted)
+    assert what_became(clf.fit(X, Y), X) == what_became(expected, X)
+
+
+def test_networks_are_tasks_of_a_backend_of_processes_that_was_named(tmp_path):
+    def elsewhere(**settings) -> bool:
+        return open_workers(None, 2, **{"hears_epochs": False, **settings}).elsewhere
+
+    assert not elsewhere()
+    with joblib.parallel_config(n_jobs=2):
+        assert not elsewhere()
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert not elsewhere()
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert elsewhere()
+        assert not elsewhere(hears_epochs=True)  # of callbacks, and of the clock behind max_time
+        assert not open_workers(None, 1, hears_epochs=False).elsewhere
+        nested = joblib.Parallel()(joblib.delayed(elsewhere_in_a_worker)() for _ in range(2))
+    assert nested == [False, False]
+
+
+def elsewhere_in_a_worker() -> bool:
+    return open_workers(None, 2, hears_epochs=False).elsewhere
+
+
 # Callbacks
 
 
@@ -176,7 +245,7 @@ def a_training(started: Future, ended) -> None:
 
 
 def test_an_error_in_one_network_ends_the_others_and_is_raised():
-    workers, started = Workers(2), Future()
+    workers, started = open_workers(2, 2), Future()
 
     def endless():
         yield workers.submit(a_training, started, lambda: workers.ended)
@@ -214,7 +283,7 @@ def test_an_interrupt_ends_all_networks_and_leaves_the_estimator_as_it_was(where
 
 
 def test_a_training_that_tells_something_after_the_end_is_refused():
-    workers = Workers(2)
+    workers = open_workers(2, 2)
     (answer,) = workers.run([one_that_tells(workers)])
     assert answer == "heard in MainThread"
     with pytest.raises(CancelledError):
@@ -251,9 +320,14 @@ def test_a_number_of_jobs_that_means_nothing_is_refused(n_jobs):
 
 
 def test_the_networks_of_a_search_in_workers_are_trained_one_after_the_other(monkeypatch):
-    counts = []
-    make = Workers.__init__
-    monkeypatch.setattr(Workers, "__init__", lambda self, n_jobs: counts.append(n_jobs) or make(self, n_jobs))
+    counts, make = [], members.open_workers
+
+    def counted(*args, **kwargs):
+        workers = make(*args, **kwargs)
+        counts.append(workers._n_jobs)
+        return workers
+
+    monkeypatch.setattr(members, "open_workers", counted)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     quick = small(n_members=2, max_iter=1, on_collapse="ignore", learning_rate_init=0.01)

@@ -5,11 +5,9 @@ from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 
 import numpy as np
 
-from balanced_nn._data.dataset import MAX_COPIES
 from balanced_nn._network.network import Network
 from balanced_nn._network.specs import History, OptimizerState, RangeTestTrace
 from balanced_nn._streaming.buckets import BucketStream
@@ -20,39 +18,11 @@ from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import Chunk, TrainingProgram
 from balanced_nn._training.keras.record import Record
-from balanced_nn._training.preparation import Plan
+from balanced_nn._training.task import TrainingTask
 from balanced_nn._typing import FloatArray
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds
 _RANGE_TEST_STREAM, _TRAINING_STREAM = 1, 2  # independent streams of random numbers from one seed
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingTask:
-    """Everything that a training needs, except for the learning rate."""
-
-    plan: Plan
-    initial: Network  # drawn for this attempt
-    seed: int  # of the batches and the dropout masks
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last one is filled from the next epoch's rows.
-
-        Where rows are repeated, an epoch is a part of them in which each row comes about once.
-        """
-        rows = self.plan.epoch
-        return ceil(len(rows) / (min(rows.copies, MAX_COPIES) * self.plan.training.batch_size))
-
-    def load(self, program: TrainingProgram, network: Network) -> None:
-        """Start afresh in `program`, with the weights of `network`."""
-        momentum = 1.0 - 1.0 / float(np.clip(self.steps_per_epoch, *BATCH_NORM_WINDOW))
-        offset = self.plan.correction.logit_offset
-        program.load(network, self.plan.training, momentum=momentum, logit_offset=offset, seed=self.seed)
-
-    def key(self) -> ProgramKey:
-        """Key of the compiled program."""
-        return ProgramKey.of(self.plan.network, self.plan.training, self.plan.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +111,7 @@ def train_network(
                 record.write(kept, program.network(task.initial), program.optimizer())
         outputs = record.best_outputs
         if outputs is None:
-            task.load(program, record.best)
+            _load(program, task, record.best)
             outputs = program.outputs(task.plan.judged.X)
     return TrainingResult(record.best, outputs, record.mean(), record.history())
 
@@ -178,9 +148,21 @@ def train_further(
 
 def outputs_of(task: TrainingTask, network: Network) -> FloatArray:
     """Raw outputs of another network of the task for the rows of ``task.plan.judged``, float32."""
-    with POOL.lend(task.key()) as program:
-        task.load(program, network)
+    with POOL.lend(key_of(task)) as program:
+        _load(program, task, network)
         return program.outputs(task.plan.judged.X)
+
+
+def key_of(task: TrainingTask) -> ProgramKey:
+    """Key of the compiled program of a task."""
+    return ProgramKey.of(task.plan.network, task.plan.training, task.plan.width)
+
+
+def _load(program: TrainingProgram, task: TrainingTask, network: Network) -> None:
+    """Start afresh in `program`, with the weights of `network`."""
+    momentum = 1.0 - 1.0 / float(np.clip(task.steps_per_epoch, *BATCH_NORM_WINDOW))
+    offset = task.plan.correction.logit_offset
+    program.load(network, task.plan.training, momentum=momentum, logit_offset=offset, seed=task.seed)
 
 
 @contextmanager
@@ -194,8 +176,8 @@ def _started(
 
     Where the training had reached another network at the end of an epoch, it goes on there, with the batches to come.
     """
-    with POOL.lend(task.key()) as program:
-        task.load(program, task.initial if reached is None else reached[0])
+    with POOL.lend(key_of(task)) as program:
+        _load(program, task, task.initial if reached is None else reached[0])
         n_done = 0
         if reached is not None:
             program.resume(reached[1])

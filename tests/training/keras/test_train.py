@@ -16,8 +16,9 @@ from balanced_nn._training.keras.model import CounterDropout, build_model, fitte
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.keras.record import validation_scores
-from balanced_nn._training.keras.train import TrainingTask, run_range_test, train_network
+from balanced_nn._training.keras.train import key_of, run_range_test, train_network
 from balanced_nn._training.preparation import Plan
+from balanced_nn._training.task import TrainingTask
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
 UNIFORM = np.full(2, 0.5)
@@ -75,7 +76,7 @@ def test_the_compiled_steps_do_what_a_keras_train_step_does():
     data = task.plan.data
     weight = np.random.default_rng(3).uniform(0.5, 2, len(data))
     rows = np.arange(192)
-    program = TrainingProgram(CompiledSteps(task.key()))
+    program = TrainingProgram(CompiledSteps(key_of(task)))
     program.load(task.initial, task.plan.training, momentum=0.9, logit_offset=np.zeros(2), seed=0)
     weighted = Dataset(data.X, data.rows, data.y, weight)
     losses = program.run(program.gather(weighted, rows), np.full(3, 0.01, np.float32))
@@ -104,7 +105,7 @@ def test_where_the_system_has_no_room_for_a_program_the_same_network_is_trained_
     losses, networks = [], []
     for has_room in (True, False):
         monkeypatch.setattr("balanced_nn._training.keras.compiled.may_compile", lambda has_room=has_room: has_room)
-        program = TrainingProgram(CompiledSteps(task.key()))
+        program = TrainingProgram(CompiledSteps(key_of(task)))
         program.load(task.initial, task.plan.training, momentum=0.9, logit_offset=np.zeros(2), seed=0)
         losses.append(program.run(program.gather(task.plan.data, np.arange(192)), rates))
         networks.append(program.network(task.initial))
@@ -186,7 +187,7 @@ def test_an_error_in_the_feed_reaches_the_training():
 
 @pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 100])
 def test_the_chunks_of_an_epoch_hold_its_steps(n_steps):
-    with POOL.lend(a_task().key()) as program:
+    with POOL.lend(key_of(a_task())) as program:
         sizes = program.chunk_sizes(n_steps)
     assert sum(sizes) == n_steps * 64
     assert max(sizes) <= 32 * 64
@@ -194,7 +195,7 @@ def test_the_chunks_of_an_epoch_hold_its_steps(n_steps):
 
 def test_a_narrower_table_after_a_wider_one_sees_zeros_behind_its_columns():
     wide, narrow = a_task(data=some_rows(n_inputs=16)), a_task(data=some_rows(n_inputs=3), max_epochs=2)
-    assert wide.key() == narrow.key()
+    assert key_of(wide) == key_of(narrow)
     POOL.clear()
     alone = train_network(narrow, 0.01).network
     train_network(wide, 0.01)
