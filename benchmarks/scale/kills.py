@@ -1,6 +1,7 @@
 """Does a fit that is killed at any moment, and begun anew, end as one that nothing interrupted?
 
-    python -m benchmarks.scale.kills [--kills 10] [--seed 0]
+    python -m benchmarks.scale.kills run [--kills 10] [--seed 0]    append to benchmarks/results/kills.csv
+    python -m benchmarks.scale.kills report                         write the table into benchmarks/README.md
 
 A fit in memory and one from files, each in a process that is killed by SIGKILL at a random moment, and begun anew. Its
 probabilities are compared, bit by bit, with those of a fit without a checkpoint.
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
@@ -20,11 +23,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 import numpy as np
 
 from benchmarks.common.command_line import make_parser
+from benchmarks.common.paths import README, RESULTS
+from benchmarks.common.records import append_row, fill, read_rows
 from benchmarks.scale.run import COLUMNS, FROM_FILES, IN_MEMORY, make_rows, write_files
 
-N_ROWS = 8_000
-SETTINGS = {"hidden_layer_sizes": [32, 16], "max_iter": 20, "n_members": 2, "random_state": 0}
+ROWS = RESULTS / "kills.csv"
+BEGIN, END = "<!-- kills: begin -->", "<!-- kills: end -->"
+N_ROWS = 60_000
+SETTINGS = {"hidden_layer_sizes": [32, 16], "max_iter": 40, "n_members": 2, "random_state": 0}
 BEGUN = "begun"  # what a process says as soon as TensorFlow is loaded
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kill; the columns of the results."""
+
+    method: str
+    moment: float  # seconds behind the start of the fit
+    seconds: float  # of a fit that nothing interrupts
+    ended: bool  # before the moment came
+    trainings_kept: int  # when it was killed
+    identical: bool  # the probabilities in the end
+    files_left: bool
 
 
 def fit_once(folder: str, method: str, checkpoint: str | None, answers: str) -> None:
@@ -47,7 +67,7 @@ def fit_once(folder: str, method: str, checkpoint: str | None, answers: str) -> 
 
 def begin(**arguments: str | None) -> subprocess.Popen[str]:
     """Begin a fit in a process of its own, and wait until TensorFlow is loaded."""
-    command = [sys.executable, "-m", "benchmarks.scale.kills", "--one", json.dumps(arguments)]
+    command = [sys.executable, "-m", "benchmarks.scale.kills", "one", json.dumps(arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     while BEGUN not in (line := process.stdout.readline()):
@@ -56,8 +76,8 @@ def begin(**arguments: str | None) -> subprocess.Popen[str]:
     return process
 
 
-def kill_and_resume(method: str, n_kills: int, rng: np.random.Generator, place: Path) -> None:
-    """Print what came of each moment."""
+def kill_and_resume(method: str, n_kills: int, rng: np.random.Generator, place: Path) -> Iterator[Row]:
+    """Return what came of each moment."""
     rows, kept, whole, resumed = str(place / "rows"), place / "kept", place / "whole.npy", place / "resumed.npy"
     process = begin(folder=rows, method=method, checkpoint=None, answers=str(whole))
     start = time.perf_counter()
@@ -68,36 +88,62 @@ def kill_and_resume(method: str, n_kills: int, rng: np.random.Generator, place: 
         process = begin(folder=rows, method=method, checkpoint=str(kept), answers=str(resumed))
         try:
             process.wait(moment)
-            state = "had ended"
+            ended, n_kept = True, 0
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            state = f"killed, {len(list(kept.glob('*training*')))} trainings kept"
+            ended, n_kept = False, len(list(kept.glob("*training*")))
         if not resumed.exists():
             begin(folder=rows, method=method, checkpoint=str(kept), answers=str(resumed)).wait()
-        same = "bit-identical" if np.array_equal(np.load(whole), np.load(resumed)) else "DIFFERENT"
-        left = "FILES LEFT" if kept.exists() else "nothing left"
-        print(f"{method}: {moment:.1f} s of {seconds:.1f}: {state}; {same}; {left}", flush=True)
+        identical = np.array_equal(np.load(whole), np.load(resumed))
+        yield Row(method, moment, seconds, ended, n_kept, identical, kept.exists())
         resumed.unlink()
 
 
-def main() -> None:
-    """Do what the command line says."""
-    parser = make_parser("benchmarks.scale.kills", __doc__)
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--one", help="one fit, as JSON")
-    given = parser.parse_args()
-    if given.one:
-        fit_once(**json.loads(given.one))
-        return
-    rng = np.random.default_rng(given.seed)
+def run(n_kills: int, seed: int) -> None:
+    """Kill fits in memory and from files, and append to the results."""
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "rows")
         folder.mkdir()
         write_files(folder, N_ROWS, 0, "none")
         for method in (IN_MEMORY, FROM_FILES):
-            kill_and_resume(method, given.kills, rng, Path(place))
+            for row in kill_and_resume(method, n_kills, rng, Path(place)):
+                append_row(ROWS, row)
+                print(row, flush=True)
+
+
+def report() -> None:
+    """Write the table."""
+    fill(README, BEGIN, END, "\n".join(_lines(read_rows(ROWS, Row))))
+
+
+def _lines(rows: Sequence[Row]) -> Iterator[str]:
+    yield "| method | s of the fit | killed at, s | with trainings kept | bit-identical in the end | files left |"
+    yield "|---|---:|---|---:|---:|---:|"
+    for method in (IN_MEMORY, FROM_FILES):
+        killed = [row for row in rows if row.method == method and not row.ended]
+        moments = ", ".join(f"{moment:.1f}" for moment in sorted(row.moment for row in killed))
+        n_kept = sum(row.trainings_kept > 0 for row in killed)
+        n_same, n_left = sum(row.identical for row in killed), sum(row.files_left for row in killed)
+        seconds = np.mean([row.seconds for row in killed])
+        yield f"| `{method}` | {seconds:.1f} | {moments} | {n_kept} | {n_same} of {len(killed)} | {n_left} |"
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = make_parser("benchmarks.scale.kills", __doc__)
+    parser.add_argument("what", choices=["run", "report", "one"])
+    parser.add_argument("arguments", nargs="?", help="of one fit, as JSON")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    given = parser.parse_args()
+    if given.what == "one":
+        fit_once(**json.loads(given.arguments))
+    elif given.what == "report":
+        report()
+    else:
+        run(given.kills, given.seed)
 
 
 if __name__ == "__main__":
