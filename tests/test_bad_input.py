@@ -177,9 +177,10 @@ def test_weights_that_make_no_sense_are_refused(weight, message):
             "sample_weight_val holds .* negative weights, the lowest -1",
         ),
         ({"X_val": X, "y_val": Y, "sample_weight_val": 0 * Y}, "sample_weight_val"),
+        ({"X_val": X, "y_val": Y, "sample_weight_val": Y[1:]}, "sample_weight_val has shape .*; X_val has"),
         ({"X_val": X, "y_val": Y, "sample_weight_val": Y}, "y_val holds a single class, 1"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_validation_rows_that_make_no_sense_are_refused(given, message):
     with pytest.raises(ValueError, match=message):

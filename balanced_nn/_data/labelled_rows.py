@@ -88,7 +88,7 @@ def read_labelled(
     table = read_table(estimator, X, reset=reset)
     rows, labels, weights = names
     codes = encode_labels(read_target(y, X, name=labels, table=rows), classes, name=labels)
-    return _with_weight(table, codes, read_weights(sample_weight, X, name=weights), classes)
+    return _with_weight(table, codes, read_weights(sample_weight, X, name=weights, table=rows), classes)
 
 
 def read_groups(groups: ArrayLike, n_rows: int) -> IntArray:

@@ -171,8 +171,10 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray, *, name: str) -> IntA
     return np.searchsorted(classes, labels)
 
 
-def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample_weight") -> FloatArray:
-    """Return float64 weights, one a row; ones where None was passed.
+def read_weights(
+    sample_weight: ArrayLike | None, X: Any, *, name: str = "sample_weight", table: str = "X"
+) -> FloatArray:
+    """Return float64 weights, one a row; ones where None was passed. `name` and `table` are those of messages.
 
     Raises
     ------
@@ -184,7 +186,7 @@ def read_weights(sample_weight: ArrayLike | None, X: Any, *, name: str = "sample
         return np.ones(n_rows)
     weights = check_array(sample_weight, dtype=np.float64, ensure_2d=False, copy=True, input_name=name)
     if weights.shape != (n_rows,):
-        raise ValueError(f"{name} has shape {weights.shape}; X has {n_rows} rows. Give one weight per row.")
+        raise ValueError(f"{name} has shape {weights.shape}; {table} has {n_rows} rows. Give one weight per row.")
     if (weights < 0).any():
         raise ValueError(
             f"{name} holds {(weights < 0).sum()} negative weights, the lowest {weights.min():g}. "
