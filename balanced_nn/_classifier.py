@@ -283,7 +283,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     Notes
     -----
-    Two fits with the same integer `random_state` give bit-identical predictions. Training runs in one compiled program
+    Two fits with the same integer `random_state` give bit-identical predictions on one machine, as long as TensorFlow
+    has the same number of threads: how it adds up large products depends on it. Training runs in one compiled program
     for each combination of layers, number of classes, batch size and form of the loss; compiling takes 2 to 3 seconds
     once a process, then it is reused for every fold and candidate, and for every table that has as many columns after
     bins and one-hot encoding, rounded up to a multiple of 16.
