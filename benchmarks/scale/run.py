@@ -159,7 +159,7 @@ class _Peak:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-def run(question: str, n_rows: int, scratch: Path | None, seeds: Sequence[int]) -> None:
+def run(question: str, n_rows: int, scratch: Path | None, seeds: Sequence[int], methods: Sequence[str]) -> None:
     """Measure, and append to the results."""
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         for order in ("none",) if question == "memory" else ("none", "label", "feature"):
@@ -169,7 +169,7 @@ def run(question: str, n_rows: int, scratch: Path | None, seeds: Sequence[int]) 
                 write_files(folder, n_rows, seed, order)
                 params: dict[str, Any] = {"hidden_layer_sizes": [64, 32]}
                 params |= {"max_iter": 3, "early_stopping": True} if question == "memory" else {"max_iter": 30}
-                for method in (FROM_FILES, IN_MEMORY):
+                for method in methods:
                     row = measure(question, folder, n_rows, order, seed, method, **params)
                     append_row(ROWS, row)
                     print(row, flush=True)
@@ -223,6 +223,8 @@ def main() -> None:
     parser.add_argument("arguments", nargs="?", help="of one fit, as JSON")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seeds", type=int, default=5, help="of quality")
+    methods = (FROM_FILES, IN_MEMORY)
+    parser.add_argument("--methods", nargs="+", choices=methods, default=methods, help="memory may not hold all rows")
     parser.add_argument("--scratch", type=Path, help="folder for the files (default: that of the system)")
     given = parser.parse_args()
     if given.what == "one":
@@ -230,7 +232,8 @@ def main() -> None:
     elif given.what == "report":
         report()
     else:
-        run(given.what, given.rows, given.scratch, range(1 if given.what == "memory" else given.seeds))
+        seeds = range(1 if given.what == "memory" else given.seeds)
+        run(given.what, given.rows, given.scratch, seeds, given.methods)
 
 
 if __name__ == "__main__":
