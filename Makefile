@@ -101,10 +101,14 @@ bench-soak: $(STAMP)  ## eight threads predict while one fits and changes priors
 	$(BIN)/python -m benchmarks.robustness.soak run
 	$(BIN)/python -m benchmarks.robustness.soak report
 
-bench-scale: $(STAMP)  ## memory, speed and quality of a fit from files beside one in memory
-	$(BIN)/python -m benchmarks.scale.run memory
-	$(BIN)/python -m benchmarks.scale.run quality --rows 300000
+bench-scale: $(STAMP)  ## fits from files, killed ones, and networks on a cluster, beside fits in memory (an hour)
+	$(BIN)/python -m benchmarks.scale.run memory --rows 10000000
+	$(BIN)/python -m benchmarks.scale.run quality
 	$(BIN)/python -m benchmarks.scale.run report
+	$(BIN)/python -m benchmarks.scale.kills run
+	$(BIN)/python -m benchmarks.scale.kills report
+	$(BIN)/python -m benchmarks.scale.networks run
+	$(BIN)/python -m benchmarks.scale.networks report
 	$(BIN)/python -m benchmarks.scale.online run
 	$(BIN)/python -m benchmarks.scale.online report
 
