@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types layers doctest docs dist pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-fuzz bench-hostile bench-soak bench-probability bench-composition bench-quality bench-scale clean
+.PHONY: help demo test check lint types layers doctest docs dist pictures format bench-sets bench-speed bench-diagnosis bench-trouble bench-fuzz bench-hostile bench-soak bench-probability bench-composition bench-quality bench-scale bench-cluster clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -112,6 +112,12 @@ bench-scale: $(STAMP)  ## fits from files, killed ones, and networks on a cluste
 	$(BIN)/python -m benchmarks.scale.online run
 	$(BIN)/python -m benchmarks.scale.online report
 
+bench-cluster: .venv-cluster/.installed  ## searches, partial_fit and predictions on a cluster beside one process
+	.venv-cluster/bin/python -m benchmarks.scale.cluster search
+	.venv-cluster/bin/python -m benchmarks.scale.cluster incremental
+	.venv-cluster/bin/python -m benchmarks.scale.cluster prediction
+	.venv-cluster/bin/python -m benchmarks.scale.cluster report
+
 bench-probability: .venv-peers/.installed  ## log-loss, calibration and decisions beside peers (hours; BALANCED_NN_DATA)
 	.venv-peers/bin/python -m benchmarks.probability.run run sets
 	.venv-peers/bin/python -m benchmarks.probability.run run decisions --seeds 0 1 2
@@ -136,6 +142,13 @@ bench-quality: $(STAMP) .venv-peers/.installed  ## predictions beside networks a
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade uv '$(TORCH)'
 	.venv-peers/bin/uv pip install --python .venv-peers/bin/python --compile-bytecode --editable '.[bench,peers]'
+	touch $@
+
+.venv-cluster/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-cluster
+	.venv-cluster/bin/python -m pip install --quiet --upgrade uv
+	.venv-cluster/bin/uv pip install --python .venv-cluster/bin/python --compile-bytecode --editable '.[arrow,dask]' \
+	    dask-ml pyspark
 	touch $@
 
 clean:  ## remove the environments, caches and builds

@@ -4,7 +4,7 @@
     python -m benchmarks.scale.online report    write the tables into benchmarks/README.md
 
 Figures are appended to benchmarks/results/online.csv. Each call is made on a deep copy of the estimator, as
-`Incremental` of dask-ml makes it. Judged on 20,000 further rows.
+`IncrementalSearchCV` of dask-ml makes it. Judged on 20,000 further rows.
 """
 
 import copy

@@ -17,6 +17,7 @@ REPORTS = (
     "quality.run",
     "robustness.sets",
     "robustness.trouble",
+    "scale.cluster",
     "speed.run",
 )
 
