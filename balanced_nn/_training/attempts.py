@@ -26,13 +26,13 @@ from balanced_nn._probability.correction import natural_log_loss
 from balanced_nn._training.body_network import draw_body_network
 from balanced_nn._training.callbacks import CALLBACK, NOBODY, Training, Watcher
 from balanced_nn._training.checkpoint import Checkpoint
+from balanced_nn._training.keras.task import TrainingTask
+from balanced_nn._training.keras.worker import start_keras, test_rates_elsewhere, train_elsewhere
 from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
 from balanced_nn._training.preparation import Plan, Split, make_plan
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._training.side_by_side import Steps, Workers
-from balanced_nn._training.task import TrainingTask
 from balanced_nn._training.time_limit import MAX_TIME
-from balanced_nn._training.worker import start_keras, test_rates_elsewhere, train_elsewhere
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow

@@ -23,9 +23,9 @@ from balanced_nn._streaming.stream import _times, open_stream, resampling_rates,
 from balanced_nn._training.attempts import make_task
 from balanced_nn._training.auto_settings import auto_batch_size
 from balanced_nn._training.keras.program import TrainingProgram
+from balanced_nn._training.keras.worker import train_elsewhere
 from balanced_nn._training.preparation import Plan, make_plan, spill_together, split_rows
 from balanced_nn._training.settings import FitSettings
-from balanced_nn._training.worker import train_elsewhere
 from tests.helpers.installed import HAS_CALLBACKS
 
 N = 20_000

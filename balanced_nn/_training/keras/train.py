@@ -18,7 +18,7 @@ from balanced_nn._training.keras.compiled import ProgramKey
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import Chunk, TrainingProgram
 from balanced_nn._training.keras.record import Record
-from balanced_nn._training.task import TrainingTask
+from balanced_nn._training.keras.task import TrainingTask
 from balanced_nn._typing import FloatArray
 
 BATCH_NORM_WINDOW = (5, 100)  # steps that the running statistics remember: one epoch, within these bounds

@@ -16,9 +16,9 @@ from balanced_nn._training.keras.model import CounterDropout, build_model, fitte
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import TrainingProgram
 from balanced_nn._training.keras.record import validation_scores
+from balanced_nn._training.keras.task import TrainingTask
 from balanced_nn._training.keras.train import key_of, run_range_test, train_network
 from balanced_nn._training.preparation import Plan
-from balanced_nn._training.task import TrainingTask
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "selu", "gelu", "identity"]
 UNIFORM = np.full(2, 0.5)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from balanced_nn._network.specs import RangeTestTrace
 from balanced_nn._training.checkpoint import KeptTraining
 from balanced_nn._training.keras.process import check_process, quiet_start
-from balanced_nn._training.task import TrainingTask
+from balanced_nn._training.keras.task import TrainingTask
 from balanced_nn._typing import FloatArray
 
 if TYPE_CHECKING:  # loads TensorFlow
