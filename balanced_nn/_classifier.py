@@ -585,7 +585,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Train the networks further on a batch of rows, for one pass; what raises leaves the estimator as it was.
 
         The first batch makes the networks: from its rows come the preprocessing (medians, scales, bins, levels), the
-        learning rate and the size of a training step, which then stay. So let it be of hundreds of rows or more,
+        learning rate (a tenth of the rate of the lowest loss, where `fit` takes a fiftieth) and the size of a training
+        step, which then stay. So let it be of hundreds of rows or more,
         like those to come. Behind `fit` or `fit_dataset` the networks of the fit are trained further, at their
         learning rate. A call with as many columns as before compiles nothing.
 

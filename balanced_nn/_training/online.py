@@ -24,7 +24,12 @@ from balanced_nn._sampling.weights import class_weight_vector
 from balanced_nn._training.attempts import make_task
 from balanced_nn._training.auto_settings import auto_batch_size
 from balanced_nn._training.going_on import Reached, check_same_shape
-from balanced_nn._training.learning_rate import RANGE_TEST_RATES, range_test_rates, search_learning_rate
+from balanced_nn._training.learning_rate import (
+    RANGE_TEST_RATES,
+    SAFETY_OF_FEW_PASSES,
+    range_test_rates,
+    search_learning_rate,
+)
 from balanced_nn._training.preparation import Plan, Split, clean_rows, correction_of, network_spec, training_spec
 from balanced_nn._training.settings import FitSettings
 from balanced_nn._typing import FloatArray
@@ -233,7 +238,8 @@ class _Lesson:
         elif rate is None:
             from balanced_nn._training.keras.train import run_range_test  # deferred: loads TensorFlow
 
-            search = search_learning_rate(run_range_test(task, range_test_rates(*RANGE_TEST_RATES)))
+            trace = run_range_test(task, range_test_rates(*RANGE_TEST_RATES))
+            search = search_learning_rate(trace, safety=SAFETY_OF_FEW_PASSES)
             rate = search.learning_rate
         return Member(preprocessing, task.initial, correction, _no_history(rate), ()), search
 
