@@ -178,6 +178,19 @@ class _BlockRows:
         """Bits of each row with its class."""
         return self.stream._row_bits(self.table, self.y)
 
+    @cached_property
+    def sampled(self) -> IntArray:
+        """Those that are copies of sampled rows."""
+        assert self.stream._copies is not None
+        return np.flatnonzero(np.isin(self.bits, self.stream._copies[0]))
+
+    def positions(self, numbers: IntArray) -> IntArray:
+        """Where the rows are whose numbers are among these."""
+        here = self.block.numbers  # ascending
+        place = np.searchsorted(here, numbers)
+        numbers, place = numbers[place < len(here)], place[place < len(here)]
+        return place[here[place] == numbers]
+
 
 @dataclass(frozen=True, eq=False)
 class _LeftOut:
@@ -189,11 +202,12 @@ class _LeftOut:
 
     def among(self, rows: _BlockRows) -> BoolArray:
         """Which rows of a block these are."""
-        found = np.isin(rows.block.numbers, self.numbers)
+        found = np.zeros(len(rows.block.numbers), dtype=bool)
+        found[rows.positions(self.numbers)] = True
         if self.groups is not None and rows.block.groups is not None:
             found |= np.isin(rows.block.groups, self.groups)
         if self.copies is not None:
-            found |= np.isin(rows.bits, self.copies)
+            found[rows.sampled] |= np.isin(rows.bits[rows.sampled], self.copies)
         return found
 
 
@@ -320,19 +334,25 @@ def _times(y: IntArray, before: IntArray, rates: FloatArray, seed: int) -> IntAr
     rates : ndarray of shape (n_classes,)
     seed : int
     """
+
+    def drawn(n_rows: IntArray, label: IntArray) -> IntArray:
+        """Of so many rows of a class: one from each stretch of 1 / rate rows, anywhere in it."""
+        exact = n_rows * rates[label]
+        whole = np.floor(exact)
+        place = random_bits(whole.astype(np.intp) * len(rates) + label, seed, _COPIES) >> np.uint64(11)
+        return (whole + (place / 2.0**53 < exact - whole)).astype(np.intp)
+
     order = np.argsort(y, kind="stable")
+    label = y[order]
     counts = np.bincount(y, minlength=len(rates))
-    rank = np.empty(len(y), dtype=np.intp)
-    rank[order] = np.arange(len(y)) - (np.cumsum(counts) - counts)[y[order]]
-    rank += before[y]
-
-    def drawn(n_rows: IntArray) -> IntArray:
-        """Of so many rows of the class: one from each stretch of 1 / rate rows, anywhere in it."""
-        whole = np.floor(n_rows * rates[y])
-        place = random_bits(whole.astype(np.intp) * len(rates) + y, seed, _COPIES) >> np.uint64(11)
-        return (whole + (place / 2.0**53 < n_rows * rates[y] - whole)).astype(np.intp)
-
-    return drawn(rank + 1) - drawn(rank)
+    starts = np.cumsum(counts) - counts
+    with_it = drawn((before - starts)[label] + np.arange(1, len(y) + 1), label)  # of the rows up to each, and with it
+    without = np.roll(with_it, 1)
+    present = np.flatnonzero(counts)
+    without[starts[present]] = drawn(before[present], present)
+    times = np.empty(len(y), dtype=np.intp)
+    times[order] = with_it - without
+    return times
 
 
 def _repeat(rows: IntArray, times: IntArray, block: Block, seed: int) -> tuple[IntArray, np.ndarray]:
