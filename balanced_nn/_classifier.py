@@ -205,8 +205,8 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Networks that are trained at the same time, in threads; the result is the same, bit by bit, for any number. -1
         takes all cores. None takes what ``joblib.parallel_config(n_jobs=...)`` says; without it as many as the process
         may use cores, but one in a worker of joblib, as in ``GridSearchCV(n_jobs=2)``. Inside
-        ``joblib.parallel_config(backend="dask")`` or another backend of processes each training is a task of it, unless
-        callbacks or `max_time` follow the epochs.
+        ``joblib.parallel_config(backend="dask")`` or another backend of several processes but "multiprocessing", each
+        training is a task of it, unless callbacks or `max_time` follow the epochs.
     random_state : int, RandomState instance or None, default=None
         Seed of the hold-out, the resampling, the initial weights, the batches and the dropout masks. None takes fresh
         entropy from the operating system; NumPy's global generator is neither read nor advanced.
@@ -546,8 +546,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Statistics of columns are those of the sampled rows, where `fit` uses all. A level of a category column counts
         however rare it is, among the 64 most frequent of its column. ``sampler="under"`` draws each row of a frequent
         class by itself, so that the numbers of rows of the classes are equal up to chance; each of several networks
-        draws other ones, and the second reading serves all of them. Two fits with the same
-        integer `random_state` give bit-identical predictions if the files hold the same rows in the same order.
+        draws other ones, and the second reading serves all of them, but for a network that has to be repaired. Two fits
+        with the same integer `random_state` give bit-identical predictions if the files hold the same rows in the same
+        order.
 
         Examples
         --------

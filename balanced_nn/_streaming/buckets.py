@@ -115,15 +115,15 @@ class BucketStream:
 
 
 class BucketWriter:
-    """Deals rows out to the files of a new folder."""
+    """Deals rows out to the files of a new folder; `reserved` bytes of the disk are for other ones."""
 
-    def __init__(self, folder: Path, n_rows: int, width: int) -> None:
+    def __init__(self, folder: Path, n_rows: int, width: int, reserved: int = 0) -> None:
         self.folder, self._width = folder, width + 2
-        n_bytes = n_rows * self._width * np.dtype(np.float32).itemsize
+        self.n_bytes = n_rows * self._width * np.dtype(np.float32).itemsize
         free = shutil.disk_usage(folder).free
-        if n_bytes > free:
-            raise _no_space(folder, f"it takes {_size(n_bytes)}, and {_size(free)} are free")
-        self.sizes = np.zeros(max(1, -(-n_bytes // BUCKET_BYTES)), dtype=np.intp)
+        if reserved + self.n_bytes > free:
+            raise _no_space(folder, f"it takes {_size(reserved + self.n_bytes)}, and {_size(free)} are free")
+        self.sizes = np.zeros(max(1, -(-self.n_bytes // BUCKET_BYTES)), dtype=np.intp)
 
     def add(self, cleaned: NDArray[np.float32], y: IntArray, weight: FloatArray, bits: NDArray[np.uint64]) -> None:
         """Deal out rows by their random bits."""

@@ -118,7 +118,9 @@ class Stream:
         OSError
             If there is no space for them.
         """
-        shares = [_Share(self, each, sampler) for each in wanted]
+        shares: list[_Share] = []
+        for each in wanted:
+            shares.append(_Share(self, each, sampler, reserved=sum(share.n_bytes for share in shares)))
         for block in self._shown_blocks("Shuffling the rows"):
             rows = _BlockRows(self, block)
             for share in shares:
@@ -214,12 +216,14 @@ class _LeftOut:
 class _Share:
     """The rows of one network, on their way from all blocks to its buckets."""
 
-    def __init__(self, stream: Stream, wanted: Wanted, sampler: str | None) -> None:
+    def __init__(self, stream: Stream, wanted: Wanted, sampler: str | None, reserved: int) -> None:
         self._stream, self._wanted = stream, wanted
         class_rows = stream.class_rows(wanted.held_out)
         self._rates, self._stands_for = resampling_rates(sampler, class_rows)
         folder = Path(tempfile.mkdtemp(dir=stream.folder))
-        self._writer = BucketWriter(folder, int(class_rows @ self._rates), wanted.preprocessing.n_cleaned)
+        n_rows = int(class_rows @ self._rates)
+        self._writer = BucketWriter(folder, n_rows, wanted.preprocessing.n_cleaned, reserved)
+        self.n_bytes = self._writer.n_bytes
         self._left_out = None if wanted.held_out is None else stream._find_left_out(wanted.held_out)
         n_classes = len(class_rows)
         self._before = np.zeros(n_classes, dtype=np.intp)  # rows of each class in the blocks before
@@ -284,7 +288,8 @@ def open_stream(
         raise FileNotFoundError(f"cache_dir={str(cache_dir)!r} is no folder. Make it, or pass None.")
     with show("Counting the rows", found.count_rows) as advance:
         sample = survey(found, estimator, seed, advance)
-    with tempfile.TemporaryDirectory(prefix="balanced_nn_", dir=cache_dir) as folder:
+    place = None if cache_dir is None else Path(cache_dir).absolute()  # which is another one where workers stand
+    with tempfile.TemporaryDirectory(prefix="balanced_nn_", dir=place) as folder:
         yield Stream(found, sample, Path(folder), estimator, show)
 
 

@@ -227,7 +227,7 @@ class _Follower:
         from balanced_nn._training.keras.train import train_network  # deferred: loads TensorFlow
 
         kept = None if self.checkpoint is None else self.checkpoint.training(self.network, number)
-        if self.workers.elsewhere:
+        if self.workers.in_processes:
             return self.workers.submit(train_elsewhere, task.to_send(), rate, kept)
         _compile(task)
         on_epoch = self.workers.heard(partial(self.watcher.epoch_ends, self.network))
@@ -259,7 +259,7 @@ def _search(
         shared: LearningRateSearch = yield search
         return shared
     rates = range_test_rates(*RANGE_TEST_RATES)
-    if workers.elsewhere:
+    if workers.in_processes:
         trace = yield workers.submit(test_rates_elsewhere, task.to_send(), rates)
     else:
         _compile(task)

@@ -45,6 +45,11 @@ class KeptTraining:
         self._path = path
         self._next = 0.0  # when it may be written again
 
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._path.parent
+
     def read(self) -> Content | None:
         """Return what was written last; None where nothing was."""
         return read_arrays(self._path)
@@ -131,7 +136,7 @@ def _difference(name: str, before: Any, now: Any) -> str:
 
 def open_checkpoint(folder: str | PathLike[str] | None) -> Checkpoint | None:
     """The checkpoint that the parameter of a fit names, if it names one."""
-    return None if folder is None else Checkpoint(Path(folder))
+    return None if folder is None else Checkpoint(Path(folder).absolute())
 
 
 def describe_fit(settings: FitSettings, seed: int, rows: LabelledRows, splits: Sequence[Split]) -> dict[str, Any]:

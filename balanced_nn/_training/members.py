@@ -158,8 +158,9 @@ def train_members(
     hears_epochs : bool, default=True
         Whether the watcher needs to be told of each epoch; where not, networks may be trained in other processes.
     """
-    workers = open_workers(settings.n_jobs, len(splits), hears_epochs=hears_epochs)
     splits = spill_together(settings, splits, [_seed_of(seed, split.number) for split in splits])
+    on_disk = splits[0].spilled is not None
+    workers = open_workers(settings.n_jobs, len(splits), hears_epochs=hears_epochs, all_at_once=on_disk)
     search: Future[LearningRateSearch | None] = Future()
     widths: list[int] = []  # that of the first network, as soon as it is known
     finders: list[ReferenceFinder] = []  # that of its rows

@@ -5,17 +5,18 @@ there, and an interrupt arrives there. What a network becomes does not depend on
 """
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from pickle import PicklingError
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any, ParamSpec, TypeVar
 
 import joblib
-from joblib.parallel import get_active_backend
+from joblib.parallel import MultiprocessingBackend, get_active_backend
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,11 +44,13 @@ def jobs_at_once(n_jobs: int | None) -> int:
     return min(cores, int(granted)) if granted.isdecimal() and int(granted) else cores
 
 
-def open_workers(n_jobs: int | None, n_networks: int, *, hears_epochs: bool = True) -> "Workers":
+def open_workers(
+    n_jobs: int | None, n_networks: int, *, hears_epochs: bool = True, all_at_once: bool = False
+) -> "Workers":
     """Return where the trainings of a fit run.
 
     Those of several networks are tasks of the backend that ``joblib.parallel_config(backend=...)`` names, if it is one
-    of processes, unless somebody wants to hear of each epoch; they are in threads of this process otherwise.
+    of several processes, unless somebody wants to hear of each epoch; they are in threads of this process otherwise.
 
     Parameters
     ----------
@@ -57,17 +60,22 @@ def open_workers(n_jobs: int | None, n_networks: int, *, hears_epochs: bool = Tr
         How many networks there are.
     hears_epochs : bool, default=True
         Whether somebody is to be called after each epoch, or may end a training there.
+    all_at_once : bool, default=False
+        Whether all networks may begin before the first one is trained, where trainings are tasks: each holds its rows.
     """
     backend, _ = get_active_backend(prefer="threads")  # gives way to a backend that was named
     in_processes = not (backend.nesting_level or getattr(backend, "supports_sharedmem", False))
-    if n_networks > 1 and in_processes and not hears_epochs:
-        return Workers(n_networks, _Tasks(n_jobs, getattr(backend, "supports_return_generator", False)))
+    in_processes &= type(backend) is not MultiprocessingBackend  # it forks, and TensorFlow runs here
+    n_tasks = int(joblib.effective_n_jobs(n_jobs))
+    if in_processes and n_tasks > 1 and n_networks > 1 and not hears_epochs:
+        tasks = _Tasks(n_jobs, getattr(backend, "supports_return_generator", False))
+        return Workers(n_networks if all_at_once else n_tasks, tasks)
     n_threads = min(jobs_at_once(n_jobs), n_networks)
     return Workers(n_threads, ThreadPoolExecutor(n_threads, "balanced_nn_network") if n_threads > 1 else None)
 
 
 class _Tasks:
-    """Trainings that are made in other processes, all at a time that wait.
+    """Trainings that are made in other processes. Those that wait begin together, when none is under way.
 
     Parameters
     ----------
@@ -80,6 +88,8 @@ class _Tasks:
     def __init__(self, n_jobs: int | None, one_by_one: bool) -> None:
         self._n_jobs, self._return_as = n_jobs, "generator_unordered" if one_by_one else "list"
         self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self._under_way: dict[int, Future[Any]] = {}
+        self._results: Iterator[tuple[int, Any]] = iter(())
 
     def submit(self, train: Callable[[], T]) -> Future[T]:
         """Let a training wait for the others."""
@@ -87,14 +97,37 @@ class _Tasks:
         self._waiting.append((future, train))
         return future
 
-    def make(self) -> None:
-        """Make those that wait; does nothing where none does."""
+    def take(self) -> None:
+        """Wait for the next result.
+
+        Raises
+        ------
+        PicklingError
+            If what is needed cannot be sent to another process.
+        """
+        try:
+            if not self._under_way:
+                self._begin()
+            number, result = next(self._results)
+        except PicklingError as error:
+            raise PicklingError(
+                f"A network cannot be sent to another process: {error}. Let `scaler`, `sampler` and the function "
+                'of `hidden_layer_sizes` be what can be pickled, or train in threads: parallel_config("threading").'
+            ) from error
+        self._under_way.pop(number).set_result(result)
+        if not self._under_way:
+            next(self._results, None)  # joblib takes one that is not read to its end for a reason to stop the workers
+
+    def _begin(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
+        self._under_way = {number: future for number, (future, _) in enumerate(waiting)}
         tasks = (joblib.delayed(_numbered)(number, train) for number, (_, train) in enumerate(waiting))
-        for number, result in joblib.Parallel(self._n_jobs, return_as=self._return_as)(tasks):
-            waiting[number][0].set_result(result)
+        self._results = iter(joblib.Parallel(self._n_jobs, return_as=self._return_as)(tasks))
+
+    def shutdown(self) -> None:
+        """End the trainings that are under way."""
+        if isinstance(self._results, Generator):
+            self._results.close()
 
 
 def _numbered(number: int, train: Callable[[], T]) -> tuple[int, T]:
@@ -119,7 +152,7 @@ class Workers:
         self._takes_more = True
 
     @property
-    def elsewhere(self) -> bool:
+    def in_processes(self) -> bool:
         """Whether trainings run in other processes, whose epochs nobody hears of."""
         return isinstance(self._pool, _Tasks)
 
@@ -202,7 +235,7 @@ class Workers:
     def _next_call(self) -> Callable[[], None]:
         """What is to be made next in the calling thread."""
         if isinstance(self._pool, _Tasks) and self._calls.empty():  # every network waits for a training
-            self._pool.make()
+            self._pool.take()
         return self._calls.get()
 
     def _tell(self, answer: Future[T], tell: Callable[[], T]) -> None:
@@ -217,8 +250,8 @@ class Workers:
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()()  # is refused
-        if isinstance(self._pool, ThreadPoolExecutor):
-            self._pool.shutdown(wait=True)
+        if self._pool is not None:
+            self._pool.shutdown()
 
 
 def _answer(future: Future[T], call: Callable[[], T]) -> None:

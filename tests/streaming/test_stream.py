@@ -274,7 +274,7 @@ def test_a_worker_that_does_not_see_the_disk_says_so(small_buckets, tmp_path):
     with planned(TABLE, tmp_path / "rows") as plan:
         task = make_task(plan, 0).to_send()
         assert len(task.plan.data.X) == 0
-    with pytest.raises(FileNotFoundError, match="Pass cache_dir, a folder that all workers see"):
+    with pytest.raises(FileNotFoundError, match="Pass as cache_dir a folder that all workers see"):
         train_elsewhere(task, 0.01, None)
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import CancelledError, Future
+from pickle import PicklingError
 
 import joblib
 import numpy as np
@@ -17,7 +18,7 @@ from balanced_nn._training import members
 from balanced_nn._training.callbacks import Watchers
 from balanced_nn._training.keras.pool import POOL
 from balanced_nn._training.keras.program import TrainingProgram
-from balanced_nn._training.side_by_side import jobs_at_once, open_workers
+from balanced_nn._training.side_by_side import _Tasks, jobs_at_once, open_workers
 from balanced_nn.exceptions import CollapseWarning
 from tests.helpers.installed import HAS_CALLBACKS
 
@@ -162,25 +163,48 @@ def test_a_checkpoint_goes_on_from_what_other_processes_wrote(tmp_path, monkeypa
     assert what_became(clf.fit(X, Y), X) == what_became(expected, X)
 
 
+def test_what_cannot_be_sent_to_another_process_is_refused_with_a_way_out():
+    def not_sent():
+        raise PicklingError("cannot pickle 'lock' objects")
+
+    tasks = _Tasks(1, one_by_one=False)
+    tasks.submit(not_sent)
+    with pytest.raises(PicklingError, match="cannot pickle 'lock' objects. Let `scaler`.* train in threads"):
+        tasks.take()
+
+
+def test_a_search_that_names_a_backend_of_processes_trains_the_last_networks_there():
+    quick = small(n_members=2, max_iter=2, on_collapse="ignore", learning_rate_init=0.01)
+    alone = GridSearchCV(quick, {"alpha": [0.0, 0.1]}, cv=2).fit(X, Y)
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        search = GridSearchCV(quick, {"alpha": [0.0, 0.1]}, cv=2).fit(X, Y)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(search.predict_proba(X), alone.predict_proba(X))
+
+
 def test_networks_are_tasks_of_a_backend_of_processes_that_was_named(tmp_path):
     def elsewhere(**settings) -> bool:
-        return open_workers(None, 2, **{"hears_epochs": False, **settings}).elsewhere
+        return open_workers(None, 2, **{"hears_epochs": False, **settings}).in_processes
 
     assert not elsewhere()
     with joblib.parallel_config(n_jobs=2):
         assert not elsewhere()
     with joblib.parallel_config(backend="threading", n_jobs=2):
         assert not elsewhere()
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        assert not elsewhere()
+    with joblib.parallel_config(backend="loky"):  # one job, if nothing else is said
+        assert not elsewhere()
     with joblib.parallel_config(backend="loky", n_jobs=2):
         assert elsewhere()
         assert not elsewhere(hears_epochs=True)  # of callbacks, and of the clock behind max_time
-        assert not open_workers(None, 1, hears_epochs=False).elsewhere
+        assert not open_workers(None, 1, hears_epochs=False).in_processes
         nested = joblib.Parallel()(joblib.delayed(elsewhere_in_a_worker)() for _ in range(2))
     assert nested == [False, False]
 
 
 def elsewhere_in_a_worker() -> bool:
-    return open_workers(None, 2, hears_epochs=False).elsewhere
+    return open_workers(None, 2, hears_epochs=False).in_processes
 
 
 # Callbacks

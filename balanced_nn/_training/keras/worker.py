@@ -34,9 +34,9 @@ def train_elsewhere(task: TrainingTask, learning_rate: float, kept: KeptTraining
     Raises
     ------
     FileNotFoundError
-        If its rows are on a disk that this process does not see.
+        If its rows, or what is kept of it, are on a disk that this process does not see.
     """
-    _begin(task)
+    _begin(task, kept)
     from balanced_nn._training.keras.train import train_network
 
     return train_network(task, learning_rate, kept=kept)
@@ -56,11 +56,13 @@ def test_rates_elsewhere(task: TrainingTask, rates: FloatArray) -> RangeTestTrac
     return run_range_test(task, rates)
 
 
-def _begin(task: TrainingTask) -> None:
+def _begin(task: TrainingTask, kept: KeptTraining | None = None) -> None:
     buckets = task.plan.buckets
-    if buckets is not None and not buckets.folder.is_dir():
-        raise FileNotFoundError(
-            f"A worker does not see the shuffled rows in {buckets.folder}. Pass cache_dir, a folder that all workers "
-            "see."
-        )
+    folders = {
+        "cache_dir": None if buckets is None else buckets.folder,
+        "checkpoint": None if kept is None else kept.folder,
+    }
+    for name, folder in folders.items():
+        if folder is not None and not folder.is_dir():
+            raise FileNotFoundError(f"A worker does not see {folder}. Pass as {name} a folder that all workers see.")
     start_keras()
