@@ -3,6 +3,7 @@
 PyArrow reads the files; it is imported when it is needed.
 """
 
+import json
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -144,8 +145,21 @@ def check_columns(dataset: "Dataset", origin: str) -> None:
 
 def column_names(schema: Any) -> list[str]:
     """Names of the columns but for those that pandas wrote as the index of a frame."""
-    index = (schema.pandas_metadata or {}).get("index_columns", ())
+    index = _index_names((schema.metadata or {}).get(b"pandas", b"{}"))
     return [name for name in schema.names if name not in index]
+
+
+def _index_names(noted: bytes) -> list[str]:
+    """Columns of the index, from what pandas noted in a file; none where that cannot be read.
+
+    >>> _index_names(b'{"index_columns": ["row", {"kind": "range"}]}'), _index_names(b'{"index'), _index_names(b"[1]")
+    (['row'], [], [])
+    """
+    try:
+        names = json.loads(noted)["index_columns"]
+        return [name for name in names if isinstance(name, str)]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return []
 
 
 def _partition_keys(ds: Any, fragment: "Fragment") -> Mapping[str, Any]:

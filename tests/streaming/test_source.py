@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from balanced_nn import BalancedNNClassifier
@@ -203,6 +205,13 @@ def test_folders_above_the_source_are_no_columns(of_one_file, folder):
     (folder / "run=7").mkdir()
     path = write(folder / "run=7", TABLE)
     assert open_source(path / "part0.parquet" if of_one_file else path, "y").features == ("a", "b", "c", "w", "g")
+
+
+@pytest.mark.parametrize("noted", [b"\xf4{", b'{"index_columns": ["custo', b"[]", b'{"index_columns": 7}'])
+def test_a_damaged_note_of_pandas_leaves_the_columns_as_they_are(noted, folder):
+    table = pa.Table.from_pandas(TABLE, preserve_index=False).replace_schema_metadata({"pandas": noted})
+    pq.write_table(table, folder / "rows.parquet")
+    assert open_source(folder, "y").features == ("a", "b", "c", "w", "g")
 
 
 def test_the_index_of_a_frame_is_no_feature(folder):
