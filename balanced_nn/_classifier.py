@@ -587,9 +587,9 @@ class BalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
         The first batch makes the networks: from its rows come the preprocessing (medians, scales, bins, levels), the
         learning rate (a tenth of the rate of the lowest loss, where `fit` takes a fiftieth) and the size of a training
-        step, which then stay. So let it be of hundreds of rows or more,
-        like those to come. Behind `fit` or `fit_dataset` the networks of the fit are trained further, at their
-        learning rate. A call with as many columns as before compiles nothing.
+        step, which then stay. So let it be of hundreds of rows or more, like those to come. Behind `fit` or
+        `fit_dataset` the networks of the fit are trained further, at their learning rate. A call with as many columns
+        as before compiles nothing.
 
         No rows are held out, so that much of what `fit` does is missing: there is no early stopping, no repair, no
         calibration (that of a fit before is kept), no tuning of a metric, and no check whether the networks

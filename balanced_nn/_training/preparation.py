@@ -244,10 +244,10 @@ def spill_together(settings: FitSettings, splits: Sequence[Split], seeds: Sequen
     Returns
     -------
     sequence of Split
-        As they were, unless ``sampler="under"`` draws rows of files.
+        As they were for one network, and unless ``sampler="under"`` draws rows of files.
     """
     stream = splits[0].stream
-    if stream is None or settings.sampler != "under":
+    if stream is None or settings.sampler != "under" or len(splits) == 1:
         return splits
     cleaners = [clean_rows(settings, split)[0] for split in splits]
     wanted = [Wanted(cleaner, split.valid, seed) for cleaner, split, seed in zip(cleaners, splits, seeds, strict=True)]

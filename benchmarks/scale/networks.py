@@ -13,8 +13,6 @@ TensorFlow.
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 
 from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import README, RESULTS
+from benchmarks.common.processes import measure_apart
 from benchmarks.common.records import append_row, fill, read_rows
 from benchmarks.scale.run import COLUMNS, TEST_ROWS, make_rows, write_files
 
@@ -112,10 +111,10 @@ def fit_once(folder: str, n_workers: int, kill: bool, params: dict[str, Any]) ->
 def measure(folder: Path, n_rows: int, method: str, n_workers: int = 0, *, kill: bool = False) -> None:
     """Fit in a process of its own, and append to the results."""
     params = {**SETTINGS, **(UNDER if method == "under" else WHOLE)}
-    arguments = json.dumps({"folder": str(folder), "n_workers": n_workers, "kill": kill, "params": params})
-    command = [sys.executable, "-m", "benchmarks.scale.networks", "one", arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    row = Row(n_rows, method, **json.loads(done.stdout.strip().splitlines()[-1]))
+    figures = measure_apart(
+        "benchmarks.scale.networks", folder=str(folder), n_workers=n_workers, kill=kill, params=params
+    )
+    row = Row(n_rows, method, **figures)
     append_row(ROWS, row)
     print(row, flush=True)
 

@@ -13,8 +13,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -29,6 +27,7 @@ import numpy as np
 
 from benchmarks.common.command_line import make_parser
 from benchmarks.common.paths import README, RESULTS
+from benchmarks.common.processes import measure_apart
 from benchmarks.common.records import append_row, fill, read_rows
 
 ROWS = RESULTS / "scale.csv"
@@ -97,10 +96,7 @@ def _parts(n_rows: int, seed: int, order: str) -> Iterator[tuple[np.ndarray, np.
 
 def measure(question: str, folder: Path, n_rows: int, order: str, seed: int, method: str, **params: Any) -> Row:
     """Fit in a process of its own."""
-    arguments = json.dumps({"folder": str(folder), "seed": seed, "method": method, "params": params})
-    command = [sys.executable, "-m", "benchmarks.scale.run", "one", arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    figures = measure_apart("benchmarks.scale.run", folder=str(folder), seed=seed, method=method, params=params)
     return Row(question, n_rows, order, seed, method, **figures)
 
 
